@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * oriel.h - a buffer pool shared by processes, seen through bounded windows
+ *
+ * OVERVIEW
+ *
+ * A pool is one file, by default in /dev/shm, cut into frames that each hold
+ * one page of some file.  Any number of processes of one user attach to it and
+ * share what is cached.  Each process looks at the pool through a window: a
+ * bounded range of its own virtual memory, cut into slots.  A slot shows an
+ * extent, that is an aligned run of frames; when a page is wanted that no slot
+ * shows, a slot is remapped.  A window as large as the pool is one mapping and
+ * never swaps.
+ *
+ *     oriel_options opt;
+ *     oriel_pool *pool;
+ *     oriel_file *file;
+ *     oriel_page page;
+ *
+ *     oriel_options_init (&opt);
+ *     oriel_options_set (&opt, "pool_size", "64M");
+ *     oriel_pool_open ("example", &opt, &pool);
+ *     oriel_file_open (pool, "data.db", ORIEL_CREATE, &file);
+ *     oriel_pin (file, 7, ORIEL_WRITE, &page);
+ *     memcpy (page.data, "hello", 6);
+ *     oriel_dirty (&page, 0);
+ *     oriel_unpin (&page);
+ *     oriel_sync (file);
+ *
+ * RETURN VALUES
+ *
+ * Every call that can fail returns 0 or a negative errno value.  Outputs are
+ * written only on success.  After a failure oriel_error() gives one line for
+ * the calling thread: what was tried, on what, and what to do about it.
+ * Any call may fail with -EINVAL (a null or malformed argument) and, in a
+ * process forked after the pool was opened, with -EOWNERDEAD: a child does not
+ * inherit an attachment, it opens the pool anew.
+ *
+ * THREADS
+ *
+ * A pool, and the files in it, may be used by all threads at once; open, close
+ * and destroy may run in any thread, but nothing may use an object while, or
+ * after, it is closed.  An oriel_page belongs to whoever pinned it: two threads
+ * must not use one oriel_page at once.  A thread that exits loses its pins,
+ * except those taken with ORIEL_ANYTHREAD.
+ *
+ * SIGNALS
+ *
+ * While a pool is open, Oriel handles SIGSEGV and SIGBUS to name accesses to a
+ * window that no pin covers, and passes each signal on to the handler that was
+ * there before.  No function of this header may be called in a signal handler.
+ *
+ * CAVEATS
+ *
+ * - Closing any descriptor of a file drops every POSIX (fcntl) lock that the
+ *   process holds on that file.  oriel_file_close() closes descriptors: see
+ *   there before you use Oriel on a file that something else locks.
+ * - A pool is memory: it is gone after a reboot.  Pages that were not written
+ *   to their store by oriel_flush() or oriel_sync() are gone then, too.
+ * - Processes of different users can't share a pool (its file has mode 0600).
+ */
+#ifndef ORIEL_H
+#define ORIEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined __GNUC__
+# define ORIEL_API __attribute__ ((visibility ("default")))
+#else
+# define ORIEL_API
+#endif
+
+#define ORIEL_VERSION_MAJOR 0
+#define ORIEL_VERSION_MINOR 1
+#define ORIEL_VERSION_PATCH 0
+
+typedef struct oriel_pool oriel_pool;   /* this process's attachment */
+typedef struct oriel_file oriel_file;   /* a file that this process opened */
+
+/* ------------------------------------------------------------------ */
+/* Options                                                            */
+
+/* Flags of oriel_options.flags. */
+#define ORIEL_ATTACH    0x0001u /* attach only: -ENOENT if there is no pool */
+#define ORIEL_EXCL      0x0002u /* create only: -EEXIST if there is one */
+#define ORIEL_FENCE     0x0004u /* at creation: pins use a full fence and not
+                                   membarrier(2); found by itself where the
+                                   kernel has no membarrier */
+#define ORIEL_NO_FAULT_HANDLER 0x0008u /* leave SIGSEGV and SIGBUS alone */
+
+/* How a window's slots are swapped; see oriel_options.backend. */
+#define ORIEL_BACKEND_AUTO     0 /* linear if the window covers the pool, else
+                                    what a probe at open finds best */
+#define ORIEL_BACKEND_EMULATED 1 /* remap_file_pages(2), each slot a VMA */
+#define ORIEL_BACKEND_MMAP     2 /* mmap(2) with MAP_FIXED */
+#define ORIEL_BACKEND_LINEAR   3 /* one mapping of the whole pool */
+
+/*
+ * Initialise with oriel_options_init(), which makes every field its default;
+ * then set fields, or use oriel_options_set().  The strings are only read
+ * while oriel_pool_open() runs.
+ */
+typedef struct oriel_options {
+  uint32_t struct_size;   /* set by oriel_options_init() */
+  uint32_t flags;         /* ORIEL_ATTACH, ... */
+  const char *directory;  /* where pools are; NULL: $ORIEL_DIR or /dev/shm */
+  uint64_t pool_size;     /* bytes of pages that the pool holds, at creation;
+                             at least 16 pages and one slot.  0: 128 MiB, or
+                             half of what the directory has free if less */
+  uint64_t window_size;   /* bytes of this process's window, at least one slot;
+                             0: the pool's size or 1 GiB, whichever is less */
+  uint32_t page_size;     /* power of two, 512 to 65536.  0: 4096 at creation,
+                             the pool's own when attaching */
+  uint32_t slot_size;     /* power of two, 4096 to 2 MiB, and at least one page.
+                             0: 64 KiB, more where the VMA budget asks for it;
+                             on hugetlbfs the huge page */
+  uint32_t backend;       /* ORIEL_BACKEND_* */
+  uint32_t max_processes; /* at creation; 1 to 4096, 0: 128 */
+  uint32_t max_threads;   /* at creation, of all processes together;
+                             1 to 65535, 0: 256 */
+  uint32_t max_files;     /* at creation; 1 to 65536, 0: 256 */
+} oriel_options;
+
+ORIEL_API void oriel_options_init (oriel_options *opt);
+
+/*
+ * Set one option from text, as a URI or a command line has it.  Names are those
+ * of the fields: directory, pool_size, window_size (or window), page_size,
+ * slot_size (or slot), backend (auto, emulated, mmap, linear), max_processes,
+ * max_threads, max_files.  Sizes take K, M and G (powers of 1024).  The text of
+ * "directory" is kept by reference.
+ * Errors: -ENOENT no such option; -EINVAL not a value for it; -ERANGE too large.
+ */
+ORIEL_API int oriel_options_set (oriel_options *opt, const char *name,
+                                 const char *value);
+
+/* ------------------------------------------------------------------ */
+/* Pools                                                              */
+
+/*
+ * Attach to the pool called name, creating it first if there is none.
+ *
+ * The file is DIRECTORY/oriel-NAME; a name with a slash is itself the path.
+ * The pool is allocated whole at creation.  Where a pool exists, its size, page
+ * size and maxima are kept; only a page_size that differs is refused.  A pool
+ * of an earlier boot to which no one is attached is created anew.
+ * opt may be NULL for all defaults.
+ *
+ * Errors: -ENOENT (with ORIEL_ATTACH) and -EEXIST (with ORIEL_EXCL);
+ * -ENOSPC the directory has too little free; -EPROTO the file is not a pool, is
+ * damaged, or was made by a build with another layout; -EPERM it belongs to
+ * another user or its mode is not 0600; -ELOOP it is a symbolic link;
+ * -EINVAL options that contradict each other or the pool; -EUSERS all process
+ * places are taken; -ENOMEM no memory, address space or VMAs for the window;
+ * -EOPNOTSUPP the kernel cannot do what was asked (a backend that was forced,
+ * OFD locks); other errors of open(2), mmap(2), fallocate(2).
+ */
+ORIEL_API int oriel_pool_open (const char *name, const oriel_options *opt,
+                               oriel_pool **pool);
+
+/*
+ * Detach.  The pool itself stays, warm, until oriel_pool_destroy() or a reboot.
+ * Errors: -EBUSY a file is still open or a page still pinned: nothing was done.
+ * In a forked child it frees the child's copy of the object and succeeds.
+ */
+ORIEL_API int oriel_pool_close (oriel_pool *pool);
+
+/*
+ * Remove the pool's file.  Pages not yet written to their store are lost.
+ * directory as in oriel_options.  With force, also while processes are
+ * attached: they go on with the nameless pool until they detach.
+ * Errors: -ENOENT; -EBUSY a process is attached; -EPROTO not a pool;
+ * -EPERM another user's.
+ */
+ORIEL_API int oriel_pool_destroy (const char *name, const char *directory,
+                                  int force);
+
+ORIEL_API uint32_t oriel_pool_page_size (const oriel_pool *pool); /* bytes */
+ORIEL_API uint64_t oriel_pool_frames (const oriel_pool *pool); /* pages held */
+
+/* ------------------------------------------------------------------ */
+/* Files                                                              */
+
+/* Flags of oriel_file_open(); ORIEL_EXCL counts here too. */
+#define ORIEL_CREATE   0x0100u /* create the file (mode 0666 less umask) */
+#define ORIEL_RDONLY   0x0200u /* pages can't be pinned for writing */
+#define ORIEL_BUFFERED 0x0400u /* through the page cache even where the file
+                                  system has O_DIRECT */
+#define ORIEL_DISCARD  0x0800u /* start with no page of the file in the pool:
+                                  dirty ones are lost */
+#define ORIEL_FOREIGN  0x1000u /* others change the file without Oriel: its size
+                                  and times are not judged at open; the caller
+                                  calls oriel_file_drop() when it learns that
+                                  the file has changed.  A write that fails is
+                                  the caller's too */
+
+/*
+ * Open a file through the pool.  A file is known by device, inode and birth
+ * time, so all paths to it share their pages, and a file deleted and recreated
+ * never meets old ones.  Opened twice by a process, it is the same object and
+ * wants as many closes; the flags of the first open hold, except that
+ * asking for writing where the first was ORIEL_RDONLY is -EACCES.
+ *
+ * The first process to open a file compares its size and times with those that
+ * the pool last saw, and drops the cached pages if they differ.
+ *
+ * Errors: those of open(2); -ENFILE all max_files places are taken by open
+ * files or by dirty pages; -ESTALE the file was changed by others while the
+ * pool holds dirty pages of it: nothing was done, decide with ORIEL_DISCARD;
+ * -EISDIR, -EINVAL not a regular file.
+ */
+ORIEL_API int oriel_file_open (oriel_pool *pool, const char *path,
+                               unsigned flags, oriel_file **file);
+
+/*
+ * Write the file's dirty pages to its store, then close it.
+ * This closes two descriptors of the file, oriel_file_fd()'s last: every POSIX
+ * lock of the process on the file is gone after it.
+ * Errors: -EBUSY the last handle has pages pinned: nothing was done.  Errors of
+ * writing leave the file open and its pages dirty; see oriel_file_abandon().
+ */
+ORIEL_API int oriel_file_close (oriel_file *file);
+
+/*
+ * Close without writing.  Dirty pages stay in the pool for the next who opens
+ * the file (with ORIEL_FOREIGN they are dropped).  Errors: -EBUSY.
+ */
+ORIEL_API int oriel_file_abandon (oriel_file *file);
+
+/* The size in bytes, with what was written to the pool and is not yet in the
+ * store.  Never fails on an open file. */
+ORIEL_API uint64_t oriel_file_size (const oriel_file *file);
+
+/*
+ * Make the file exactly bytes long, in pool and store at once.  Pages behind
+ * the end are forgotten, dirty or not; those pinned stay readable until unpin.
+ * Errors: -EACCES read-only; those of ftruncate(2).
+ */
+ORIEL_API int oriel_file_truncate (oriel_file *file, uint64_t bytes);
+
+/*
+ * Take the size of the store's file as it is now (after others changed it).
+ * Errors: those of fstat(2).
+ */
+ORIEL_API int oriel_file_refresh (oriel_file *file);
+
+/*
+ * Forget all pages of the file, in every process, dirty or not, in constant
+ * time.  Pages pinned stay readable, as they were, until unpin; a page that is
+ * being loaded is not found again after this returns.
+ */
+ORIEL_API int oriel_file_drop (oriel_file *file);
+
+/* Forget count pages from first on, likewise, one by one.
+ * Errors: -EINVAL first + count overflows. */
+ORIEL_API int oriel_file_drop_pages (oriel_file *file, uint64_t first,
+                                     uint64_t count);
+
+/*
+ * A buffered descriptor of the file, for locks and fstat(2).  It is the last
+ * that oriel_file_close() closes.  Never fails; do not close it.
+ */
+ORIEL_API int oriel_file_fd (const oriel_file *file);
+
+/*
+ * Words of shared memory for the application's own coherence rules: zero when
+ * the file enters the pool, then whatever the processes that have it open make
+ * of them; access them with atomic operations.  They stay while the pool does
+ * unless the file's place is needed for another.
+ */
+#define ORIEL_FILE_WORDS 16
+ORIEL_API uint64_t *oriel_file_words (oriel_file *file);
+
+/* ------------------------------------------------------------------ */
+/* Owners                                                             */
+
+/*
+ * A token that names this attachment among all processes that ever attached;
+ * never 0.  Put it into a shared word to say who is at work.
+ */
+ORIEL_API uint64_t oriel_self (const oriel_pool *pool);
+
+/*
+ * 1 if the attachment that the token names still lives, else 0.  Asks the
+ * kernel and no pid: right even when pids are reused.  About 1 us.
+ */
+ORIEL_API int oriel_alive (oriel_pool *pool, uint64_t token);
+
+/* ------------------------------------------------------------------ */
+/* Pages                                                              */
+
+/* Flags of oriel_pin(). */
+#define ORIEL_READ       0x00u /* with a shared latch: the content is stable */
+#define ORIEL_WRITE      0x01u /* with the exclusive latch */
+#define ORIEL_FRESH      0x02u /* with ORIEL_WRITE: the page is wanted as zeroes,
+                                  dirty, without reading it from the store */
+#define ORIEL_OPTIMISTIC 0x04u /* no latch: content may change; see
+                                  oriel_read_begin() */
+#define ORIEL_NOWAIT     0x08u /* -EAGAIN instead of I/O or waiting */
+#define ORIEL_ANYTHREAD  0x10u /* with ORIEL_OPTIMISTIC: the pin is the
+                                  process's, outlives its thread */
+
+/* Pages that one thread can have pinned at once (ORIEL_ANYTHREAD pins of a
+ * process: as many for each 'thread' place that is free). */
+#define ORIEL_THREAD_PINS 448
+
+/* A pinned page.  Fill by oriel_pin(); read data and number; leave the rest. */
+typedef struct oriel_page {
+  void *data;             /* page_size bytes, stable until oriel_unpin() */
+  uint64_t number;
+  oriel_file *file;
+  uint32_t *ledger_entry;
+  uint32_t frame;
+  uint32_t flags;
+} oriel_page;
+
+/*
+ * Make page number of file resident and visible, at an address that is stable
+ * until oriel_unpin(), whatever other threads and processes do.  Pages behind
+ * the end of the file are zeroes; dirtying one makes the file longer.
+ *
+ * Waits for I/O and for latches of living owners, never for room:
+ * -ENOBUFS  every frame is pinned, or every slot of the window shows a pinned
+ *           page, or the thread has ORIEL_THREAD_PINS pins: unpin something.
+ * -EAGAIN   (ORIEL_NOWAIT) it would have to wait or to read.
+ * -EACCES   ORIEL_WRITE on a file opened with ORIEL_RDONLY.
+ * -EDEADLK  this thread holds a latch of the page that excludes the new one.
+ * -EIO and others of pread(2): the page could not be read.
+ * -EFBIG    the page's offset exceeds what a file can have.
+ */
+ORIEL_API int oriel_pin (oriel_file *file, uint64_t number, unsigned flags,
+                         oriel_page *page);
+
+/*
+ * Give a page back: first its latch, then its address.  A page that was pinned
+ * with ORIEL_WRITE and changed must have been given to oriel_dirty() before.
+ * May be called by another thread than the one that pinned.
+ * Errors: -EINVAL the page is not pinned.
+ */
+ORIEL_API int oriel_unpin (oriel_page *page);
+
+/*
+ * Say that a page pinned with ORIEL_WRITE has new content.  lsn is the position
+ * of the log record that describes it, and the page's lsn only grows; 0 if
+ * there is no log.  Errors: -EINVAL not pinned with ORIEL_WRITE.
+ */
+ORIEL_API int oriel_dirty (oriel_page *page, uint64_t lsn);
+
+/*
+ * Optimistic reading of a page pinned with ORIEL_OPTIMISTIC: take a version,
+ * read, validate; what was read counts only if oriel_read_validate() says 1.
+ * oriel_read_begin() waits while a writer has the page.  Meanwhile data may
+ * be half-changed: copy it and follow no pointer in it before validating.
+ */
+ORIEL_API uint64_t oriel_read_begin (const oriel_page *page);
+ORIEL_API int oriel_read_validate (const oriel_page *page, uint64_t version);
+
+/*
+ * Copying read of length bytes at offset.  Each page's part is one consistent
+ * state of that page.  *got, if not NULL, is what lay before the end of the
+ * file; the rest of buffer is zeroes.  A page that is resident but shown by no
+ * slot is copied from the pool file and takes no slot.  Errors as oriel_pin().
+ */
+ORIEL_API int oriel_read (oriel_file *file, uint64_t offset, void *buffer,
+                          size_t length, size_t *got);
+
+/*
+ * Copying write, dirty in the pool until flushed; pages covered whole are not
+ * read first.  Errors as oriel_pin(); then a prefix may have been written, page
+ * by page.
+ */
+ORIEL_API int oriel_write (oriel_file *file, uint64_t offset,
+                           const void *buffer, size_t length);
+
+/*
+ * Write all dirty pages of the file, whoever dirtied them, to its store, sorted
+ * and in vectored runs.  Waits for writers that have pages latched.
+ * Errors: those of pwrite(2); the pages concerned stay dirty.  -EDEADLK this
+ * thread has a dirty page of the file pinned with ORIEL_WRITE.
+ */
+ORIEL_API int oriel_flush (oriel_file *file);
+
+/*
+ * oriel_flush(), then make the store durable (fdatasync).  A sync that failed
+ * has lost data that the kernel no longer has: from then on every sync of the
+ * file fails with -EIO until it is closed by all and opened again.
+ */
+ORIEL_API int oriel_sync (oriel_file *file);
+
+/* ------------------------------------------------------------------ */
+/* Statistics and errors                                              */
+
+/* Counters of the whole pool since its creation, by all processes, then gauges
+ * of the pool, then of this process.  Counters of others are read while they
+ * run: each is exact, together they are no snapshot. */
+typedef struct oriel_stats {
+  uint32_t struct_size;    /* the caller's sizeof (oriel_stats) */
+  uint32_t backend;        /* this process's: ORIEL_BACKEND_* */
+  /* counters, of all processes */
+  uint64_t hits;           /* pages found in the pool */
+  uint64_t misses;         /* pages that had to be loaded, or made fresh */
+  uint64_t readahead;      /* pages loaded before they were asked for */
+  uint64_t reads;          /* read calls to stores */
+  uint64_t read_bytes;
+  uint64_t writes;         /* write calls to stores */
+  uint64_t write_bytes;
+  uint64_t syncs;
+  uint64_t evictions;      /* pages that gave up their frame */
+  uint64_t writebacks;     /* dirty pages written */
+  uint64_t swaps;          /* slots remapped from one extent to another */
+  uint64_t installs;       /* slots mapped for the first time */
+  uint64_t copies;         /* copying reads served by the pool file, not a slot */
+  uint64_t barriers;       /* membarrier calls (or fences in their place) */
+  uint64_t latch_waits;
+  uint64_t drops;          /* oriel_file_drop() calls */
+  uint64_t repairs;        /* states of dead processes put right */
+  /* gauges of the pool */
+  uint64_t page_size;      /* bytes */
+  uint64_t frames;
+  uint64_t frames_free;
+  uint64_t frames_dirty;
+  uint64_t pool_bytes;     /* of the whole pool file */
+  uint64_t processes;      /* attached */
+  uint64_t threads;        /* ledgers in use */
+  uint64_t files;          /* known to the pool */
+  uint64_t pins;           /* pages pinned by all threads */
+  /* gauges of this process */
+  uint64_t window_bytes;
+  uint64_t slot_size;
+  uint64_t slots;
+  uint64_t slots_used;     /* showing an extent */
+  uint64_t vmas;           /* lines of /proc/self/maps inside the window */
+  uint64_t page_table_bytes; /* VmPTE of the process; 0 where unknown */
+} oriel_stats;
+
+/* stats->struct_size must be set.  Takes some microseconds per MiB of pool.
+ * Errors: -EINVAL struct_size is not one that any version had. */
+ORIEL_API int oriel_pool_stats (oriel_pool *pool, oriel_stats *stats);
+
+/* The text for the last error in this thread; "" if none.  Valid until the next
+ * call of this thread that fails. */
+ORIEL_API const char *oriel_error (void);
+
+/* The library's version, "0.1.0". */
+ORIEL_API const char *oriel_version (void);
+
+/* A backend's name, "emulated"; "unknown" if there is none. */
+ORIEL_API const char *oriel_backend_name (uint32_t backend);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* ORIEL_H */

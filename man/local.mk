@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Manual pages, sorted, one a line; a page whose first line is .so stands for
+# the one that it names.
+
+dist_man_MANS += \
+	man/oriel.7 \
+	man/oriel_alive.3 \
+	man/oriel_backend_name.3 \
+	man/oriel_dirty.3 \
+	man/oriel_error.3 \
+	man/oriel_file_abandon.3 \
+	man/oriel_file_close.3 \
+	man/oriel_file_drop.3 \
+	man/oriel_file_drop_pages.3 \
+	man/oriel_file_fd.3 \
+	man/oriel_file_open.3 \
+	man/oriel_file_refresh.3 \
+	man/oriel_file_size.3 \
+	man/oriel_file_truncate.3 \
+	man/oriel_file_words.3 \
+	man/oriel_flush.3 \
+	man/oriel_options_init.3 \
+	man/oriel_options_set.3 \
+	man/oriel_pin.3 \
+	man/oriel_pool_close.3 \
+	man/oriel_pool_destroy.3 \
+	man/oriel_pool_frames.3 \
+	man/oriel_pool_open.3 \
+	man/oriel_pool_page_size.3 \
+	man/oriel_pool_stats.3 \
+	man/oriel_read.3 \
+	man/oriel_read_begin.3 \
+	man/oriel_read_validate.3 \
+	man/oriel_self.3 \
+	man/oriel_sync.3 \
+	man/oriel_unpin.3 \
+	man/oriel_version.3 \
+	man/oriel_vfs.7 \
+	man/oriel_vfs_register.3 \
+	man/oriel_write.3 \
+	$(NULL)

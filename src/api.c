@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * api.c - the calls of oriel.h: arguments are checked here, and nothing else
+ * is done
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "error.h"
+#include "file.h"
+#include "flush.h"
+#include "io.h"
+#include "pin.h"
+#include "pool.h"
+#include "proc.h"
+#include "stats.h"
+#include "thread.h"
+
+/* Pages' offsets must fit off_t, with room for a run behind them. */
+#define OFFSET_MAX (UINT64_C (1) << 62)
+
+#define OPEN_FLAGS                                                            \
+  (ORIEL_CREATE | ORIEL_EXCL | ORIEL_RDONLY | ORIEL_BUFFERED                  \
+   | ORIEL_DISCARD | ORIEL_FOREIGN)
+#define POOL_FLAGS                                                            \
+  (ORIEL_ATTACH | ORIEL_EXCL | ORIEL_FENCE | ORIEL_NO_FAULT_HANDLER)
+#define PIN_FLAGS                                                             \
+  (ORIEL_WRITE | ORIEL_FRESH | ORIEL_OPTIMISTIC | ORIEL_NOWAIT                \
+   | ORIEL_ANYTHREAD)
+
+static int
+null (const char *call)
+{
+  return orl_fail (-EINVAL, "%s: null argument", call);
+}
+
+int
+oriel_pool_open (const char *name, const oriel_options *opt, oriel_pool **pool)
+{
+  oriel_options defaults;
+
+  if (!name || !pool)
+    return null ("oriel_pool_open");
+  oriel_options_init (&defaults);
+  if (!opt)
+    opt = &defaults;
+  if (opt->struct_size != sizeof *opt)
+    return orl_fail (-EINVAL, "oriel_pool_open: options were not set up by "
+                              "oriel_options_init()");
+  if ((opt->flags & ~POOL_FLAGS)
+      || (opt->flags & (ORIEL_ATTACH | ORIEL_EXCL))
+             == (ORIEL_ATTACH | ORIEL_EXCL))
+    return orl_fail (-EINVAL, "%s: flags 0x%x are unknown or contradict each "
+                              "other",
+                     name, opt->flags);
+  return orl_pool_open (name, opt, pool);
+}
+
+int
+oriel_pool_close (oriel_pool *pool)
+{
+  return pool ? orl_pool_close (pool) : null ("oriel_pool_close");
+}
+
+int
+oriel_pool_destroy (const char *name, const char *directory, int force)
+{
+  return name ? orl_pool_destroy (name, directory, force)
+              : null ("oriel_pool_destroy");
+}
+
+uint32_t
+oriel_pool_page_size (const oriel_pool *pool)
+{
+  return pool ? pool->shm.geo.page_size : 0;
+}
+
+uint64_t
+oriel_pool_frames (const oriel_pool *pool)
+{
+  return pool ? pool->shm.geo.nframes : 0;
+}
+
+int
+oriel_file_open (oriel_pool *pool, const char *path, unsigned flags,
+                 oriel_file **file)
+{
+  struct orl_thread *me;
+  int r;
+
+  if (!pool || !path || !file)
+    return null ("oriel_file_open");
+  if ((flags & ~OPEN_FLAGS)
+      || ((flags & ORIEL_RDONLY) && (flags & (ORIEL_CREATE | ORIEL_EXCL)))
+      || ((flags & ORIEL_EXCL) && !(flags & ORIEL_CREATE)))
+    return orl_fail (-EINVAL, "%s: flags 0x%x are unknown or contradict each "
+                              "other",
+                     path, flags);
+  r = orl_thread_self (pool, &me);
+  return r < 0 ? r : orl_file_open (me, path, flags, file);
+}
+
+int
+oriel_file_close (oriel_file *file)
+{
+  struct orl_thread *me;
+  int r;
+
+  if (!file)
+    return null ("oriel_file_close");
+  r = orl_thread_self (file->pool, &me);
+  return r < 0 ? r : orl_file_close (me, file, true);
+}
+
+int
+oriel_file_abandon (oriel_file *file)
+{
+  struct orl_thread *me;
+  int r;
+
+  if (!file)
+    return null ("oriel_file_abandon");
+  r = orl_thread_self (file->pool, &me);
+  return r < 0 ? r : orl_file_close (me, file, false);
+}
+
+uint64_t
+oriel_file_size (const oriel_file *file)
+{
+  return file ? atomic_load (&file->rec->size) : 0;
+}
+
+static int
+writable (const oriel_file *file)
+{
+  return file->flags & ORIEL_RDONLY
+             ? orl_fail (-EACCES, "%s: is open read-only", file->path)
+             : 0;
+}
+
+int
+oriel_file_truncate (oriel_file *file, uint64_t bytes)
+{
+  struct orl_thread *me;
+  int r;
+
+  if (!file)
+    return null ("oriel_file_truncate");
+  if (bytes > OFFSET_MAX)
+    return orl_fail (-EFBIG, "%s: cannot be so long", file->path);
+  if ((r = orl_thread_self (file->pool, &me)) < 0 || (r = writable (file)) < 0)
+    return r;
+  return orl_file_truncate (me, file, bytes);
+}
+
+int
+oriel_file_refresh (oriel_file *file)
+{
+  struct orl_thread *me;
+  int r;
+
+  if (!file)
+    return null ("oriel_file_refresh");
+  r = orl_thread_self (file->pool, &me);
+  return r < 0 ? r : orl_file_refresh (file);
+}
+
+int
+oriel_file_drop (oriel_file *file)
+{
+  struct orl_thread *me;
+  int r;
+
+  if (!file)
+    return null ("oriel_file_drop");
+  r = orl_thread_self (file->pool, &me);
+  if (r == 0)
+    orl_file_drop (me, file);
+  return r;
+}
+
+int
+oriel_file_drop_pages (oriel_file *file, uint64_t first, uint64_t count)
+{
+  struct orl_thread *me;
+  int r;
+
+  if (!file)
+    return null ("oriel_file_drop_pages");
+  if (first + count < first)
+    return orl_fail (-EINVAL, "%s: there are no %llu pages from %llu on",
+                     file->path, (unsigned long long) count,
+                     (unsigned long long) first);
+  r = orl_thread_self (file->pool, &me);
+  if (r == 0)
+    orl_file_drop_pages (me, file, first, count);
+  return r;
+}
+
+int
+oriel_file_fd (const oriel_file *file)
+{
+  return file ? file->store->fd : -1;
+}
+
+uint64_t *
+oriel_file_words (oriel_file *file)
+{
+  return file ? (uint64_t *) file->rec->words : NULL;
+}
+
+uint64_t
+oriel_self (const oriel_pool *pool)
+{
+  return pool ? pool->shm.token : 0;
+}
+
+int
+oriel_alive (oriel_pool *pool, uint64_t token)
+{
+  return pool && !pool->forked && orl_proc_alive (&pool->shm, token);
+}
+
+static int
+check_pin (const oriel_file *file, uint64_t number, unsigned flags)
+{
+  if ((flags & ~PIN_FLAGS)
+      || ((flags & ORIEL_OPTIMISTIC) && (flags & ORIEL_WRITE))
+      || ((flags & ORIEL_FRESH) && !(flags & ORIEL_WRITE))
+      || ((flags & ORIEL_ANYTHREAD) && !(flags & ORIEL_OPTIMISTIC)))
+    return orl_fail (-EINVAL, "%s: pin flags 0x%x are unknown or contradict "
+                              "each other",
+                     file->path, flags);
+  if (number >= OFFSET_MAX >> file->pool->shm.geo.page_shift)
+    return orl_fail (-EFBIG, "%s: has no page %llu", file->path,
+                     (unsigned long long) number);
+  return flags & ORIEL_WRITE ? writable (file) : 0;
+}
+
+/* The rest of a pin: where the page is. */
+static int
+finish_pin (struct orl_thread *me, oriel_file *file, uint64_t number,
+            unsigned flags, struct orl_hold *h, oriel_page *page)
+{
+  const struct orl_geometry *geo = &file->pool->shm.geo;
+  orl_a32 *entry = &me->ledger->pins[h->entry];
+  void *at;
+  int r = orl_hold_show (me, file, h, &at);
+
+  if (r == 0 && (flags & ORIEL_ANYTHREAD))
+    r = orl_hold_share (me, h, &entry);
+  if (r < 0)
+    {
+      orl_hold_end (&file->pool->shm, entry);
+      return r;
+    }
+  if (flags & ORIEL_FRESH)
+    {
+      memset (at, 0, geo->page_size);
+      orl_hold_dirty (file, h->frame, (number + 1) << geo->page_shift, 0);
+    }
+  page->data = at;
+  page->number = number;
+  page->file = file;
+  page->ledger_entry = (uint32_t *) entry;
+  page->frame = h->frame;
+  page->flags = flags;
+  return 0;
+}
+
+int
+oriel_pin (oriel_file *file, uint64_t number, unsigned flags, oriel_page *page)
+{
+  struct orl_thread *me;
+  struct orl_hold h;
+  int r;
+
+  if (__builtin_expect (!file || !page, 0))
+    return null ("oriel_pin");
+  if ((flags || number >= UINT32_MAX)
+      && (r = check_pin (file, number, flags)) < 0)
+    return r;
+  if ((r = orl_thread_self (file->pool, &me)) < 0
+      || (r = orl_hold (me, file, number, flags, &h)) < 0)
+    return r;
+  return finish_pin (me, file, number, flags, &h, page);
+}
+
+/* Is the page pinned, by this process? */
+static int
+check_page (const oriel_page *page, const char *call)
+{
+  if (__builtin_expect (!page, 0))
+    return null (call);
+  if (__builtin_expect (!page->ledger_entry, 0))
+    return orl_fail (-EINVAL, "%s: the page is not pinned", call);
+  if (__builtin_expect (page->file->pool->forked, 0))
+    return orl_fail (-EOWNERDEAD, "%s: the page was pinned before fork(); it "
+                                  "is the parent's",
+                     call);
+  return 0;
+}
+
+int
+oriel_unpin (oriel_page *page)
+{
+  struct oriel_pool *pool;
+  orl_a32 *entry;
+  uint32_t pin;
+  int r = check_page (page, "oriel_unpin");
+
+  if (__builtin_expect (r < 0, 0))
+    return r;
+  pool = page->file->pool;
+  entry = (orl_a32 *) page->ledger_entry;
+  pin = atomic_load_explicit (entry, memory_order_relaxed);
+  if (__builtin_expect ((pin & ORL_PIN_FRAME) != page->frame + 1, 0))
+    return orl_fail (-EINVAL, "oriel_unpin: the page is not pinned any more");
+  orl_hold_end (&pool->shm, entry);
+  /* The next pin of this thread finds its entry at once. */
+  if (__builtin_expect (orl_thread_cache.id == pool->id, 1))
+    {
+      struct orl_ledger *l = orl_thread_cache.thread->ledger;
+      uintptr_t at = (uintptr_t) entry - (uintptr_t) l->pins;
+
+      if (at < sizeof l->pins)
+        atomic_store_explicit (&l->hint, (uint32_t) (at / sizeof *entry),
+                               memory_order_relaxed);
+    }
+  page->ledger_entry = NULL;
+  page->data = NULL;
+  return 0;
+}
+
+int
+oriel_dirty (oriel_page *page, uint64_t lsn)
+{
+  int r = check_page (page, "oriel_dirty");
+
+  if (r < 0)
+    return r;
+  if (!(page->flags & ORIEL_WRITE))
+    return orl_fail (-EINVAL, "%s: page %llu is not pinned for writing",
+                     page->file->path, (unsigned long long) page->number);
+  orl_hold_dirty (page->file, page->frame,
+                  (page->number + 1) << page->file->pool->shm.geo.page_shift,
+                  lsn);
+  return 0;
+}
+
+uint64_t
+oriel_read_begin (const oriel_page *page)
+{
+  if (check_page (page, "oriel_read_begin") < 0)
+    return 1; /* odd: never valid */
+  return orl_read_begin (page->file->pool, page->frame);
+}
+
+int
+oriel_read_validate (const oriel_page *page, uint64_t version)
+{
+  if (check_page (page, "oriel_read_validate") < 0)
+    return 0;
+  return !(version & 1)
+         && orl_read_validate (&page->file->pool->shm, page->frame, version);
+}
+
+static int
+check_range (const oriel_file *file, uint64_t offset, size_t length)
+{
+  if (offset > OFFSET_MAX || length > OFFSET_MAX - offset)
+    return orl_fail (-EFBIG, "%s: has no %zu bytes at %llu", file->path,
+                     length, (unsigned long long) offset);
+  return 0;
+}
+
+int
+oriel_read (oriel_file *file, uint64_t offset, void *buffer, size_t length,
+            size_t *got)
+{
+  struct orl_thread *me;
+  uint64_t size;
+  int r;
+
+  if (!file || (!buffer && length > 0))
+    return null ("oriel_read");
+  if ((r = check_range (file, offset, length)) < 0
+      || (r = orl_thread_self (file->pool, &me)) < 0
+      || (r = orl_io_read (me, file, offset, buffer, length)) < 0)
+    return r;
+  size = atomic_load (&file->rec->size);
+  if (got)
+    *got = offset >= size            ? 0
+           : size - offset < length ? (size_t) (size - offset)
+                                     : length;
+  return 0;
+}
+
+int
+oriel_write (oriel_file *file, uint64_t offset, const void *buffer,
+             size_t length)
+{
+  struct orl_thread *me;
+  int r;
+
+  if (!file || (!buffer && length > 0))
+    return null ("oriel_write");
+  if ((r = check_range (file, offset, length)) < 0
+      || (r = orl_thread_self (file->pool, &me)) < 0
+      || (r = writable (file)) < 0)
+    return r;
+  return orl_io_write (me, file, offset, buffer, length);
+}
+
+int
+oriel_flush (oriel_file *file)
+{
+  struct orl_thread *me;
+  int r;
+
+  if (!file)
+    return null ("oriel_flush");
+  if ((r = orl_thread_self (file->pool, &me)) < 0)
+    return r;
+  return file->flags & ORIEL_RDONLY ? 0 : orl_flush_file (me, file);
+}
+
+int
+oriel_sync (oriel_file *file)
+{
+  struct orl_thread *me;
+  int r;
+
+  if (!file)
+    return null ("oriel_sync");
+  if ((r = orl_thread_self (file->pool, &me)) < 0)
+    return r;
+  return file->flags & ORIEL_RDONLY ? 0 : orl_file_sync (me, file);
+}
+
+int
+oriel_pool_stats (oriel_pool *pool, oriel_stats *stats)
+{
+  if (!pool || !stats)
+    return null ("oriel_pool_stats");
+  if (stats->struct_size != sizeof *stats)
+    return orl_fail (-EINVAL, "oriel_pool_stats: struct_size is %u and should "
+                              "be %zu",
+                     stats->struct_size, sizeof *stats);
+  if (pool->forked)
+    return orl_fail (-EOWNERDEAD, "%s: the pool was opened before fork()",
+                     pool->path);
+  orl_stats_read (pool, stats);
+  return 0;
+}
+
+const char *
+oriel_error (void)
+{
+  return orl_error_text ();
+}
+
+#define TEXT(n) #n
+#define VERSION(a, b, c) TEXT (a) "." TEXT (b) "." TEXT (c)
+
+const char *
+oriel_version (void)
+{
+  return VERSION (ORIEL_VERSION_MAJOR, ORIEL_VERSION_MINOR,
+                  ORIEL_VERSION_PATCH);
+}

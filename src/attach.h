@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * attach.h - this process's attachment to a pool, and the files it has open
+ *
+ * The public handles.  Everything in them is private to the process.
+ */
+#ifndef ORL_ATTACH_H
+#define ORL_ATTACH_H
+
+#include <pthread.h>
+
+#include "layout.h"
+#include "oriel.h"
+#include "store.h"
+#include "window.h"
+
+struct orl_thread;
+
+#define ORL_SHARED_LEDGERS 16   /* for ORIEL_ANYTHREAD pins */
+#define ORL_ALL_DEAD UINT32_MAX /* for repair: every ledger of the dead */
+
+struct oriel_pool {
+  /* constant after open */
+  struct orl_shm shm;
+  struct orl_window *window;
+  uint64_t id;                  /* never used twice in a process */
+  char *path;
+  pthread_key_t key;            /* each thread's struct orl_thread */
+  uint32_t batch;               /* frames that a sweep takes at once */
+  /* recover.c, which is above those who need it: put right what the ledger's
+   * thread left, if its process is dead or it is this process's own thread that
+   * ends.  owner: the caller's. */
+  void (*repair) (struct oriel_pool *pool, uint32_t owner, uint32_t ledger);
+  /* set once, in a forked child */
+  bool forked;
+  /* under lock */
+  pthread_mutex_t lock;
+  struct oriel_file **files;    /* [nfiles] */
+  struct orl_thread *threads;   /* thread.h */
+  uint32_t nshared;
+  uint32_t shared[ORL_SHARED_LEDGERS];
+  struct oriel_pool *next;      /* under the list's own lock (pool.c) */
+};
+
+struct oriel_file {
+  /* constant after open */
+  struct oriel_pool *pool;
+  struct orl_frec *rec;
+  uint32_t index;
+  uint32_t flags;               /* ORIEL_* of the first open */
+  struct orl_store *store;
+  char *path;
+  /* hints, by all threads */
+  orl_a64 next_page;            /* behind the last page read */
+  orl_a32 run;                  /* pages to read at the next sequential miss */
+  /* under pool->lock */
+  uint32_t opens;
+  uint32_t holds;               /* flushers of other files that use it */
+};
+
+/* The file with this index if the process has it open, kept from being closed
+ * until orl_file_unhold(); else NULL. */
+struct oriel_file *orl_file_hold (struct oriel_pool *pool, uint32_t index);
+void orl_file_unhold (struct oriel_file *file);
+
+#endif /* ORL_ATTACH_H */

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * evict.c - choose frames to use anew
+ *
+ * CLOCK: one hand for the pool moves over the frames in order.  A page that was
+ * hit since the hand last passed is let off once; one that was only loaded, and
+ * not hit, is not, so that a scan does not push out what is used.
+ *
+ * Frames are taken in batches:
+ *   1. mark unused clean frames EVICTING, each in this ledger's work first;
+ *   2. one barrier on all pinners of the pool;
+ *   3. read all ledgers; frames found there go back to VALID, with ref set so
+ *      that the next sweep passes them;
+ *   4. take the others out of the page table, then RESERVED, in the stash.
+ * A stranger, if we die: EVICTING with its table entry goes back to VALID,
+ * without it to FREE; RESERVED goes to FREE (recover.c).
+ *
+ * No I/O here.  Locks: a partition's, in step 4.
+ */
+#include "evict.h"
+#include "table.h"
+
+struct batch {
+  const struct orl_shm *shm;
+  uint32_t owner;
+  uint32_t n;
+  uint32_t frame[ORL_BATCH];
+  bool pinned[ORL_BATCH];
+};
+
+bool
+orl_frame_is_dead (const struct orl_shm *shm, const struct orl_frame *frame,
+                   uint64_t word)
+{
+  uint64_t file = atomic_load_explicit (&frame->file, memory_order_relaxed);
+  uint32_t index = (uint32_t) file;
+
+  return (word & ORL_STALE) || index >= shm->geo.nfiles
+         || atomic_load_explicit (&shm->files[index].epoch,
+                                  memory_order_relaxed)
+                != (uint32_t) (file >> 32);
+}
+
+static void
+stash (struct orl_thread *me, uint32_t frame)
+{
+  me->stash[me->nstash++] = frame;
+}
+
+/* FREE to RESERVED. */
+static bool
+take_free (struct orl_thread *me, uint32_t frame, uint64_t word)
+{
+  struct orl_frame *f = &me->pool->shm.frames[frame];
+
+  if (orl_work_begin (me->ledger, frame) < 0)
+    return false;
+  if (orl_frame_move (f, &word, ORL_RESERVED, me->owner, 0, ORL_FLAGS))
+    {
+      stash (me, frame);
+      return true;
+    }
+  orl_work_end (me->ledger, frame);
+  return false;
+}
+
+/* VALID to EVICTING. */
+static bool
+mark (struct orl_thread *me, uint32_t frame, uint64_t word)
+{
+  struct orl_frame *f = &me->pool->shm.frames[frame];
+
+  if (orl_work_begin (me->ledger, frame) < 0)
+    return false;
+  if (orl_frame_move (f, &word, ORL_EVICTING, me->owner, 0, 0))
+    return true;
+  orl_work_end (me->ledger, frame);
+  return false;
+}
+
+/* Look at one frame: take it, mark it for the batch, list it as dirty, or let
+ * it off. */
+static uint32_t
+consider (struct orl_thread *me, struct batch *b, uint32_t frame,
+          struct orl_dirty_list *dirty)
+{
+  struct orl_shm *shm = &me->pool->shm;
+  struct orl_frame *f = &shm->frames[frame];
+  uint64_t word = atomic_load_explicit (&f->state, memory_order_acquire);
+  bool dead;
+
+  if (orl_state (word) == ORL_FREE)
+    return take_free (me, frame, word);
+  if (orl_state (word) != ORL_VALID)
+    return 0;
+  dead = orl_frame_is_dead (shm, f, word);
+  if (!dead && atomic_load_explicit (&f->ref, memory_order_relaxed))
+    {
+      atomic_store_explicit (&f->ref, 0, memory_order_relaxed);
+      return 0;
+    }
+  if ((word & ORL_DIRTY) && !dead)
+    {
+      if (dirty->n < ORL_BATCH)
+        dirty->frame[dirty->n++] = frame;
+      return 0;
+    }
+  if (mark (me, frame, word))
+    {
+      b->pinned[b->n] = false;
+      b->frame[b->n++] = frame;
+    }
+  return 0;
+}
+
+static void
+see_pin (void *arg, uint32_t ledger, uint32_t frame, uint32_t mode)
+{
+  struct batch *b = arg;
+  uint64_t word = atomic_load_explicit (&b->shm->frames[frame].state,
+                                        memory_order_relaxed);
+
+  (void) ledger;
+  (void) mode;
+  if (orl_state (word) != ORL_EVICTING || orl_state_owner (word) != b->owner)
+    return;
+  for (uint32_t i = 0; i < b->n; i++)
+    if (b->frame[i] == frame)
+      b->pinned[i] = true;
+}
+
+static void
+put_back (struct orl_thread *me, uint32_t frame)
+{
+  struct orl_frame *f = &me->pool->shm.frames[frame];
+
+  atomic_store_explicit (&f->ref, 1, memory_order_relaxed);
+  orl_frame_settle (f, ORL_VALID, 0, 0, 0);
+  orl_work_end (me->ledger, frame);
+}
+
+static void
+take_marked (struct orl_thread *me, uint32_t frame)
+{
+  struct orl_shm *shm = &me->pool->shm;
+  struct orl_frame *f = &shm->frames[frame];
+
+  orl_table_remove (shm, me->owner, frame);
+  /* Only a dead page can be dirty here: its content goes nowhere. */
+  if (atomic_load_explicit (&f->state, memory_order_relaxed) & ORL_DIRTY)
+    orl_frame_mark_dirty (shm, frame, false);
+  orl_frame_settle (f, ORL_RESERVED, me->owner, 0, ORL_FLAGS);
+  stash (me, frame);
+}
+
+/* Steps 2 to 4; how many were taken. */
+static uint32_t
+finish (struct orl_thread *me, struct batch *b)
+{
+  uint32_t taken = 0;
+
+  if (b->n == 0)
+    return 0;
+  orl_barrier_everyone (b->shm);
+  orl_count (me->ledger, ORL_BARRIERS, 1);
+  orl_ledger_scan (b->shm, ORL_EVERYONE, see_pin, b);
+  for (uint32_t i = 0; i < b->n; i++)
+    {
+      struct orl_frame *f = &b->shm->frames[b->frame[i]];
+      uint64_t word = atomic_load (&f->state);
+
+      /* One that was made dirty since it was marked was pinned then, and its
+       * pin may be gone again. */
+      if (b->pinned[i]
+          || ((word & ORL_DIRTY) && !orl_frame_is_dead (b->shm, f, word)))
+        put_back (me, b->frame[i]);
+      else
+        {
+          take_marked (me, b->frame[i]);
+          taken++;
+        }
+    }
+  orl_count (me->ledger, ORL_EVICTIONS, taken);
+  b->n = 0;
+  return taken;
+}
+
+uint32_t
+orl_evict (struct orl_thread *me, uint32_t want, struct orl_dirty_list *dirty)
+{
+  struct orl_shm *shm = &me->pool->shm;
+  struct batch b = { .shm = shm, .owner = me->owner };
+  uint64_t left = 3 * shm->geo.nframes; /* once for ref, then for who pins */
+  uint32_t taken = 0;
+
+  dirty->n = 0;
+  if (want > ORL_BATCH - me->nstash)
+    want = ORL_BATCH - me->nstash;
+  while (left > 0 && taken < want)
+    {
+      uint32_t room = want - taken - b.n;
+      uint32_t step = left < room ? (uint32_t) left : room;
+      uint64_t hand = atomic_fetch_add (&shm->super->hand, step);
+
+      for (uint32_t i = 0; i < step; i++)
+        taken += consider (me, &b, (uint32_t) ((hand + i) % shm->geo.nframes),
+                           dirty);
+      left -= step;
+      if (taken + b.n >= want || left == 0)
+        taken += finish (me, &b);
+      if (taken == 0 && dirty->n == ORL_BATCH)
+        break;
+    }
+  return taken + finish (me, &b);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * evict.h - choose frames to use anew
+ */
+#ifndef ORL_EVICT_H
+#define ORL_EVICT_H
+
+#include "thread.h"
+
+/* Dirty frames that a sweep would have taken. */
+struct orl_dirty_list {
+  uint32_t n;
+  uint32_t frame[ORL_BATCH];
+};
+
+/* Put up to want frames (at most ORL_BATCH), free ones or clean ones that no
+ * one has pinned, into this thread's stash.  How many were put there; 0: every
+ * frame is pinned, dirty (some of those are in *dirty) or in transition. */
+uint32_t orl_evict (struct orl_thread *me, uint32_t want,
+                    struct orl_dirty_list *dirty);
+
+/* Does the frame's key belong to no file's present pages? */
+bool orl_frame_is_dead (const struct orl_shm *shm,
+                        const struct orl_frame *frame, uint64_t word);
+
+#endif /* ORL_EVICT_H */

@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * file.c - files in the pool
+ *
+ * The pool's record of a file is found by device, inode and birth time, and is
+ * kept when no one has the file open, so that its pages stay warm, until its
+ * place is needed.  Who has a file open is a bit in the process's own map, and
+ * so goes with the process.
+ *
+ * A record is changed under super.file_lock.  It is written between setting
+ * state to FREE and to USED, so a stranger who takes the lock over from the
+ * dead finds it whole or free.
+ *
+ * Locks: pool->lock, then file_lock, then a partition's.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "file.h"
+#include "flush.h"
+#include "lock.h"
+#include "pin.h"
+#include "proc.h"
+#include "sys.h"
+#include "table.h"
+
+static void
+take_file_lock (struct orl_thread *me)
+{
+  struct orl_shm *shm = &me->pool->shm;
+
+  orl_lock_take (shm, &shm->super->file_lock, me->owner);
+}
+
+static void
+give_file_lock (struct orl_thread *me)
+{
+  orl_lock_give (&me->pool->shm.super->file_lock);
+}
+
+static orl_a64 *
+open_word (const struct orl_shm *shm, uint32_t proc, uint32_t index)
+{
+  return &shm->open_maps[(uint64_t) proc * shm->geo.map_words + index / 64];
+}
+
+/* Does a living process other than this one have the file open? */
+static bool
+is_open_elsewhere (const struct orl_shm *shm, uint32_t index)
+{
+  uint64_t bit = UINT64_C (1) << index % 64;
+
+  for (uint32_t p = 0; p < shm->geo.nprocs; p++)
+    if (p != shm->proc && (atomic_load (open_word (shm, p, index)) & bit)
+        && orl_proc_alive (shm, atomic_load (&shm->procs[p].token)))
+      return true;
+  return false;
+}
+
+static bool
+has_dirty_pages (const struct orl_shm *shm, uint32_t index)
+{
+  for (uint64_t w = 0; w < (shm->geo.nframes + 63) / 64; w++)
+    for (uint64_t bits = atomic_load (&shm->dirty[w]); bits; bits &= bits - 1)
+      {
+        uint64_t frame = w * 64 + (uint64_t) __builtin_ctzll (bits);
+        const struct orl_frame *f = &shm->frames[frame];
+
+        if (frame < shm->geo.nframes
+            && (uint32_t) atomic_load (&f->file) == index
+            && !orl_frame_is_dead (shm, f, atomic_load (&f->state)))
+          return true;
+      }
+  return false;
+}
+
+static bool
+same_file (const struct orl_frec *rec, const struct orl_store_id *id)
+{
+  return atomic_load (&rec->state) == ORL_FILE_USED
+         && atomic_load (&rec->dev) == id->dev
+         && atomic_load (&rec->ino) == id->ino
+         && atomic_load (&rec->birth) == id->birth;
+}
+
+/* A record for the file, its own or a new one; under file_lock.  -ENFILE. */
+static int
+find_record (const struct orl_shm *shm, const struct orl_store_id *id,
+             uint32_t *index)
+{
+  uint32_t spare = UINT32_MAX;
+  struct orl_frec *rec;
+
+  for (uint32_t i = 0; i < shm->geo.nfiles; i++)
+    {
+      if (same_file (&shm->files[i], id))
+        {
+          *index = i;
+          return 0;
+        }
+      if (spare == UINT32_MAX
+          && atomic_load (&shm->files[i].state) == ORL_FILE_FREE)
+        spare = i;
+    }
+  for (uint32_t i = 0; i < shm->geo.nfiles && spare == UINT32_MAX; i++)
+    {
+      uint64_t bit = UINT64_C (1) << i % 64;
+
+      if (!(atomic_load (open_word (shm, shm->proc, i)) & bit)
+          && !is_open_elsewhere (shm, i) && !has_dirty_pages (shm, i))
+        spare = i;
+    }
+  if (spare == UINT32_MAX)
+    return -ENFILE;
+  rec = &shm->files[spare];
+  atomic_store (&rec->state, ORL_FILE_FREE);
+  atomic_fetch_add (&rec->epoch, 1);
+  atomic_store (&rec->dev, id->dev);
+  atomic_store (&rec->ino, id->ino);
+  atomic_store (&rec->birth, id->birth);
+  atomic_store (&rec->size, id->size);
+  atomic_store (&rec->io_error, 0);
+  atomic_store (&rec->foreign, 0);
+  atomic_store (&rec->seen_by, 0);
+  atomic_store (&rec->seen_size, id->size);
+  atomic_store (&rec->seen_mtime, id->mtime);
+  atomic_store (&rec->seen_ctime, id->ctime);
+  for (int i = 0; i < ORIEL_FILE_WORDS; i++)
+    atomic_store (&rec->words[i], 0);
+  atomic_store (&rec->state, ORL_FILE_USED);
+  *index = spare;
+  return 0;
+}
+
+/* No one else has the file open: do the pool's pages still belong to what the
+ * store has?  Under file_lock. */
+static int
+judge (const struct orl_shm *shm, uint32_t index,
+       const struct orl_store_id *id, const char *path, unsigned flags)
+{
+  struct orl_frec *rec = &shm->files[index];
+  bool dirty = has_dirty_pages (shm, index);
+  bool foreign = (flags & ORIEL_FOREIGN) || atomic_load (&rec->foreign);
+  /* While seen_by names someone, a process died before it could tell what it
+   * wrote: the times say nothing then. */
+  bool changed = atomic_load (&rec->seen_by) == 0
+                 && (atomic_load (&rec->seen_size) != id->size
+                     || atomic_load (&rec->seen_mtime) != id->mtime
+                     || atomic_load (&rec->seen_ctime) != id->ctime);
+
+  if (foreign)
+    changed = dirty;
+  else if (changed && dirty && !(flags & ORIEL_DISCARD))
+    return orl_fail (-ESTALE,
+                     "%s: was changed by others while the pool holds dirty "
+                     "pages of it; open it with ORIEL_DISCARD to lose those",
+                     path);
+  if (changed || (flags & ORIEL_DISCARD))
+    {
+      atomic_fetch_add (&rec->epoch, 1);
+      dirty = false;
+    }
+  if (!dirty || atomic_load (&rec->size) < id->size)
+    atomic_store (&rec->size, id->size);
+  atomic_store (&rec->io_error, 0);
+  atomic_store (&rec->foreign, (flags & ORIEL_FOREIGN) != 0);
+  return 0;
+}
+
+/* The file's record, marked open by this process. */
+static int
+enter (struct orl_thread *me, const char *path, unsigned flags,
+       const struct orl_store_id *id, uint32_t *index)
+{
+  struct orl_shm *shm = &me->pool->shm;
+  int r;
+
+  take_file_lock (me);
+  r = find_record (shm, id, index);
+  if (r < 0)
+    orl_fail (r,
+              "%s: all %u file places of the pool are taken by files that are "
+              "open or dirty; create it with a larger max_files",
+              path, shm->geo.nfiles);
+  else if (is_open_elsewhere (shm, *index))
+    {
+      if (flags & ORIEL_DISCARD)
+        atomic_fetch_add (&shm->files[*index].epoch, 1);
+    }
+  else
+    r = judge (shm, *index, id, path, flags);
+  if (r == 0)
+    atomic_fetch_or (open_word (shm, shm->proc, *index),
+                     UINT64_C (1) << *index % 64);
+  give_file_lock (me);
+  return r;
+}
+
+static void
+leave (struct orl_thread *me, uint32_t index)
+{
+  struct orl_shm *shm = &me->pool->shm;
+
+  take_file_lock (me);
+  atomic_fetch_and (open_word (shm, shm->proc, index),
+                    ~(UINT64_C (1) << index % 64));
+  give_file_lock (me);
+}
+
+/* The file that the path names, if this process has it open: looked at through
+ * O_PATH, because closing any other descriptor would drop POSIX locks. */
+static struct oriel_file *
+find_open (struct oriel_pool *pool, const char *path)
+{
+  struct orl_store look = { .fd = orl_sys.open (path, O_PATH, 0) };
+  struct oriel_file *found = NULL;
+  struct orl_store_id id;
+
+  if (look.fd < 0)
+    return NULL;
+  if (orl_store_identify (&look, &id) == 0)
+    for (uint32_t i = 0; i < pool->shm.geo.nfiles && !found; i++)
+      if (pool->files[i] && same_file (pool->files[i]->rec, &id))
+        found = pool->files[i];
+  orl_sys.close (look.fd);
+  return found;
+}
+
+static int
+open_again (struct oriel_file *file, unsigned flags)
+{
+  if ((file->flags & ORIEL_RDONLY) && !(flags & ORIEL_RDONLY))
+    return orl_fail (-EACCES,
+                     "%s: this process has the file open read-only; close it "
+                     "first",
+                     file->path);
+  if (flags & ORIEL_EXCL)
+    return orl_fail (-EEXIST, "%s: the file is there", file->path);
+  if (flags & ORIEL_DISCARD)
+    atomic_fetch_add (&file->rec->epoch, 1);
+  file->opens++;
+  return 0;
+}
+
+static int
+open_new (struct orl_thread *me, const char *path, unsigned flags,
+          struct oriel_file **file)
+{
+  const struct orl_store_options opt = {
+    .create = (flags & ORIEL_CREATE) != 0,
+    .exclusive = (flags & ORIEL_EXCL) != 0,
+    .read_only = (flags & ORIEL_RDONLY) != 0,
+    .buffered = (flags & ORIEL_BUFFERED) != 0,
+  };
+  struct oriel_pool *pool = me->pool;
+  struct oriel_file *f = calloc (1, sizeof *f);
+  struct orl_store_id id;
+  int r;
+
+  if (f)
+    f->path = strdup (path);
+  if (!f || !f->path)
+    {
+      r = orl_fail (-ENOMEM, "%s: no memory", path);
+      goto out;
+    }
+  r = orl_store_posix_open (path, &opt, &f->store);
+  if (r < 0)
+    goto out;
+  r = orl_store_identify (f->store, &id);
+  if (r < 0)
+    {
+      orl_fail (r, "%s: cannot be looked at", path);
+      goto out;
+    }
+  r = enter (me, path, flags, &id, &f->index);
+  if (r < 0)
+    goto out;
+  f->pool = pool;
+  f->rec = &pool->shm.files[f->index];
+  f->flags = flags;
+  f->opens = 1;
+  pool->files[f->index] = f;
+  *file = f;
+out:
+  if (r < 0 && f)
+    {
+      if (f->store)
+        f->store->ops->close (f->store);
+      free (f->path);
+      free (f);
+    }
+  return r;
+}
+
+int
+orl_file_open (struct orl_thread *me, const char *path, unsigned flags,
+               struct oriel_file **file)
+{
+  struct oriel_pool *pool = me->pool;
+  struct oriel_file *f;
+  int r;
+
+  pthread_mutex_lock (&pool->lock);
+  f = find_open (pool, path);
+  if (!f)
+    r = open_new (me, path, flags, file);
+  else if ((r = open_again (f, flags)) == 0)
+    *file = f;
+  pthread_mutex_unlock (&pool->lock);
+  return r;
+}
+
+struct pins {
+  const struct orl_shm *shm;
+  uint32_t index;
+  uint64_t n;
+};
+
+static void
+see_pin (void *arg, uint32_t ledger, uint32_t frame, uint32_t mode)
+{
+  struct pins *p = arg;
+
+  (void) ledger;
+  (void) mode;
+  p->n += (uint32_t) atomic_load (&p->shm->frames[frame].file) == p->index;
+}
+
+/* The last handle goes: remember what the store has now, if no one else can
+ * change it behind our back. */
+static void
+record_times (struct orl_thread *me, struct oriel_file *file)
+{
+  struct orl_shm *shm = &me->pool->shm;
+  struct orl_frec *rec = file->rec;
+  struct orl_store_id id;
+
+  take_file_lock (me);
+  if (!is_open_elsewhere (shm, file->index)
+      && orl_store_identify (file->store, &id) == 0)
+    {
+      if (atomic_load (&rec->foreign) && has_dirty_pages (shm, file->index))
+        atomic_fetch_add (&rec->epoch, 1);
+      atomic_store (&rec->seen_by, shm->token);
+      atomic_store (&rec->seen_size, id.size);
+      atomic_store (&rec->seen_mtime, id.mtime);
+      atomic_store (&rec->seen_ctime, id.ctime);
+      atomic_store (&rec->seen_by, 0);
+    }
+  give_file_lock (me);
+}
+
+/* Under pool->lock, which is given up while flushers use the file. */
+static void
+close_last (struct orl_thread *me, struct oriel_file *file)
+{
+  struct oriel_pool *pool = me->pool;
+
+  pool->files[file->index] = NULL;
+  for (unsigned round = 0; file->holds > 0; round++)
+    {
+      pthread_mutex_unlock (&pool->lock);
+      orl_backoff (round);
+      pthread_mutex_lock (&pool->lock);
+    }
+  record_times (me, file);
+  leave (me, file->index);
+  file->store->ops->close (file->store);
+  free (file->path);
+  free (file);
+}
+
+int
+orl_file_close (struct orl_thread *me, struct oriel_file *file, bool write)
+{
+  struct oriel_pool *pool = me->pool;
+  struct pins pins = { .shm = &pool->shm, .index = file->index };
+  int r = 0;
+
+  if (write && !(file->flags & ORIEL_RDONLY))
+    r = orl_flush_file (me, file);
+  if (r < 0)
+    return r;
+  pthread_mutex_lock (&pool->lock);
+  if (file->opens == 1)
+    orl_ledger_scan (&pool->shm, pool->shm.token, see_pin, &pins);
+  if (pins.n > 0)
+    r = orl_fail (-EBUSY, "%s: %llu pages are pinned; unpin them first",
+                  file->path, (unsigned long long) pins.n);
+  else if (--file->opens == 0)
+    close_last (me, file);
+  pthread_mutex_unlock (&pool->lock);
+  return r;
+}
+
+/* Set STALE if the frame has a page of the file in [first, end).  True if
+ * someone is writing it to the store just now. */
+static bool
+drop_frame (const struct orl_shm *shm, uint32_t frame, uint64_t key,
+            uint64_t first, uint64_t end)
+{
+  struct orl_frame *f = &shm->frames[frame];
+  uint64_t word = atomic_load (&f->state);
+
+  for (;;)
+    {
+      uint64_t page = atomic_load (&f->page);
+
+      if (orl_state (word) <= ORL_RESERVED || (word & ORL_STALE)
+          || atomic_load (&f->file) != key || page < first || page >= end)
+        return false;
+      /* The generation in the word vouches for the key. */
+      if (atomic_compare_exchange_weak (&f->state, &word, word | ORL_STALE))
+        return orl_state (word) == ORL_WRITING;
+    }
+}
+
+static void
+wait_written (struct orl_thread *me, uint32_t frame)
+{
+  struct orl_shm *shm = &me->pool->shm;
+
+  for (;;)
+    {
+      uint64_t word = atomic_load (&shm->frames[frame].state);
+      uint32_t owner = orl_state_owner (word);
+
+      if (orl_state (word) != ORL_WRITING)
+        return;
+      orl_frame_wait (&shm->frames[frame], word);
+      if (!orl_owner_alive (shm, owner))
+        me->pool->repair (me->pool, me->owner, owner - 1);
+    }
+}
+
+void
+orl_file_drop_pages (struct orl_thread *me, struct oriel_file *file,
+                     uint64_t first, uint64_t count)
+{
+  struct orl_shm *shm = &me->pool->shm;
+  uint64_t key = orl_file_key (file->index, atomic_load (&file->rec->epoch));
+  uint64_t end = first + count;
+  uint64_t word;
+
+  if (count < shm->geo.nframes / 8)
+    {
+      for (uint64_t page = first; page < end; page++)
+        {
+          uint32_t frame = orl_table_find (shm, key, page, &word);
+
+          if (frame != ORL_NO_FRAME
+              && drop_frame (shm, frame, key, first, end))
+            wait_written (me, frame);
+        }
+      return;
+    }
+  for (uint32_t frame = 0; frame < shm->geo.nframes; frame++)
+    if (drop_frame (shm, frame, key, first, end))
+      wait_written (me, frame);
+}
+
+/* Cut or extend pool and store.  The size goes first: from then on no flusher
+ * writes behind it. */
+static int
+set_size (struct orl_thread *me, struct oriel_file *file, uint64_t old,
+          uint64_t bytes)
+{
+  const struct orl_geometry *geo = &me->pool->shm.geo;
+  struct orl_frec *rec = file->rec;
+  uint64_t first = (bytes + geo->page_size - 1) >> geo->page_shift;
+  uint64_t end = (old + geo->page_size - 1) >> geo->page_shift;
+  int r;
+
+  atomic_store (&rec->size, bytes);
+  if (first < end)
+    orl_file_drop_pages (me, file, first, end - first);
+  if (atomic_load (&rec->seen_by) == 0)
+    atomic_store (&rec->seen_by, me->pool->shm.token);
+  r = file->store->ops->truncate (file->store, bytes);
+  if (r < 0)
+    {
+      atomic_store (&rec->size, old);
+      return orl_fail (r, "%s: cannot be made %llu bytes long", file->path,
+                       (unsigned long long) bytes);
+    }
+  return 0;
+}
+
+int
+orl_file_truncate (struct orl_thread *me, struct oriel_file *file,
+                   uint64_t bytes)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+  size_t keep = (size_t) (bytes & (shm->geo.page_size - 1));
+  uint64_t old = atomic_load (&file->rec->size);
+  struct orl_hold h;
+  void *at;
+  int r;
+
+  if (bytes >= old || keep == 0)
+    return set_size (me, file, old, bytes);
+  /* The page that is cut ends in zeroes: hold it before, so that this cannot
+   * fail after. */
+  r = orl_hold (me, file, bytes >> shm->geo.page_shift, ORIEL_WRITE, &h);
+  if (r < 0)
+    return r;
+  r = orl_hold_show (me, file, &h, &at);
+  if (r == 0)
+    r = set_size (me, file, old, bytes);
+  if (r == 0)
+    memset ((char *) at + keep, 0, shm->geo.page_size - keep);
+  orl_hold_end (shm, &me->ledger->pins[h.entry]);
+  return r;
+}
+
+int
+orl_file_refresh (struct oriel_file *file)
+{
+  struct orl_store_id id;
+  int r = orl_store_identify (file->store, &id);
+
+  if (r < 0)
+    return orl_fail (r, "%s: cannot be looked at", file->path);
+  atomic_store (&file->rec->size, id.size);
+  return 0;
+}
+
+void
+orl_file_drop (struct orl_thread *me, struct oriel_file *file)
+{
+  atomic_fetch_add (&file->rec->epoch, 1);
+  orl_count (me->ledger, ORL_DROPS, 1);
+}
+
+int
+orl_file_sync (struct orl_thread *me, struct oriel_file *file)
+{
+  uint32_t failed = atomic_load (&file->rec->io_error);
+  int r;
+
+  if (failed)
+    return orl_fail (-EIO,
+                     "%s: an earlier sync failed (error %u), so what it should "
+                     "have made durable may be lost; close the file everywhere "
+                     "and check it",
+                     file->path, failed);
+  r = orl_flush_file (me, file);
+  if (r < 0)
+    return r;
+  r = file->store->ops->sync (file->store);
+  orl_count (me->ledger, ORL_SYNCS, 1);
+  if (r < 0)
+    {
+      atomic_store (&file->rec->io_error, (uint32_t) -r);
+      return orl_fail (r, "%s: sync failed", file->path);
+    }
+  return 0;
+}

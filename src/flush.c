@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * flush.c - write dirty pages to their stores
+ *
+ * Pages are sorted, cut into chunks that the ledger and the window can take,
+ * and each chunk's neighbours go out in one vectored write.  For each page:
+ *   1. pin it with a shared latch (ledger): no one changes it meanwhile;
+ *   2. VALID|DIRTY to WRITING, without DIRTY (in this ledger's work first);
+ *   3. write;
+ *   4. clear its bit in the dirty map, then WRITING to VALID; or, after an
+ *      error, to VALID|DIRTY with the bit as it is.
+ * A stranger, if we die in 2 to 4: WRITING goes to VALID|DIRTY, bit set.
+ *
+ * No latch is waited for while another is held: pages that are busy are tried
+ * again when the rest has been written.
+ *
+ * Locks: none; shared latches in step 1.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "error.h"
+#include "flush.h"
+#include "latch.h"
+#include "lock.h"
+#include "sys.h"
+#include "table.h"
+
+#define CHUNK 32                /* with the stash, what ledger.work holds */
+
+struct item {
+  uint64_t page;
+  uint32_t frame;
+};
+
+struct chunk {
+  struct oriel_file *file;
+  uint32_t n;
+  struct item item[CHUNK];
+  int entry[CHUNK];             /* in the ledger */
+  void *at[CHUNK];
+  bool failed[CHUNK];
+};
+
+static bool
+is_to_write (const struct oriel_file *file, const struct item *it,
+             uint64_t word)
+{
+  const struct orl_shm *shm = &file->pool->shm;
+  const struct orl_frame *f = &shm->frames[it->frame];
+
+  return (word & ORL_DIRTY) && !orl_frame_is_dead (shm, f, word)
+         && (uint32_t) atomic_load (&f->file) == file->index
+         && atomic_load (&f->page) == it->page;
+}
+
+/* Steps 1 and 2.  -ENOENT: not dirty any more; -EAGAIN: busy. */
+static int
+begin (struct orl_thread *me, struct chunk *c, const struct item *it)
+{
+  struct orl_shm *shm = &me->pool->shm;
+  struct orl_frame *f = &shm->frames[it->frame];
+  int entry = orl_ledger_room (me->ledger);
+  uint64_t word;
+  void *at;
+  int r = -EAGAIN;
+
+  if (entry < 0)
+    return entry;
+  orl_ledger_write (me->ledger, entry, ORL_PIN_SHARED, it->frame);
+  orl_barrier_pin (shm);
+  word = atomic_load_explicit (&f->state, memory_order_acquire);
+  if (orl_state (word) != ORL_WRITING && !is_to_write (c->file, it, word))
+    r = -ENOENT;
+  else if (orl_state (word) == ORL_VALID && orl_latch_shared (&f->latch) == 0)
+    {
+      at = orl_window_find (me->pool->window, it->frame);
+      r = at ? 0
+             : orl_window_show (me->pool->window, me->ledger, it->frame, &at);
+      if (r == 0)
+        r = orl_work_begin (me->ledger, it->frame);
+      if (r == 0
+          && !orl_frame_move (f, &word, ORL_WRITING, me->owner, 0, ORL_DIRTY))
+        {
+          orl_work_end (me->ledger, it->frame);
+          r = -EAGAIN;
+        }
+    }
+  if (r < 0)
+    {
+      orl_ledger_clear (me->ledger, entry);
+      return r;
+    }
+  c->item[c->n] = *it;
+  c->entry[c->n] = entry;
+  c->at[c->n] = at;
+  c->failed[c->n++] = false;
+  return 0;
+}
+
+/* Step 4. */
+static void
+end (struct orl_thread *me, struct chunk *c)
+{
+  struct orl_shm *shm = &me->pool->shm;
+
+  for (uint32_t i = 0; i < c->n; i++)
+    {
+      uint32_t frame = c->item[i].frame;
+
+      if (!c->failed[i])
+        orl_frame_mark_dirty (shm, frame, false);
+      orl_frame_settle (&shm->frames[frame], ORL_VALID, 0,
+                        c->failed[i] ? ORL_DIRTY : 0, 0);
+      orl_work_end (me->ledger, frame);
+      orl_ledger_clear (me->ledger, c->entry[i]);
+      if (!c->failed[i])
+        orl_count (me->ledger, ORL_WRITEBACKS, 1);
+    }
+}
+
+/* Write items first to last - 1 of the chunk, which are neighbours. */
+static int
+write_run (struct orl_thread *me, struct chunk *c, uint32_t first,
+           uint32_t last)
+{
+  const struct orl_geometry *geo = &me->pool->shm.geo;
+  struct oriel_file *file = c->file;
+  uint64_t at = c->item[first].page << geo->page_shift;
+  uint64_t size = atomic_load (&file->rec->size);
+  struct iovec iov[CHUNK];
+  uint64_t bytes = 0;
+  int n = 0;
+  int r;
+
+  for (uint32_t i = first; i < last && at + bytes < size; i++)
+    {
+      uint64_t left = size - at - bytes;
+
+      iov[n].iov_base = c->at[i];
+      iov[n].iov_len = left < geo->page_size ? left : geo->page_size;
+      bytes += iov[n++].iov_len;
+    }
+  if (n == 0) /* cut off meanwhile */
+    return 0;
+  r = file->store->ops->write (file->store, iov, n, at);
+  orl_count (me->ledger, ORL_WRITES, 1);
+  if (r < 0)
+    return orl_fail (r, "%s: writing %llu bytes at %llu failed; the pages stay "
+                        "dirty",
+                     file->path, (unsigned long long) bytes,
+                     (unsigned long long) at);
+  orl_count (me->ledger, ORL_WRITE_BYTES, bytes);
+  return 0;
+}
+
+/* Step 3, for the chunk's runs. */
+static int
+write_chunk (struct orl_thread *me, struct chunk *c)
+{
+  struct orl_frec *rec = c->file->rec;
+  uint32_t last;
+  int result = 0;
+
+  /* The file's times are ours from here on, and no stranger's doing. */
+  if (c->n > 0
+      && atomic_load_explicit (&rec->seen_by, memory_order_relaxed) == 0)
+    atomic_store (&rec->seen_by, me->pool->shm.token);
+  for (uint32_t first = 0; first < c->n; first = last)
+    {
+      int r;
+
+      last = first + 1;
+      while (last < c->n
+             && c->item[last].page == c->item[last - 1].page + 1)
+        last++;
+      r = write_run (me, c, first, last);
+      for (uint32_t i = first; r < 0 && i < last; i++)
+        c->failed[i] = true;
+      if (result == 0)
+        result = r;
+    }
+  end (me, c);
+  return result;
+}
+
+static int
+by_page (const void *a, const void *b)
+{
+  const struct item *x = a, *y = b;
+
+  return x->page < y->page ? -1 : x->page > y->page;
+}
+
+/* A chunk must leave slots for others who pin at the same time. */
+static uint32_t
+chunk_limit (const struct oriel_pool *pool)
+{
+  uint32_t slots = pool->window->backend->linear ? CHUNK * 4
+                                                 : pool->window->nslots;
+  uint32_t n = slots / 4;
+
+  return n < 1 ? 1 : n > CHUNK ? CHUNK : n;
+}
+
+/* Write the n items, sorted here.  Those that were busy are left at the front,
+ * *busy of them.  The first error. */
+static int
+write_items (struct orl_thread *me, struct oriel_file *file,
+             struct item *items, size_t n, size_t *busy)
+{
+  uint32_t limit = chunk_limit (me->pool);
+  struct chunk c = { .file = file };
+  int result = 0;
+  size_t left = 0;
+
+  qsort (items, n, sizeof *items, by_page);
+  for (size_t i = 0; i < n;)
+    {
+      int r = 0;
+
+      for (c.n = 0; i < n && c.n < limit; i++)
+        {
+          r = begin (me, &c, &items[i]);
+          if (r == -EAGAIN)
+            items[left++] = items[i];
+          else if (r < 0 && r != -ENOENT)
+            break;
+        }
+      /* Out of slots or entries: write what there is, then it may fit. */
+      if (r == -ENOBUFS && c.n > 0)
+        r = 0;
+      else if (r < 0 && r != -EAGAIN && r != -ENOENT)
+        {
+          if (result == 0)
+            result = orl_fail (r, "%s: page %llu cannot be shown to write it",
+                               file->path, (unsigned long long) items[i].page);
+          i++;
+        }
+      r = write_chunk (me, &c);
+      if (result == 0)
+        result = r;
+    }
+  *busy = left;
+  return result;
+}
+
+/* The dirty pages of the file, by the dirty map. */
+static int
+collect (struct oriel_file *file, struct item **items, size_t *n)
+{
+  struct orl_shm *shm = &file->pool->shm;
+  uint64_t key = orl_file_key (file->index, atomic_load (&file->rec->epoch));
+  size_t room = 0;
+
+  *items = NULL;
+  *n = 0;
+  for (uint64_t w = 0; w < (shm->geo.nframes + 63) / 64; w++)
+    {
+      uint64_t bits = atomic_load_explicit (&shm->dirty[w],
+                                            memory_order_acquire);
+
+      for (; bits; bits &= bits - 1)
+        {
+          uint64_t frame = w * 64 + (uint64_t) __builtin_ctzll (bits);
+          struct orl_frame *f;
+
+          if (frame >= shm->geo.nframes)
+            break;
+          f = &shm->frames[frame];
+          if (atomic_load_explicit (&f->file, memory_order_relaxed) != key)
+            continue;
+          if (*n == room)
+            {
+              struct item *more;
+
+              room = room ? room * 2 : 64;
+              more = realloc (*items, room * sizeof **items);
+              if (!more)
+                return orl_fail (-ENOMEM, "%s: no memory to list dirty pages",
+                                 file->path);
+              *items = more;
+            }
+          (*items)[*n].frame = (uint32_t) frame;
+          (*items)[(*n)++].page
+              = atomic_load_explicit (&f->page, memory_order_relaxed);
+        }
+    }
+  return 0;
+}
+
+/* Wait for whoever has the page, with no latch held. */
+static int
+wait_for (struct orl_thread *me, struct oriel_file *file,
+          const struct item *it, unsigned round)
+{
+  struct orl_shm *shm = &me->pool->shm;
+  struct orl_frame *f = &shm->frames[it->frame];
+  uint64_t word = atomic_load (&f->state);
+  uint32_t owner = orl_latch_owner (atomic_load (&f->latch));
+
+  if (owner == me->owner)
+    return orl_fail (-EDEADLK,
+                     "%s: page %llu is pinned for writing by this thread; "
+                     "unpin it before flushing",
+                     file->path, (unsigned long long) it->page);
+  if (owner)
+    orl_latch_wait (&f->latch);
+  else if (orl_state (word) == ORL_WRITING || orl_state (word) == ORL_EVICTING)
+    {
+      owner = orl_state_owner (word);
+      orl_frame_wait (f, word);
+    }
+  else
+    orl_backoff (round);
+  if (owner && !orl_owner_alive (shm, owner))
+    me->pool->repair (me->pool, me->owner, owner - 1);
+  return 0;
+}
+
+int
+orl_flush_file (struct orl_thread *me, struct oriel_file *file)
+{
+  struct item *items;
+  size_t n;
+  int result = collect (file, &items, &n);
+
+  for (unsigned round = 0; result == 0 && n > 0; round++)
+    {
+      result = write_items (me, file, items, n, &n);
+      if (result == 0 && n > 0)
+        result = wait_for (me, file, &items[0], round);
+    }
+  free (items);
+  return result;
+}
+
+int
+orl_flush_list (struct orl_thread *me, const struct orl_dirty_list *list)
+{
+  struct orl_shm *shm = &me->pool->shm;
+  uint64_t before = atomic_load_explicit (&me->ledger->stat[ORL_WRITEBACKS],
+                                          memory_order_relaxed);
+  bool done[ORL_BATCH] = { false };
+  int result = 0;
+
+  for (uint32_t i = 0; i < list->n; i++)
+    {
+      uint32_t index = (uint32_t) atomic_load (
+          &shm->frames[list->frame[i]].file);
+      struct oriel_file *file;
+      struct item items[ORL_BATCH];
+      size_t n = 0;
+      size_t busy;
+      int r;
+
+      if (done[i] || index >= shm->geo.nfiles
+          || !(file = orl_file_hold (me->pool, index)))
+        continue;
+      for (uint32_t j = i; j < list->n; j++)
+        {
+          struct orl_frame *f = &shm->frames[list->frame[j]];
+
+          if (done[j] || (uint32_t) atomic_load (&f->file) != index)
+            continue;
+          done[j] = true;
+          items[n].frame = list->frame[j];
+          items[n++].page = atomic_load (&f->page);
+        }
+      r = write_items (me, file, items, n, &busy);
+      orl_file_unhold (file);
+      if (result == 0)
+        result = r;
+    }
+  before = atomic_load_explicit (&me->ledger->stat[ORL_WRITEBACKS],
+                                 memory_order_relaxed)
+           - before;
+  return before > 0 ? (int) before : result;
+}

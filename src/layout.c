@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * layout.c - offsets of the shared structures, and the super block's checks
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "error.h"
+#include "layout.h"
+#include "sys.h"
+
+#define BYTE_ORDER_MARK 0x01020304u
+
+/* Extents of up to 2 MiB must be aligned in the file as in the window, so that
+ * a huge page can back them. */
+#define DATA_ALIGN (2u << 20)
+
+/* Inserts and removals lock a partition for some 100 ns: with 256 of them, 8
+ * threads that do nothing else meet in about one case of ten.  A partition must
+ * take every key that falls into it: with 64 buckets or more, 448 words for 128
+ * pages on average, too many would be 28 standard deviations away; and a table
+ * of one partition has 3.5 words for each frame. */
+#define MAX_PARTS 256
+#define MIN_PART_BUCKETS 64
+
+_Static_assert (sizeof (struct orl_super) <= 4096, "super block");
+_Static_assert (sizeof (struct orl_frame) == ORL_LINE, "a line a frame");
+_Static_assert (sizeof (struct orl_bucket) == ORL_LINE, "a line a bucket");
+
+static void
+fingerprint (uint32_t p[ORL_PRINT_WORDS])
+{
+  const uint32_t words[] = {
+    ORL_FORMAT,
+    sizeof (struct orl_geometry),
+    sizeof (struct orl_super),
+    offsetof (struct orl_super, hand),
+    offsetof (struct orl_super, serial),
+    sizeof (struct orl_proc),
+    sizeof (struct orl_ledger),
+    offsetof (struct orl_ledger, stat),
+    offsetof (struct orl_ledger, work),
+    offsetof (struct orl_ledger, pins),
+    ORL_NSTATS,
+    ORL_WORK,
+    ORL_PINS,
+    sizeof (struct orl_frec),
+    offsetof (struct orl_frec, epoch),
+    offsetof (struct orl_frec, words),
+    sizeof (struct orl_part),
+    sizeof (struct orl_bucket),
+    ORL_BUCKET_WORDS,
+    sizeof (struct orl_frame),
+    offsetof (struct orl_frame, latch),
+    offsetof (struct orl_frame, ref),
+  };
+
+  memset (p, 0, ORL_PRINT_WORDS * sizeof *p);
+  memcpy (p, words, sizeof words);
+}
+
+static uint64_t
+round_up (uint64_t n, uint64_t to)
+{
+  return (n + to - 1) & ~(to - 1);
+}
+
+static uint64_t
+place (uint64_t *end, uint64_t bytes)
+{
+  uint64_t at = round_up (*end, ORL_LINE);
+
+  *end = at + bytes;
+  return at;
+}
+
+static bool
+power_of_two (uint64_t n)
+{
+  return n && !(n & (n - 1));
+}
+
+static bool
+choices_are_valid (const struct orl_geometry *geo)
+{
+  return geo->nframes >= ORL_MIN_FRAMES && geo->nframes < ORL_MAX_FRAMES
+         && power_of_two (geo->page_size) && geo->page_size >= 512
+         && geo->page_size <= 65536 && geo->nprocs >= 1
+         && geo->nprocs <= ORL_MAX_PROCS && geo->nthreads >= 1
+         && geo->nthreads + geo->nprocs <= ORL_MAX_LEDGERS && geo->nfiles >= 1
+         && geo->nfiles <= ORL_MAX_FILES && power_of_two (geo->block)
+         && geo->block >= 4096 && geo->block <= 1u << 30
+         && !(geo->flags & ~ORL_POOL_FENCE);
+}
+
+int
+orl_layout_compute (struct orl_geometry *geo)
+{
+  uint64_t end = sizeof (struct orl_super);
+  uint64_t buckets = 1;
+
+  if (!choices_are_valid (geo))
+    return -ERANGE;
+  geo->nledgers = geo->nthreads + geo->nprocs;
+  geo->page_shift = (uint32_t) __builtin_ctz (geo->page_size);
+  /* Two pages a bucket of seven: one lookup in a thousand looks further. */
+  while (buckets * 2 < geo->nframes)
+    buckets *= 2;
+  geo->nparts = MAX_PARTS;
+  while (geo->nparts > 1 && buckets / geo->nparts < MIN_PART_BUCKETS)
+    geo->nparts /= 2;
+  geo->part_buckets = (uint32_t) (buckets / geo->nparts);
+  geo->map_words = (geo->nfiles + 63) / 64;
+
+  geo->procs = place (&end, geo->nprocs * sizeof (struct orl_proc));
+  geo->open_maps
+      = place (&end, (uint64_t) geo->nprocs * geo->map_words * sizeof (orl_a64));
+  geo->tokens = place (&end, geo->nledgers * sizeof (orl_a64));
+  geo->ledgers = place (&end, geo->nledgers * sizeof (struct orl_ledger));
+  geo->files = place (&end, geo->nfiles * sizeof (struct orl_frec));
+  geo->parts = place (&end, geo->nparts * sizeof (struct orl_part));
+  geo->buckets = place (&end, buckets * sizeof (struct orl_bucket));
+  geo->frames = place (&end, geo->nframes * sizeof (struct orl_frame));
+  geo->dirty = place (&end, (geo->nframes + 63) / 64 * sizeof (orl_a64));
+  geo->meta_bytes = round_up (end, geo->block);
+  geo->data = round_up (
+      geo->meta_bytes, geo->block > DATA_ALIGN ? geo->block : DATA_ALIGN);
+  geo->file_bytes
+      = geo->data + round_up (geo->nframes << geo->page_shift, geo->block);
+  return 0;
+}
+
+void
+orl_layout_stamp (struct orl_super *super, const struct orl_geometry *geo,
+                  const char *boot_id)
+{
+  memcpy (super->magic, ORL_MAGIC, sizeof super->magic);
+  super->format = ORL_FORMAT;
+  super->byte_order = BYTE_ORDER_MARK;
+  fingerprint (super->print);
+  snprintf (super->boot_id, sizeof super->boot_id, "%s", boot_id);
+  super->geo = *geo;
+}
+
+int
+orl_layout_check (const struct orl_super *super, uint64_t file_bytes,
+                  const char *name)
+{
+  uint32_t print[ORL_PRINT_WORDS];
+  struct orl_geometry geo;
+
+  if (memcmp (super->magic, ORL_MAGIC, sizeof super->magic) != 0)
+    return orl_fail (-EPROTO, "%s: not an Oriel pool; choose another name",
+                     name);
+  if (super->byte_order != BYTE_ORDER_MARK)
+    return orl_fail (-EPROTO, "%s: a pool of a machine with another byte order",
+                     name);
+  fingerprint (print);
+  if (super->format != ORL_FORMAT
+      || memcmp (super->print, print, sizeof print) != 0)
+    return orl_fail (-EPROTO,
+                     "%s: a pool of a build with another layout (format %u, "
+                     "this is %u); destroy it or choose another name",
+                     name, super->format, ORL_FORMAT);
+  geo = super->geo;
+  if (orl_layout_compute (&geo) < 0
+      || memcmp (&geo, &super->geo, sizeof geo) != 0)
+    return orl_fail (-EPROTO, "%s: the pool's geometry is damaged; destroy it",
+                     name);
+  if (geo.file_bytes != file_bytes)
+    return orl_fail (-EPROTO,
+                     "%s: has %llu bytes and should have %llu: truncated; "
+                     "destroy it",
+                     name, (unsigned long long) file_bytes,
+                     (unsigned long long) geo.file_bytes);
+  if (memchr (super->boot_id, 0, sizeof super->boot_id) == NULL)
+    return orl_fail (-EPROTO, "%s: the pool's boot id is damaged; destroy it",
+                     name);
+  return 0;
+}
+
+void
+orl_layout_bind (struct orl_shm *shm)
+{
+  unsigned char *map = shm->map;
+
+  shm->super = (struct orl_super *) map;
+  shm->procs = (struct orl_proc *) (map + shm->geo.procs);
+  shm->open_maps = (orl_a64 *) (map + shm->geo.open_maps);
+  shm->tokens = (orl_a64 *) (map + shm->geo.tokens);
+  shm->ledgers = (struct orl_ledger *) (map + shm->geo.ledgers);
+  shm->files = (struct orl_frec *) (map + shm->geo.files);
+  shm->parts = (struct orl_part *) (map + shm->geo.parts);
+  shm->buckets = (struct orl_bucket *) (map + shm->geo.buckets);
+  shm->frames = (struct orl_frame *) (map + shm->geo.frames);
+  shm->dirty = (orl_a64 *) (map + shm->geo.dirty);
+  shm->fence = (shm->geo.flags & ORL_POOL_FENCE) != 0;
+}
+
+void
+orl_layout_boot_id (char id[40])
+{
+  int fd = orl_sys.open ("/proc/sys/kernel/random/boot_id", O_RDONLY, 0);
+  ssize_t n = 0;
+
+  memset (id, 0, 40);
+  if (fd >= 0)
+    {
+      n = orl_sys.pread (fd, id, 36, 0);
+      orl_sys.close (fd);
+    }
+  if (n != 36)
+    snprintf (id, 40, "unknown");
+}

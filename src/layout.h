@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * layout.h - what lies in the pool file
+ *
+ *     super | procs | open maps | tokens | ledgers | files | partitions
+ *           | buckets | frames | dirty map | (hole) | pages
+ *
+ * The geometry fixes every offset: an attacher recomputes it from the few
+ * numbers that the creator chose and refuses a file in which they differ.
+ * After that only the private copy (struct orl_shm) is used for addresses, and
+ * every index read from the pool is held against it.
+ *
+ * Fields stand grouped by what protects them.  Everything that changes is
+ * atomic: other processes, dying at any instruction, write it too.
+ */
+#ifndef ORL_LAYOUT_H
+#define ORL_LAYOUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ORL_FORMAT 1
+#define ORL_MAGIC "ORIEL\r\n\032"
+#define ORL_LINE 64             /* bytes of a cache line */
+
+/* Limits of the numbers that a creator may choose. */
+#define ORL_MAX_PROCS 4096
+#define ORL_MAX_LEDGERS 65535   /* an owner is 16 bits, 0 is none */
+#define ORL_MAX_FILES 65536
+#define ORL_MAX_FRAMES (1u << 30) /* a ledger entry has 30 bits for frame + 1 */
+#define ORL_MIN_FRAMES 16
+
+/* Flags of a pool, fixed at creation. */
+#define ORL_POOL_FENCE 1u       /* pins fence, because membarrier is missing */
+
+typedef _Atomic uint64_t orl_a64;
+typedef _Atomic uint32_t orl_a32;
+
+struct orl_geometry {
+  /* chosen at creation */
+  uint64_t nframes;
+  uint32_t page_size;
+  uint32_t nprocs;
+  uint32_t nthreads;            /* ledgers that threads claim */
+  uint32_t nfiles;
+  uint32_t block;               /* the file system's: 4096, or a huge page */
+  uint32_t flags;
+  /* computed from those */
+  uint32_t nledgers;            /* nthreads, then one for each process */
+  uint32_t page_shift;
+  uint32_t nparts;              /* page-table partitions; a power of two */
+  uint32_t part_buckets;        /* buckets of a partition; a power of two */
+  uint32_t map_words;           /* 64-bit words of a process's open map */
+  uint64_t procs;               /* offsets in the file, from here on */
+  uint64_t open_maps;
+  uint64_t tokens;
+  uint64_t ledgers;
+  uint64_t files;
+  uint64_t parts;
+  uint64_t buckets;
+  uint64_t frames;
+  uint64_t dirty;
+  uint64_t meta_bytes;          /* all of the above: what attachers map */
+  uint64_t data;
+  uint64_t file_bytes;
+};
+
+#define ORL_PRINT_WORDS 24
+
+struct orl_super {
+  /* written once, before the file gets its name */
+  char magic[8];
+  uint32_t format;
+  uint32_t byte_order;
+  uint32_t print[ORL_PRINT_WORDS]; /* layout fingerprint */
+  char boot_id[40];
+  struct orl_geometry geo;
+
+  /* by all, atomically */
+  _Alignas (ORL_LINE) orl_a64 hand;   /* where the next eviction sweep starts */
+  _Alignas (ORL_LINE) orl_a64 serial; /* attachments so far, for tokens */
+  orl_a32 file_lock;            /* owner: the ledger that changes files[] */
+  orl_a32 repair_lock;          /* owner: the ledger that repairs */
+};
+
+/* A process's place.  The OFD lock on its byte of the pool file protects it:
+ * who holds the lock owns the place, and it alone writes here. */
+struct orl_proc {
+  _Alignas (ORL_LINE) orl_a64 token; /* serial << 16 | (index + 1), 0 if free */
+  orl_a32 pid;                  /* for people; never trusted */
+  orl_a32 backend;
+  orl_a64 window_bytes;
+  orl_a64 slot_size;
+};
+
+/* Counters: each written by one thread, summed by who asks. */
+enum orl_stat {
+  ORL_HITS,
+  ORL_MISSES,
+  ORL_READAHEAD,
+  ORL_READS,
+  ORL_READ_BYTES,
+  ORL_WRITES,
+  ORL_WRITE_BYTES,
+  ORL_SYNCS,
+  ORL_EVICTIONS,
+  ORL_WRITEBACKS,
+  ORL_SWAPS,
+  ORL_INSTALLS,
+  ORL_COPIES,
+  ORL_BARRIERS,
+  ORL_LATCH_WAITS,
+  ORL_DROPS,
+  ORL_REPAIRS,
+  ORL_NSTATS = 32               /* room for more without a new layout */
+};
+
+#define ORL_PINS 448
+#define ORL_WORK 64
+
+/* A pin in a ledger: mode << 30 | (frame + 1); 0 is no pin. */
+#define ORL_PIN_FRAME 0x3fffffffu
+#define ORL_PIN_PLAIN (0u << 30) /* no latch */
+#define ORL_PIN_SHARED (1u << 30)
+#define ORL_PIN_EXCL (2u << 30)
+
+/*
+ * A thread's ledger, or a process's.  pins: what it has pinned; they hold as long as the
+ * ledger's token (in an array of their own, for those who read all) names a
+ * living process; 0: the ledger is free.  work: frames that the thread has put, or is about
+ * to put, into a state of its own: what a stranger must look at if it dies.
+ */
+struct orl_ledger {
+  _Alignas (ORL_LINE) orl_a32 high; /* pins at or above are unused since claimed */
+  orl_a32 work_high;            /* likewise of work */
+  orl_a32 part;                 /* partition locked or about to be, + 1 */
+  orl_a32 tid;                  /* for people */
+  orl_a32 shared;               /* 1: pins of a process, not of a thread */
+  orl_a32 hint;                 /* an entry of pins likely to be free */
+  _Alignas (ORL_LINE) orl_a64 stat[ORL_NSTATS];
+  _Alignas (ORL_LINE) orl_a32 work[ORL_WORK]; /* frame + 1 */
+  _Alignas (ORL_LINE) orl_a32 pins[ORL_PINS];
+};
+
+#define ORL_FILE_FREE 0u
+#define ORL_FILE_USED 1u
+
+/* A file that the pool knows. */
+struct orl_frec {
+  /* under super.file_lock */
+  _Alignas (ORL_LINE) orl_a32 state;
+  orl_a32 foreign;
+  orl_a64 dev;
+  orl_a64 ino;
+  orl_a64 birth;                /* ns */
+  /* by all who have it open, atomically */
+  orl_a32 epoch;                /* pages of other epochs are dead; never reset */
+  orl_a32 io_error;             /* errno of a sync that failed */
+  orl_a64 size;                 /* bytes, with what is not yet written */
+  /* what the pool last saw of the store's file; seen_by is the token of the
+   * process that is changing it now, 0 if none: then the three are right */
+  orl_a64 seen_by;
+  orl_a64 seen_size;
+  orl_a64 seen_mtime;
+  orl_a64 seen_ctime;
+  _Alignas (ORL_LINE) orl_a64 words[16];
+};
+
+/* Owner: the ledger (index + 1) that changes the partition's buckets. */
+struct orl_part {
+  _Alignas (ORL_LINE) orl_a32 lock;
+};
+
+#define ORL_BUCKET_WORDS 7
+
+/* A line of the page table: (hash's upper half) << 32 | (frame + 1), or 0. */
+struct orl_bucket {
+  _Alignas (ORL_LINE) orl_a64 word[ORL_BUCKET_WORDS];
+  orl_a64 passed;               /* entries that found this bucket full */
+};
+
+/* A frame's descriptor; frame.h has the states and who changes what. */
+struct orl_frame {
+  _Alignas (ORL_LINE) orl_a64 state;
+  orl_a64 page;                 /* the key: page number, */
+  orl_a64 file;                 /* and epoch << 32 | file index */
+  orl_a64 version;              /* odd while latched exclusively */
+  orl_a64 lsn;
+  orl_a32 latch;                /* latch.h */
+  orl_a32 ref;                  /* used since the hand passed */
+};
+
+/* This process's view of a pool: set at attach, then constant. */
+struct orl_shm {
+  struct orl_geometry geo;
+  int fd;
+  bool fence;                   /* pins need a full fence */
+  uint32_t proc;                /* my place */
+  uint64_t token;
+  unsigned char *map;
+  struct orl_super *super;
+  struct orl_proc *procs;
+  orl_a64 *open_maps;           /* [proc * map_words + file / 64] */
+  orl_a64 *tokens;              /* [ledger] */
+  struct orl_ledger *ledgers;
+  struct orl_frec *files;
+  struct orl_part *parts;
+  struct orl_bucket *buckets;
+  struct orl_frame *frames;
+  orl_a64 *dirty;               /* a bit for each frame */
+};
+
+/* Complete a geometry whose chosen fields are set.
+ * -ERANGE if a chosen number is out of its range. */
+int orl_layout_compute (struct orl_geometry *geo);
+
+/* Write the constant part of a new pool's super block. */
+void orl_layout_stamp (struct orl_super *super, const struct orl_geometry *geo,
+                       const char *boot_id);
+
+/* Judge a super block read from a file of file_bytes.  0, or -EPROTO and
+ * the thread's error text (name: the pool's path). */
+int orl_layout_check (const struct orl_super *super, uint64_t file_bytes,
+                      const char *name);
+
+/* Set shm's pointers; shm->geo and shm->map are set. */
+void orl_layout_bind (struct orl_shm *shm);
+
+/* The kernel's boot id, 36 characters; "unknown" without /proc. */
+void orl_layout_boot_id (char id[40]);
+
+#endif /* ORL_LAYOUT_H */

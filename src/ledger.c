@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ledger.c - which frames each thread has pinned, in shared memory
+ *
+ * Only its owner writes a ledger's pins and work, except that another thread
+ * may clear an entry by unpinning.  A ledger is claimed by CAS of token from 0.
+ * token, high and pins are written in this order by the owner and each before
+ * its look at a frame, so a scan after a barrier that finds token 0, or high
+ * too low, has nothing to find.
+ */
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "ledger.h"
+#include "sys.h"
+
+static void
+sign (struct orl_ledger *l, bool shared)
+{
+  atomic_store (&l->tid, (uint32_t) syscall (SYS_gettid));
+  atomic_store (&l->shared, shared);
+  atomic_store (&l->hint, 0);
+}
+
+int
+orl_ledger_claim (struct orl_shm *shm, bool shared, uint32_t *index)
+{
+  for (uint32_t i = 0; i < shm->geo.nthreads; i++)
+    {
+      orl_a64 *token = &shm->tokens[i];
+      uint64_t none = 0;
+
+      if (atomic_load_explicit (token, memory_order_relaxed) != 0
+          || !atomic_compare_exchange_strong (token, &none, shm->token))
+        continue;
+      sign (&shm->ledgers[i], shared);
+      *index = i;
+      return 0;
+    }
+  return -EUSERS;
+}
+
+uint32_t
+orl_ledger_of_process (struct orl_shm *shm)
+{
+  uint32_t index = shm->geo.nthreads + shm->proc;
+
+  sign (&shm->ledgers[index], true);
+  atomic_store (&shm->tokens[index], shm->token);
+  return index;
+}
+
+void
+orl_ledger_release (struct orl_shm *shm, uint32_t index)
+{
+  struct orl_ledger *l = &shm->ledgers[index];
+
+  atomic_store (&l->high, 0);
+  atomic_store (&l->work_high, 0);
+  atomic_store (&l->part, 0);
+  atomic_store (&l->tid, 0);
+  atomic_store (&l->shared, 0);
+  atomic_store (&shm->tokens[index], 0);
+}
+
+int
+orl_ledger_search (struct orl_ledger *ledger)
+{
+  uint32_t high = atomic_load_explicit (&ledger->high, memory_order_relaxed);
+
+  for (uint32_t i = 0; i < high && i < ORL_PINS; i++)
+    if (atomic_load_explicit (&ledger->pins[i], memory_order_relaxed) == 0)
+      return (int) i;
+  if (high >= ORL_PINS)
+    return -ENOBUFS;
+  atomic_store_explicit (&ledger->high, high + 1, memory_order_release);
+  return (int) high;
+}
+
+void
+orl_ledger_scan (const struct orl_shm *shm, uint64_t token,
+                 void (*seen) (void *arg, uint32_t ledger, uint32_t frame,
+                               uint32_t mode),
+                 void *arg)
+{
+  for (uint32_t i = 0; i < shm->geo.nledgers; i++)
+    {
+      const struct orl_ledger *l = &shm->ledgers[i];
+      uint64_t t = atomic_load_explicit (&shm->tokens[i],
+                                         memory_order_acquire);
+      uint32_t high;
+
+      if (t == 0 || (token != ORL_EVERYONE && t != token))
+        continue;
+      high = atomic_load_explicit (&l->high, memory_order_acquire);
+      for (uint32_t j = 0; j < high && j < ORL_PINS; j++)
+        {
+          uint32_t pin
+              = atomic_load_explicit (&l->pins[j], memory_order_acquire);
+          uint32_t frame = (pin & ORL_PIN_FRAME) - 1;
+
+          if (pin != 0 && frame < shm->geo.nframes)
+            seen (arg, i, frame, pin & ~ORL_PIN_FRAME);
+        }
+    }
+}
+
+int
+orl_barrier_register (void)
+{
+  if (orl_sys.membarrier (MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED) < 0
+      || orl_sys.membarrier (MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) < 0)
+    return -EOPNOTSUPP;
+  return 0;
+}
+
+/* Once registered, the calls do not fail, unless a sandbox closed behind us:
+ * going on without barriers would give pinned frames away, so that is fatal. */
+static void
+barrier (const struct orl_shm *shm, int cmd)
+{
+  atomic_thread_fence (memory_order_seq_cst);
+  if (!shm->fence && orl_sys.membarrier (cmd) < 0)
+    orl_fatal ("membarrier is refused now and was not when the pool was "
+               "opened; allow it, or create the pool with ORIEL_FENCE");
+}
+
+void
+orl_barrier_everyone (const struct orl_shm *shm)
+{
+  barrier (shm, MEMBARRIER_CMD_GLOBAL_EXPEDITED);
+}
+
+void
+orl_barrier_process (const struct orl_shm *shm)
+{
+  barrier (shm, MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+}
+
+int
+orl_work_begin (struct orl_ledger *ledger, uint32_t frame)
+{
+  uint32_t high = atomic_load_explicit (&ledger->work_high,
+                                        memory_order_relaxed);
+
+  for (uint32_t i = 0; i < ORL_WORK; i++)
+    if (i >= high || atomic_load_explicit (&ledger->work[i],
+                                           memory_order_relaxed) == 0)
+      {
+        atomic_store_explicit (&ledger->work[i], frame + 1,
+                               memory_order_release);
+        if (i >= high)
+          atomic_store_explicit (&ledger->work_high, i + 1,
+                                 memory_order_release);
+        return 0;
+      }
+  return -ENOBUFS;
+}
+
+void
+orl_work_end (struct orl_ledger *ledger, uint32_t frame)
+{
+  uint32_t high = atomic_load_explicit (&ledger->work_high,
+                                        memory_order_relaxed);
+
+  for (uint32_t i = 0; i < high && i < ORL_WORK; i++)
+    if (atomic_load_explicit (&ledger->work[i], memory_order_relaxed)
+        == frame + 1)
+      {
+        atomic_store_explicit (&ledger->work[i], 0, memory_order_release);
+        return;
+      }
+}

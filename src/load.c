@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * load.c - bring a page into a frame
+ *
+ *   1. take a RESERVED frame from the stash; when that is empty, evict a batch,
+ *      and write dirty pages when there are no clean ones;
+ *   2. hold it in the ledger, so that it stays ours and visible;
+ *   3. insert: key and LOADING, then the page-table entry, under the
+ *      partition's lock; whoever else wants the page finds it and waits;
+ *   4. show it in the window and read;
+ *   5. LOADING to VALID, which wakes those who wait.
+ * A stranger, if we die in 3 or 4, takes the entry out and frees the frame.
+ *
+ * Readahead: O_DIRECT has none, so a miss right behind the last page read loads
+ * a run of pages in the same way, twice as long each time.  The run takes no
+ * frame that would have to be written first.
+ *
+ * Locks: a partition's inside table.c, the window's inside window.c.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "error.h"
+#include "flush.h"
+#include "latch.h"
+#include "load.h"
+#include "lock.h"
+#include "sys.h"
+#include "table.h"
+
+/* As many as the stash holds: 128 KiB of 4 KiB pages, the kernel's default. */
+#define RUN_MAX ORL_BATCH
+#define RUN_MIN 4
+
+/* Rounds without any success before the pool is called full: other threads may
+ * hold what they swept for a moment. */
+#define ROOM_ROUNDS 100
+
+struct run {
+  uint32_t n;
+  uint32_t frame[RUN_MAX];
+  int entry[RUN_MAX];
+  void *at[RUN_MAX];
+};
+
+/* Something for the stash.  -ENOBUFS or the error of a write. */
+static int
+make_room (struct orl_thread *me)
+{
+  struct oriel_pool *pool = me->pool;
+  struct orl_dirty_list dirty;
+  int error = -ENOBUFS;
+
+  for (unsigned round = 0; round < ROOM_ROUNDS; round++)
+    {
+      int r;
+
+      if (orl_evict (me, pool->batch, &dirty) > 0)
+        return 0;
+      r = orl_flush_list (me, &dirty);
+      if (r < 0)
+        error = r;
+      if (r <= 0)
+        {
+          if (round == ROOM_ROUNDS / 2)
+            pool->repair (pool, me->owner, ORL_ALL_DEAD);
+          orl_backoff (round);
+        }
+    }
+  if (error == -ENOBUFS)
+    orl_fail (error,
+              "%s: all %llu frames are pinned or dirty for files that this "
+              "process has not open; unpin pages or create a larger pool",
+              pool->path, (unsigned long long) pool->shm.geo.nframes);
+  return error;
+}
+
+/* Undo step 3 for a frame of ours. */
+static void
+take_back (struct orl_thread *me, struct run *run, uint32_t i)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+  uint32_t frame = run->frame[i];
+
+  orl_table_remove (shm, me->owner, frame);
+  orl_frame_settle (&shm->frames[frame], ORL_RESERVED, me->owner, 0,
+                    ORL_FLAGS);
+  orl_ledger_clear (me->ledger, run->entry[i]);
+  me->stash[me->nstash++] = frame;
+}
+
+/* Steps 1 to 3 for one more page of the run.  -EEXIST, -ENOBUFS. */
+static int
+add (struct orl_thread *me, struct run *run, uint64_t key, uint64_t page)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+  uint32_t frame, other;
+  int entry, r;
+
+  entry = orl_ledger_room (me->ledger);
+  if (entry < 0)
+    return orl_fail (entry, "%s: this thread has %d pages pinned; unpin some",
+                     me->pool->path, ORL_PINS);
+  frame = me->stash[--me->nstash];
+  orl_ledger_write (me->ledger, entry, ORL_PIN_PLAIN, frame);
+  r = orl_table_insert (shm, me->owner, frame, key, page, &other);
+  if (r < 0)
+    {
+      orl_ledger_clear (me->ledger, entry);
+      me->stash[me->nstash++] = frame;
+      return r;
+    }
+  run->frame[run->n] = frame;
+  run->entry[run->n++] = entry;
+  return 0;
+}
+
+/* How many pages to read from this one on. */
+static uint32_t
+run_length (struct oriel_file *file, uint64_t page)
+{
+  const struct oriel_pool *pool = file->pool;
+  uint64_t size = atomic_load (&file->rec->size);
+  uint64_t pages = (size + pool->shm.geo.page_size - 1)
+                   >> pool->shm.geo.page_shift;
+  uint64_t limit = pool->shm.geo.nframes / 16;
+  uint32_t run = atomic_load_explicit (&file->run, memory_order_relaxed);
+
+  if (page != atomic_load_explicit (&file->next_page, memory_order_relaxed)
+      || page == 0)
+    run = 1;
+  else
+    run = run < RUN_MIN ? RUN_MIN : run * 2;
+  if (!pool->window->backend->linear && limit > pool->window->nslots / 4)
+    limit = pool->window->nslots / 4;
+  if (limit > RUN_MAX)
+    limit = RUN_MAX;
+  if (run > limit)
+    run = (uint32_t) limit;
+  if (page < pages && run > pages - page)
+    run = (uint32_t) (pages - page);
+  return run < 1 || page >= pages ? 1 : run;
+}
+
+/* Steps 1 to 3 for the whole run; only the first page must succeed. */
+static int
+gather (struct orl_thread *me, uint64_t key, uint64_t page, uint32_t want,
+        struct run *run)
+{
+  struct orl_dirty_list dirty;
+  int r;
+
+  run->n = 0;
+  if (me->nstash == 0 && (r = make_room (me)) < 0)
+    return r;
+  r = add (me, run, key, page);
+  if (r < 0)
+    return r;
+  while (run->n < want)
+    {
+      if (me->nstash == 0 && orl_evict (me, want - run->n, &dirty) == 0)
+        break;
+      if (add (me, run, key, page + run->n) < 0)
+        break;
+    }
+  return 0;
+}
+
+/* Step 4's addresses; pages that the window has no slot for leave the run. */
+static int
+show (struct orl_thread *me, struct oriel_file *file, uint64_t page,
+      struct run *run)
+{
+  struct orl_window *w = me->pool->window;
+  uint32_t shown;
+  int r = 0;
+
+  for (shown = 0; shown < run->n; shown++)
+    {
+      uint32_t frame = run->frame[shown];
+
+      run->at[shown] = orl_window_find (w, frame);
+      if (!run->at[shown]
+          && (r = orl_window_show (w, me->ledger, frame, &run->at[shown])) < 0)
+        break;
+    }
+  while (run->n > shown)
+    take_back (me, run, --run->n);
+  if (run->n > 0)
+    return 0;
+  return orl_fail (r,
+                   "%s: page %llu cannot be shown, every slot of the window "
+                   "shows a pinned page; unpin some or enlarge the window",
+                   file->path, (unsigned long long) page);
+}
+
+/* Step 4's reading.  What lies behind the file's end is zeroes. */
+static int
+read_run (struct orl_thread *me, struct oriel_file *file, uint64_t page,
+          struct run *run)
+{
+  const struct orl_geometry *geo = &me->pool->shm.geo;
+  struct iovec iov[RUN_MAX];
+  int64_t got;
+
+  for (uint32_t i = 0; i < run->n; i++)
+    {
+      iov[i].iov_base = run->at[i];
+      iov[i].iov_len = geo->page_size;
+    }
+  got = file->store->ops->read (file->store, iov, (int) run->n,
+                                page << geo->page_shift);
+  orl_count (me->ledger, ORL_READS, 1);
+  if (got < 0)
+    return orl_fail ((int) got, "%s: reading page %llu failed", file->path,
+                     (unsigned long long) page);
+  orl_count (me->ledger, ORL_READ_BYTES, (uint64_t) got);
+  for (uint32_t i = 0; i < run->n; i++, got -= geo->page_size)
+    if (got < 0)
+      memset (run->at[i], 0, geo->page_size);
+    else if (got < geo->page_size)
+      memset ((char *) run->at[i] + got, 0, geo->page_size - (size_t) got);
+  return 0;
+}
+
+/* Step 5.  A fresh page comes latched exclusively and dirty, so that no one sees
+ * its zeroes before what its writer makes of them. */
+static void
+publish (struct orl_thread *me, uint32_t frame, int entry, bool fresh)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+  struct orl_frame *f = &shm->frames[frame];
+  bool drain;
+
+  if (fresh)
+    {
+      orl_ledger_write (me->ledger, entry, ORL_PIN_EXCL, frame);
+      orl_latch_exclusive (&f->latch, me->owner, &drain);
+      atomic_fetch_add (&f->version, 1);
+      orl_frame_mark_dirty (shm, frame, true);
+    }
+  orl_frame_settle (f, ORL_VALID, 0, fresh ? ORL_DIRTY : 0, 0);
+  orl_work_end (me->ledger, frame);
+}
+
+int
+orl_load (struct orl_thread *me, struct oriel_file *file, uint64_t key,
+          uint64_t page, bool fresh, uint32_t *frame, int *entry)
+{
+  uint32_t want = fresh ? 1 : run_length (file, page);
+  struct run run;
+  int r;
+
+  r = gather (me, key, page, want, &run);
+  if (r < 0)
+    return r;
+  r = show (me, file, page, &run);
+  if (r < 0)
+    return r;
+  if (fresh)
+    memset (run.at[0], 0, me->pool->shm.geo.page_size);
+  else if ((r = read_run (me, file, page, &run)) < 0)
+    {
+      while (run.n > 0)
+        take_back (me, &run, --run.n);
+      return r;
+    }
+  for (uint32_t i = run.n; i-- > 0;)
+    {
+      publish (me, run.frame[i], run.entry[i], fresh);
+      if (i > 0)
+        orl_ledger_clear (me->ledger, run.entry[i]);
+    }
+  if (!fresh)
+    {
+      atomic_store_explicit (&file->next_page, page + run.n,
+                             memory_order_relaxed);
+      atomic_store_explicit (&file->run, run.n, memory_order_relaxed);
+    }
+  orl_count (me->ledger, ORL_MISSES, 1);
+  orl_count (me->ledger, ORL_READAHEAD, run.n - 1);
+  *frame = run.frame[0];
+  *entry = run.entry[0];
+  return 0;
+}

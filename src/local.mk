@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The core.  A new file gets a line here and one in layers.txt.
+
+core_sources = \
+	src/api.c \
+	src/attach.c \
+	src/attach.h \
+	src/error.c \
+	src/error.h \
+	src/evict.c \
+	src/evict.h \
+	src/fault.c \
+	src/fault.h \
+	src/file.c \
+	src/file.h \
+	src/flush.c \
+	src/flush.h \
+	src/frame.c \
+	src/frame.h \
+	src/io.c \
+	src/io.h \
+	src/latch.c \
+	src/latch.h \
+	src/layout.c \
+	src/layout.h \
+	src/ledger.c \
+	src/ledger.h \
+	src/load.c \
+	src/load.h \
+	src/lock.c \
+	src/lock.h \
+	src/options.c \
+	src/pin.c \
+	src/pin.h \
+	src/pool.c \
+	src/pool.h \
+	src/poolfile.c \
+	src/poolfile.h \
+	src/proc.c \
+	src/proc.h \
+	src/recover.c \
+	src/recover.h \
+	src/stats.c \
+	src/stats.h \
+	src/store-posix.c \
+	src/store.h \
+	src/sys.c \
+	src/sys.h \
+	src/table.c \
+	src/table.h \
+	src/thread.c \
+	src/thread.h \
+	src/window-emulated.c \
+	src/window-linear.c \
+	src/window-mmap.c \
+	src/window-setup.c \
+	src/window-setup.h \
+	src/window.c \
+	src/window.h \
+	$(NULL)
+
+# All objects once, for liboriel, for the VFS module and for tests that look
+# inside.
+noinst_LTLIBRARIES += libcore.la
+libcore_la_SOURCES = $(core_sources)
+
+lib_LTLIBRARIES += liboriel.la
+liboriel_la_SOURCES =
+liboriel_la_LIBADD = libcore.la
+liboriel_la_LDFLAGS = $(AM_LDFLAGS) -no-undefined -version-info 0:0:0
+EXTRA_liboriel_la_DEPENDENCIES =
+if HAVE_VERSION_SCRIPT
+liboriel_la_LDFLAGS += -Wl,--version-script=$(srcdir)/src/liboriel.map
+EXTRA_liboriel_la_DEPENDENCIES += src/liboriel.map
+endif
+
+EXTRA_DIST += \
+	src/layers.txt \
+	src/liboriel.map \
+	$(NULL)

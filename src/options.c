@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * options.c - options of a pool, also from text
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "oriel.h"
+#include "window.h"
+
+void
+oriel_options_init (oriel_options *opt)
+{
+  if (!opt)
+    return;
+  memset (opt, 0, sizeof *opt);
+  opt->struct_size = sizeof *opt;
+}
+
+static int
+wrong (const char *name, const char *value, int error, const char *wanted)
+{
+  return orl_fail (error, "%s=%s: must be %s", name, value, wanted);
+}
+
+/* A size: digits, then at most one of K, M, G. */
+static int
+parse_size (const char *name, const char *value, uint64_t max, uint64_t *size)
+{
+  unsigned shift = 0;
+  uint64_t n;
+  char *end;
+
+  if (*value < '0' || *value > '9')
+    return wrong (name, value, -EINVAL, "a number, and K, M or G if you like");
+  errno = 0;
+  n = strtoull (value, &end, 10);
+  if (errno == ERANGE)
+    return wrong (name, value, -ERANGE, "smaller");
+  switch (*end)
+    {
+    case 'k':
+    case 'K':
+      shift = 10;
+      break;
+    case 'm':
+    case 'M':
+      shift = 20;
+      break;
+    case 'g':
+    case 'G':
+      shift = 30;
+      break;
+    }
+  if (end[shift > 0] != 0)
+    return wrong (name, value, -EINVAL, "a number, and K, M or G if you like");
+  if (n > max >> shift)
+    return wrong (name, value, -ERANGE, "smaller");
+  *size = n << shift;
+  return 0;
+}
+
+static int
+set_u32 (const char *name, const char *value, uint32_t *field)
+{
+  uint64_t n;
+  int r = parse_size (name, value, UINT32_MAX, &n);
+
+  if (r == 0)
+    *field = (uint32_t) n;
+  return r;
+}
+
+static int
+set_backend (const char *name, const char *value, uint32_t *field)
+{
+  for (uint32_t id = 0; id <= ORIEL_BACKEND_LINEAR; id++)
+    if (strcmp (value, oriel_backend_name (id)) == 0)
+      {
+        *field = id;
+        return 0;
+      }
+  return wrong (name, value, -EINVAL, "auto, emulated, mmap or linear");
+}
+
+int
+oriel_options_set (oriel_options *opt, const char *name, const char *value)
+{
+  if (!opt || !name || !value)
+    return orl_fail (-EINVAL, "oriel_options_set: null argument");
+  if (strcmp (name, "directory") == 0)
+    {
+      opt->directory = value;
+      return 0;
+    }
+  if (strcmp (name, "pool_size") == 0)
+    return parse_size (name, value, UINT64_MAX, &opt->pool_size);
+  if (strcmp (name, "window_size") == 0 || strcmp (name, "window") == 0)
+    return parse_size (name, value, UINT64_MAX, &opt->window_size);
+  if (strcmp (name, "page_size") == 0)
+    return set_u32 (name, value, &opt->page_size);
+  if (strcmp (name, "slot_size") == 0 || strcmp (name, "slot") == 0)
+    return set_u32 (name, value, &opt->slot_size);
+  if (strcmp (name, "backend") == 0)
+    return set_backend (name, value, &opt->backend);
+  if (strcmp (name, "max_processes") == 0)
+    return set_u32 (name, value, &opt->max_processes);
+  if (strcmp (name, "max_threads") == 0)
+    return set_u32 (name, value, &opt->max_threads);
+  if (strcmp (name, "max_files") == 0)
+    return set_u32 (name, value, &opt->max_files);
+  return orl_fail (-ENOENT, "%s: there is no such option", name);
+}
+
+const char *
+oriel_backend_name (uint32_t id)
+{
+  const struct orl_backend *b = orl_window_backend (id);
+
+  if (id == ORIEL_BACKEND_AUTO)
+    return "auto";
+  return b ? b->name : "unknown";
+}

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pin.c - make a page resident, protect it, and give it back
+ *
+ * A hit: find the frame in the page table; write it into this thread's ledger;
+ * then (orl_barrier_pin) look at the frame's state.  If that has the generation
+ * that had the key, and is usable, the page is ours until the entry is cleared:
+ * whoever wants the frame marks it first and reads the ledgers after.  A shared
+ * latch is the same entry with a mode, and one look at the latch word.  So a
+ * hit writes nothing but the ledger (and ref, if no one did since the hand
+ * passed), and runs no fence.
+ *
+ * Everything else is off that path: pages in transition are waited for, missing
+ * ones loaded, latches fought for, the dead repaired.
+ *
+ * Locks: none held on return but the page's latch.
+ */
+#include <errno.h>
+
+#include "error.h"
+#include "latch.h"
+#include "load.h"
+#include "lock.h"
+#include "pin.h"
+#include "sys.h"
+#include "table.h"
+
+/* A wait for a latch or a state has passed: repair its owner if it is dead. */
+static void
+after_wait (struct orl_thread *me, uint32_t owner)
+{
+  if (owner && !orl_owner_alive (&me->pool->shm, owner))
+    me->pool->repair (me->pool, me->owner, owner - 1);
+}
+
+/* The mode in which this thread itself holds the frame, beside entry. */
+static uint32_t
+own_mode (const struct orl_thread *me, uint32_t frame, int entry)
+{
+  uint32_t high = atomic_load (&me->ledger->high);
+  uint32_t mode = ORL_PIN_PLAIN;
+
+  for (uint32_t i = 0; i < high && i < ORL_PINS; i++)
+    {
+      uint32_t pin = atomic_load_explicit (&me->ledger->pins[i],
+                                           memory_order_relaxed);
+
+      if ((int) i != entry && (pin & ORL_PIN_FRAME) == frame + 1
+          && (pin & ~ORL_PIN_FRAME) > mode)
+        mode = pin & ~ORL_PIN_FRAME;
+    }
+  return mode;
+}
+
+static int
+deadlock (const struct oriel_file *file, uint32_t frame)
+{
+  return orl_fail (-EDEADLK,
+                   "%s: page %llu is latched by this thread already; unpin it "
+                   "first",
+                   file->path,
+                   (unsigned long long) file->pool->shm.frames[frame].page);
+}
+
+static int
+would_wait (const struct oriel_file *file, uint32_t frame)
+{
+  return orl_fail (-EAGAIN, "%s: page %llu is latched by another", file->path,
+                   (unsigned long long) file->pool->shm.frames[frame].page);
+}
+
+/* Turn a held page's entry into one with a shared latch. */
+static int
+latch_shared (struct orl_thread *me, struct oriel_file *file,
+              const struct orl_hold *h, unsigned flags)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+  orl_a32 *latch = &shm->frames[h->frame].latch;
+
+  for (;;)
+    {
+      uint32_t owner;
+
+      orl_ledger_write (me->ledger, h->entry, ORL_PIN_SHARED, h->frame);
+      orl_barrier_pin (shm);
+      if (orl_latch_shared (latch) == 0)
+        return 0;
+      /* Out of the writer's way, still pinned. */
+      orl_ledger_write (me->ledger, h->entry, ORL_PIN_PLAIN, h->frame);
+      if (own_mode (me, h->frame, h->entry) == ORL_PIN_EXCL)
+        return deadlock (file, h->frame);
+      if (flags & ORIEL_NOWAIT)
+        return would_wait (file, h->frame);
+      owner = orl_latch_owner (atomic_load (latch));
+      orl_count (me->ledger, ORL_LATCH_WAITS, 1);
+      orl_latch_wait (latch);
+      after_wait (me, owner);
+    }
+}
+
+struct readers {
+  uint32_t frame;
+  uint32_t ledger;              /* one of those who read */
+  bool any;
+};
+
+static void
+see_reader (void *arg, uint32_t ledger, uint32_t frame, uint32_t mode)
+{
+  struct readers *r = arg;
+
+  if (frame == r->frame && mode == ORL_PIN_SHARED)
+    {
+      r->any = true;
+      r->ledger = ledger;
+    }
+}
+
+/* With the latch word taken: wait until no ledger has a shared entry. */
+static int
+drain (struct orl_thread *me, struct oriel_file *file,
+       const struct orl_hold *h, unsigned flags)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+
+  orl_barrier_everyone (shm);
+  orl_count (me->ledger, ORL_BARRIERS, 1);
+  for (unsigned round = 0;; round++)
+    {
+      struct readers r = { .frame = h->frame };
+      int error = 0;
+
+      orl_ledger_scan (shm, ORL_EVERYONE, see_reader, &r);
+      if (!r.any)
+        return 0;
+      if (r.ledger == me->owner - 1)
+        error = deadlock (file, h->frame);
+      else if (flags & ORIEL_NOWAIT)
+        error = would_wait (file, h->frame);
+      if (error)
+        {
+          orl_latch_release (&shm->frames[h->frame].latch, true);
+          return error;
+        }
+      if (round == 0)
+        orl_count (me->ledger, ORL_LATCH_WAITS, 1);
+      orl_backoff (round);
+      if (round % 64 == 63)
+        after_wait (me, r.ledger + 1);
+    }
+}
+
+/* Turn a held page's entry into one with the exclusive latch.  The entry says
+ * EXCL only when the word says so: a stranger believes the word. */
+static int
+latch_exclusive (struct orl_thread *me, struct oriel_file *file,
+                 const struct orl_hold *h, unsigned flags)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+  struct orl_frame *f = &shm->frames[h->frame];
+  bool biased;
+  int r;
+
+  while (orl_latch_exclusive (&f->latch, me->owner, &biased) < 0)
+    {
+      uint32_t owner = orl_latch_owner (atomic_load (&f->latch));
+
+      if (owner == me->owner)
+        return deadlock (file, h->frame);
+      if (flags & ORIEL_NOWAIT)
+        return would_wait (file, h->frame);
+      orl_count (me->ledger, ORL_LATCH_WAITS, 1);
+      orl_latch_wait (&f->latch);
+      after_wait (me, owner);
+    }
+  if (biased && (r = drain (me, file, h, flags)) < 0)
+    return r;
+  orl_ledger_write (me->ledger, h->entry, ORL_PIN_EXCL, h->frame);
+  atomic_fetch_add (&f->version, 1);
+  return 0;
+}
+
+/* Someone else is at work on the frame.  0: look again. */
+static int
+wait_for_frame (struct orl_thread *me, struct oriel_file *file,
+                uint64_t page, uint32_t frame, uint64_t word, unsigned flags)
+{
+  if (flags & ORIEL_NOWAIT)
+    return orl_fail (-EAGAIN, "%s: page %llu is being moved or loaded",
+                     file->path, (unsigned long long) page);
+  if (orl_state (word) == ORL_LOADING)
+    orl_frame_wait (&me->pool->shm.frames[frame], word);
+  else
+    orl_backoff (96); /* EVICTING lasts some microseconds */
+  after_wait (me, orl_state_owner (word));
+  return 0;
+}
+
+/* Hold the page if a frame has it.  1 done, 0 no frame has it, -EAGAIN the
+ * frame changed, look again; -ENOBUFS. */
+static inline int
+hold_found (struct orl_thread *me, struct oriel_file *file, uint64_t key,
+            uint64_t page, uint32_t mode, struct orl_hold *h, uint64_t *word)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+  struct orl_frame *f;
+  uint64_t now;
+
+  h->frame = orl_table_find (shm, key, page, word);
+  if (h->frame == ORL_NO_FRAME)
+    return 0;
+  f = &shm->frames[h->frame];
+  if (!orl_state_usable (*word))
+    return -EAGAIN;
+  h->entry = orl_ledger_room (me->ledger);
+  if (h->entry < 0)
+    return orl_fail (-ENOBUFS, "%s: this thread has %d pages pinned; unpin some",
+                     file->path, ORL_PINS);
+  orl_ledger_write (me->ledger, h->entry, mode, h->frame);
+  orl_barrier_pin (shm);
+  now = atomic_load_explicit (&f->state, memory_order_acquire);
+  if (orl_state_gen (now) != orl_state_gen (*word) || !orl_state_usable (now))
+    {
+      orl_ledger_clear (me->ledger, h->entry);
+      *word = now;
+      return -EAGAIN;
+    }
+  if (!atomic_load_explicit (&f->ref, memory_order_relaxed))
+    atomic_store_explicit (&f->ref, 1, memory_order_relaxed);
+  orl_count (me->ledger, ORL_HITS, 1);
+  return 1;
+}
+
+/* The page is in no frame, or not in a usable one.  1: held, and if it was
+ * fresh also latched; 0: look again. */
+static int
+hold_missing (struct orl_thread *me, struct oriel_file *file, uint64_t key,
+              uint64_t page, unsigned flags, struct orl_hold *h)
+{
+  int r;
+
+  if ((flags & ORIEL_NOWAIT) && !(flags & ORIEL_FRESH))
+    return orl_fail (-EAGAIN, "%s: page %llu is not in the pool", file->path,
+                     (unsigned long long) page);
+  r = orl_load (me, file, key, page, (flags & ORIEL_FRESH) != 0, &h->frame,
+                &h->entry);
+  if (r == -EEXIST)
+    return 0;
+  return r < 0 ? r : 1;
+}
+
+static int
+latch_by_flags (struct orl_thread *me, struct oriel_file *file,
+                struct orl_hold *h, unsigned flags)
+{
+  int r;
+
+  if (flags & ORIEL_OPTIMISTIC)
+    return 0;
+  r = flags & ORIEL_WRITE ? latch_exclusive (me, file, h, flags)
+                          : latch_shared (me, file, h, flags);
+  if (r < 0)
+    orl_ledger_clear (me->ledger, h->entry);
+  return r;
+}
+
+int
+orl_hold (struct orl_thread *me, struct oriel_file *file, uint64_t page,
+          unsigned flags, struct orl_hold *h)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+  bool shared = !(flags & (ORIEL_WRITE | ORIEL_OPTIMISTIC));
+
+  for (;;)
+    {
+      uint64_t key = orl_file_key (
+          file->index, atomic_load_explicit (&file->rec->epoch,
+                                             memory_order_acquire));
+      uint64_t word = 0;
+      int r = hold_found (me, file, key, page,
+                          shared ? ORL_PIN_SHARED : ORL_PIN_PLAIN, h, &word);
+
+      if (r == 1)
+        {
+          if (shared && orl_latch_shared (&shm->frames[h->frame].latch) == 0)
+            return 0;
+          return latch_by_flags (me, file, h, flags);
+        }
+      if (r == 0)
+        {
+          r = hold_missing (me, file, key, page, flags, h);
+          if (r == 1)
+            return flags & ORIEL_FRESH ? 0
+                                       : latch_by_flags (me, file, h, flags);
+        }
+      else if (r == -EAGAIN)
+        r = wait_for_frame (me, file, page, h->frame, word, flags);
+      if (r < 0)
+        return r;
+    }
+}
+
+int
+orl_hold_show (struct orl_thread *me, struct oriel_file *file,
+               const struct orl_hold *h, void **at)
+{
+  int r;
+
+  *at = orl_window_find (me->pool->window, h->frame);
+  if (*at)
+    return 0;
+  r = orl_window_show (me->pool->window, me->ledger, h->frame, at);
+  if (r == -ENOBUFS)
+    return orl_fail (r,
+                     "%s: every slot of the window (%llu bytes) shows a pinned "
+                     "page; unpin some or enlarge the window",
+                     file->path,
+                     (unsigned long long) me->pool->window->bytes);
+  if (r < 0)
+    return orl_fail (r, "%s: a slot of the window cannot be remapped",
+                     file->path);
+  return 0;
+}
+
+void
+orl_hold_end (const struct orl_shm *shm, orl_a32 *entry)
+{
+  uint32_t pin = atomic_load_explicit (entry, memory_order_relaxed);
+  struct orl_frame *f = &shm->frames[(pin & ORL_PIN_FRAME) - 1];
+
+  if ((pin & ~ORL_PIN_FRAME) == ORL_PIN_EXCL)
+    {
+      atomic_fetch_add (&f->version, 1);
+      orl_latch_release (&f->latch, false);
+    }
+  atomic_store_explicit (entry, 0, memory_order_release);
+}
+
+void
+orl_hold_dirty (struct oriel_file *file, uint32_t frame, uint64_t end,
+                uint64_t lsn)
+{
+  const struct orl_shm *shm = &file->pool->shm;
+  struct orl_frame *f = &shm->frames[frame];
+  uint64_t size = atomic_load (&file->rec->size);
+
+  while (size < end
+         && !atomic_compare_exchange_weak (&file->rec->size, &size, end))
+    ;
+  if (lsn > atomic_load_explicit (&f->lsn, memory_order_relaxed))
+    atomic_store_explicit (&f->lsn, lsn, memory_order_relaxed);
+  if (atomic_load_explicit (&f->state, memory_order_relaxed) & ORL_DIRTY)
+    return;
+  orl_frame_mark_dirty (shm, frame, true);
+  orl_frame_flag (f, ORL_DIRTY);
+}
+
+/* A shared ledger with room, claimed if there is none; under pool->lock. */
+static int
+shared_room (struct oriel_pool *pool, struct orl_ledger **ledger)
+{
+  uint32_t index;
+  int r;
+
+  for (uint32_t i = 0; i < pool->nshared; i++)
+    {
+      *ledger = &pool->shm.ledgers[pool->shared[i]];
+      r = orl_ledger_room (*ledger);
+      if (r >= 0)
+        return r;
+    }
+  if (pool->nshared == ORL_SHARED_LEDGERS
+      || orl_ledger_claim (&pool->shm, true, &index) < 0)
+    return -ENOBUFS;
+  pool->shared[pool->nshared++] = index;
+  *ledger = &pool->shm.ledgers[index];
+  return orl_ledger_room (*ledger);
+}
+
+int
+orl_hold_share (struct orl_thread *me, struct orl_hold *h, orl_a32 **entry)
+{
+  struct oriel_pool *pool = me->pool;
+  struct orl_ledger *ledger;
+  int r;
+
+  pthread_mutex_lock (&pool->lock);
+  r = shared_room (pool, &ledger);
+  if (r >= 0)
+    orl_ledger_write (ledger, r, ORL_PIN_PLAIN, h->frame);
+  pthread_mutex_unlock (&pool->lock);
+  if (r < 0)
+    return orl_fail (r, "%s: this process has too many pages pinned for any "
+                        "thread; unpin some",
+                     pool->path);
+  /* Held twice until here, so never not at all. */
+  orl_ledger_clear (me->ledger, h->entry);
+  *entry = &ledger->pins[r];
+  return 0;
+}
+
+uint64_t
+orl_read_begin (struct oriel_pool *pool, uint32_t frame)
+{
+  struct orl_frame *f = &pool->shm.frames[frame];
+
+  for (;;)
+    {
+      uint64_t v = atomic_load_explicit (&f->version, memory_order_acquire);
+      struct orl_thread *me;
+      uint32_t owner;
+
+      if (!(v & 1))
+        return v;
+      owner = orl_latch_owner (atomic_load (&f->latch));
+      orl_latch_wait (&f->latch);
+      if (owner && !orl_owner_alive (&pool->shm, owner)
+          && orl_thread_self (pool, &me) == 0)
+        pool->repair (pool, me->owner, owner - 1);
+    }
+}

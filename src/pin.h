@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pin.h - make a page resident, protect it, and give it back
+ */
+#ifndef ORL_PIN_H
+#define ORL_PIN_H
+
+#include "thread.h"
+
+/* A page held in this thread's ledger. */
+struct orl_hold {
+  uint32_t frame;
+  int entry;                    /* of me->ledger */
+};
+
+/* Make the page resident and hold it, by ORIEL_* flags of oriel_pin().  Its
+ * address is another matter: orl_hold_show().  Errors as oriel_pin(). */
+int orl_hold (struct orl_thread *me, struct oriel_file *file, uint64_t page,
+              unsigned flags, struct orl_hold *hold);
+
+/* The page's address in the window, until orl_hold_end().  -ENOBUFS. */
+int orl_hold_show (struct orl_thread *me, struct oriel_file *file,
+                   const struct orl_hold *hold, void **at);
+
+/* Give up latch and pin, in the ledger that entry lies in. */
+void orl_hold_end (const struct orl_shm *shm, orl_a32 *entry);
+
+/* A page held with ORIEL_WRITE has changed; the file is at least end bytes
+ * long now. */
+void orl_hold_dirty (struct oriel_file *file, uint32_t frame, uint64_t end,
+                     uint64_t lsn);
+
+/* Move a hold without latch to the process's ledgers.  -ENOBUFS. */
+int orl_hold_share (struct orl_thread *me, struct orl_hold *hold,
+                    orl_a32 **entry);
+
+/* Version for optimistic reading: waits while a writer has the page. */
+uint64_t orl_read_begin (struct oriel_pool *pool, uint32_t frame);
+
+static inline bool
+orl_read_validate (const struct orl_shm *shm, uint32_t frame, uint64_t version)
+{
+  atomic_thread_fence (memory_order_acquire);
+  return atomic_load_explicit (&shm->frames[frame].version,
+                               memory_order_relaxed)
+         == version;
+}
+
+#endif /* ORL_PIN_H */

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pool.c - create, attach, detach and destroy pools
+ *
+ * To attach: open and check the file; pass its gate, so that no one removes it
+ * meanwhile; map the metadata; take a process place and repair what a dead one
+ * left in it; then write our token there, which makes us visible; then open the
+ * window.
+ *
+ * Locks: a list of the process's pools, for fork(), under its own mutex.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "evict.h"
+#include "fault.h"
+#include "ledger.h"
+#include "pool.h"
+#include "poolfile.h"
+#include "proc.h"
+#include "recover.h"
+#include "sys.h"
+#include "thread.h"
+
+/* Times that a pool may vanish or change between our looks at it. */
+#define TRIES 1000
+
+static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct oriel_pool *list;
+static _Atomic uint64_t last_id;
+
+static void
+before_fork (void)
+{
+  pthread_mutex_lock (&list_lock);
+}
+
+static void
+after_fork_parent (void)
+{
+  pthread_mutex_unlock (&list_lock);
+}
+
+/* The child has no part in its parent's pools.  Its copy of the descriptor
+ * would keep the parent's place alive, so it goes at once. */
+static void
+after_fork_child (void)
+{
+  for (struct oriel_pool *p = list; p; p = p->next)
+    {
+      p->forked = true;
+      orl_sys.munmap (p->window->reserved, (size_t) p->window->reserved_bytes);
+      p->window->reserved = NULL;
+      orl_sys.close (p->shm.fd);
+      p->shm.fd = -1;
+      pthread_mutex_init (&p->lock, NULL);
+    }
+  orl_thread_forget ();
+  pthread_mutex_init (&list_lock, NULL);
+}
+
+static void
+install_fork_handlers (void)
+{
+  pthread_atfork (before_fork, after_fork_parent, after_fork_child);
+}
+
+/* A pool of an earlier boot is memory that no longer is what it says.  Remove
+ * it if no one is attached.  0: look again. */
+static int
+replace_old (const char *path, int fd, const struct orl_super *super)
+{
+  int r = orl_poolfile_enter_gate (fd);
+
+  if (r == -ENOENT)
+    return 0;
+  if (r < 0)
+    return orl_fail (r, "%s: cannot be locked", path);
+  r = orl_proc_count (fd, super->geo.nprocs);
+  if (r > 0)
+    r = orl_fail (-EPROTO, "%s: a pool of another boot, and processes are "
+                           "attached to it; choose another name",
+                  path);
+  else if (r == 0)
+    r = orl_sys.unlink (path);
+  orl_poolfile_leave_gate (fd);
+  return r;
+}
+
+/* Open the pool's file, creating it as the options want.  *fd is inside the
+ * gate.  -EAGAIN: it changed under us. */
+static int
+open_file (const char *path, const oriel_options *opt, bool fence,
+           struct orl_super *super, int *fd)
+{
+  char boot_id[40];
+  int r = orl_poolfile_open (path, super, fd);
+
+  if (r == -ENOENT && !(opt->flags & ORIEL_ATTACH))
+    {
+      r = orl_poolfile_create (path, opt, fence);
+      if (r == 0 && (opt->flags & ORIEL_EXCL))
+        return orl_fail (-EEXIST, "%s: another process has just made it",
+                         path);
+      return r < 0 ? r : -EAGAIN;
+    }
+  if (r < 0)
+    goto out;
+  orl_layout_boot_id (boot_id);
+  if (strcmp (boot_id, super->boot_id) != 0)
+    {
+      r = replace_old (path, *fd, super);
+      r = r < 0 ? r : -EAGAIN;
+      goto out;
+    }
+  r = orl_poolfile_enter_gate (*fd);
+  if (r == -ENOENT)
+    r = -EAGAIN;
+  else if (r < 0)
+    orl_fail (r, "%s: cannot be locked", path);
+out:
+  if (r < 0 && *fd >= 0)
+    orl_sys.close (*fd);
+  return r;
+}
+
+static int
+check_geometry (const char *path, const oriel_options *opt, bool fence,
+                const struct orl_geometry *geo)
+{
+  if (opt->page_size && opt->page_size != geo->page_size)
+    return orl_fail (-EINVAL,
+                     "%s: its pages have %u bytes and not %u; leave page_size "
+                     "0, or choose another pool",
+                     path, geo->page_size, opt->page_size);
+  if (fence && !(geo->flags & ORL_POOL_FENCE))
+    return orl_fail (-EOPNOTSUPP,
+                     "%s: was created with membarrier, which this process may "
+                     "not call; create the pool with ORIEL_FENCE",
+                     path);
+  return 0;
+}
+
+/* With shm's fd and geometry: map, and take a place. */
+static int
+take_place (struct oriel_pool *pool)
+{
+  struct orl_shm *shm = &pool->shm;
+  uint64_t dead;
+  uint32_t index;
+  void *map = orl_sys.mmap (NULL, (size_t) shm->geo.meta_bytes,
+                            PROT_READ | PROT_WRITE, MAP_SHARED, shm->fd, 0);
+  int r;
+
+  if (map == MAP_FAILED)
+    return orl_fail (-errno, "%s: its tables cannot be mapped", pool->path);
+  shm->map = map;
+  orl_layout_bind (shm);
+  r = orl_proc_enter (shm, &dead);
+  if (r < 0)
+    return orl_fail (r,
+                     "%s: all %u process places are taken; create the pool "
+                     "with a larger max_processes",
+                     pool->path, shm->geo.nprocs);
+  index = shm->geo.nthreads + shm->proc;
+  /* While the place still has its old token, that ledger is repaired under its
+   * own number: no one else may, as the lock on the place is ours. */
+  orl_recover (pool, index + 1, index);
+  for (uint32_t w = 0; w < shm->geo.map_words; w++)
+    atomic_store (&shm->open_maps[(uint64_t) shm->proc * shm->geo.map_words
+                                  + w],
+                  0);
+  atomic_store (&shm->procs[shm->proc].pid, (uint32_t) getpid ());
+  atomic_store (&shm->procs[shm->proc].token, shm->token);
+  pool->shared[0] = orl_ledger_of_process (shm);
+  pool->nshared = 1;
+  orl_recover (pool, index + 1, ORL_ALL_DEAD);
+  return 0;
+}
+
+static int
+show_window (struct oriel_pool *pool, const oriel_options *opt)
+{
+  const struct orl_window_options w = {
+    .window_size = opt->window_size,
+    .slot_size = opt->slot_size,
+    .backend = opt->backend,
+  };
+  struct orl_shm *shm = &pool->shm;
+  struct orl_proc *place = &shm->procs[shm->proc];
+  int r = orl_window_open (shm, &w, &pool->window);
+
+  if (r < 0)
+    return r;
+  atomic_store (&place->backend, pool->window->backend->id);
+  atomic_store (&place->window_bytes, pool->window->bytes);
+  atomic_store (&place->slot_size, UINT64_C (1) << pool->window->slot_shift);
+  pthread_mutex_lock (&list_lock); /* so that no fork() comes between */
+  r = orl_fault_watch (pool->window, pool->path,
+                       !(opt->flags & ORIEL_NO_FAULT_HANDLER));
+  pthread_mutex_unlock (&list_lock);
+  return r;
+}
+
+/* Undo whatever of attaching was done. */
+static void
+detach (struct oriel_pool *pool)
+{
+  struct orl_shm *shm = &pool->shm;
+
+  if (pool->window)
+    {
+      pthread_mutex_lock (&list_lock);
+      orl_fault_forget (pool->window);
+      pthread_mutex_unlock (&list_lock);
+      orl_window_close (pool->window);
+    }
+  if (pool->nshared > 0 && !pool->forked)
+    {
+      for (uint32_t i = 0; i < pool->nshared; i++)
+        orl_ledger_release (shm, pool->shared[i]);
+      orl_proc_leave (shm);
+    }
+  if (shm->map)
+    orl_sys.munmap (shm->map, (size_t) shm->geo.meta_bytes);
+  if (shm->fd >= 0)
+    orl_sys.close (shm->fd);
+  pthread_mutex_destroy (&pool->lock);
+  free (pool->files);
+  free (pool->path);
+  free (pool);
+}
+
+static int
+attach (struct oriel_pool *pool, const oriel_options *opt, bool fence,
+        const struct orl_super *super)
+{
+  int r = check_geometry (pool->path, opt, fence, &super->geo);
+
+  if (r < 0)
+    return r;
+  pool->shm.geo = super->geo;
+  pool->repair = orl_recover;
+  pool->files = calloc (super->geo.nfiles, sizeof *pool->files);
+  if (!pool->files)
+    return orl_fail (-ENOMEM, "%s: no memory", pool->path);
+  /* A batch shares one barrier among its frames; but no thread may hoard what
+   * the others need, so a small pool has small batches. */
+  pool->batch = (uint32_t) (super->geo.nframes / 256);
+  pool->batch = pool->batch < 1           ? 1
+                : pool->batch > ORL_BATCH ? ORL_BATCH
+                                          : pool->batch;
+  r = take_place (pool);
+  if (r < 0)
+    return r;
+  return show_window (pool, opt);
+}
+
+static void
+enlist (struct oriel_pool *pool)
+{
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+  pthread_once (&once, install_fork_handlers);
+  pthread_mutex_lock (&list_lock);
+  pool->next = list;
+  list = pool;
+  pthread_mutex_unlock (&list_lock);
+}
+
+static void
+delist (struct oriel_pool *pool)
+{
+  pthread_mutex_lock (&list_lock);
+  for (struct oriel_pool **p = &list; *p; p = &(*p)->next)
+    if (*p == pool)
+      {
+        *p = pool->next;
+        break;
+      }
+  pthread_mutex_unlock (&list_lock);
+}
+
+int
+orl_pool_open (const char *name, const oriel_options *opt,
+               struct oriel_pool **result)
+{
+  bool fence = orl_barrier_register () < 0;
+  struct oriel_pool *pool = calloc (1, sizeof *pool);
+  struct orl_super super;
+  int r;
+
+  if (!pool)
+    return orl_fail (-ENOMEM, "%s: no memory", name);
+  pool->shm.fd = -1;
+  pthread_mutex_init (&pool->lock, NULL);
+  r = orl_poolfile_path (name, opt->directory, &pool->path);
+  if (r < 0)
+    goto out;
+  if ((opt->flags & ORIEL_EXCL) && access (pool->path, F_OK) == 0)
+    {
+      r = orl_fail (-EEXIST, "%s: there is such a pool", pool->path);
+      goto out;
+    }
+  r = -EAGAIN;
+  for (int i = 0; i < TRIES && r == -EAGAIN; i++)
+    r = open_file (pool->path, opt, fence, &super, &pool->shm.fd);
+  if (r < 0)
+    {
+      pool->shm.fd = -1;
+      goto out;
+    }
+  r = attach (pool, opt, fence, &super);
+  orl_poolfile_leave_gate (pool->shm.fd);
+  if (r == 0)
+    r = orl_thread_key (pool);
+  if (r < 0)
+    goto out;
+  pool->id = atomic_fetch_add (&last_id, 1) + 1;
+  enlist (pool);
+  *result = pool;
+out:
+  if (r < 0)
+    detach (pool);
+  return r;
+}
+
+struct count {
+  uint64_t pins;
+};
+
+static void
+see_pin (void *arg, uint32_t ledger, uint32_t frame, uint32_t mode)
+{
+  struct count *c = arg;
+
+  (void) ledger;
+  (void) frame;
+  (void) mode;
+  c->pins++;
+}
+
+static int
+is_busy (struct oriel_pool *pool)
+{
+  struct count c = { 0 };
+
+  for (uint32_t i = 0; i < pool->shm.geo.nfiles; i++)
+    if (pool->files[i])
+      return orl_fail (-EBUSY, "%s: file %s is open; close it first",
+                       pool->path, pool->files[i]->path);
+  orl_ledger_scan (&pool->shm, pool->shm.token, see_pin, &c);
+  if (c.pins > 0)
+    return orl_fail (-EBUSY, "%s: %llu pages are pinned; unpin them first",
+                     pool->path, (unsigned long long) c.pins);
+  return 0;
+}
+
+int
+orl_pool_close (struct oriel_pool *pool)
+{
+  int r;
+
+  if (!pool->forked && (r = is_busy (pool)) < 0)
+    return r;
+  delist (pool);
+  orl_thread_end_all (pool);
+  orl_thread_forget ();
+  detach (pool);
+  return 0;
+}
+
+int
+orl_pool_destroy (const char *name, const char *directory, int force)
+{
+  struct orl_super super;
+  char *path = NULL;
+  int fd = -1;
+  int r = orl_poolfile_path (name, directory, &path);
+
+  if (r < 0)
+    return r;
+  r = orl_poolfile_open (path, &super, &fd);
+  /* A pool that is damaged is what one wants to remove; another file is not. */
+  if (r < 0
+      && !(r == -EPROTO
+           && memcmp (super.magic, ORL_MAGIC, sizeof super.magic) == 0))
+    goto out;
+  r = orl_poolfile_enter_gate (fd);
+  if (r < 0)
+    {
+      orl_fail (r, "%s: cannot be locked", path);
+      goto out;
+    }
+  r = force ? 0 : orl_proc_count (fd, ORL_MAX_PROCS);
+  if (r > 0)
+    r = orl_fail (-EBUSY, "%s: %d processes are attached; end them, or force",
+                  path, r);
+  if (r == 0 && (r = orl_sys.unlink (path)) < 0)
+    orl_fail (r, "%s: cannot be removed", path);
+  orl_poolfile_leave_gate (fd);
+out:
+  if (fd >= 0)
+    orl_sys.close (fd);
+  free (path);
+  return r;
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * poolfile.c - the file that a pool is
+ *
+ * A pool is built under another name, PATH.building, and gets its own by link() when
+ * it is whole, so no one ever sees half a pool, and whoever loses the race
+ * finds the winner's.  The builder holds an OFD lock on PATH.building: what is there
+ * without a lock was left by one that died, and is removed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "poolfile.h"
+#include "sys.h"
+
+#define DIRECTORY "/dev/shm"
+#define PREFIX "oriel-"
+#define SIZE_DEFAULT (UINT64_C (128) << 20)
+#define PAGE_DEFAULT 4096
+#define PROCS_DEFAULT 128
+#define THREADS_DEFAULT 256
+#define FILES_DEFAULT 256
+
+#define GATE ((off_t) 1 << 59)  /* below the bytes of proc.c */
+
+/* How long another's building of the same pool is waited for: filling 64 GiB
+ * takes about 20 s. */
+#define BUILD_ROUNDS 60000      /* of 1 ms */
+
+int
+orl_poolfile_path (const char *name, const char *directory, char **path)
+{
+  int n;
+
+  if (!name || !*name || strlen (name) > 4000)
+    return orl_fail (-EINVAL, "a pool's name must have 1 to 4000 characters");
+  if (strchr (name, '/'))
+    *path = strdup (name);
+  else
+    {
+      if (!directory)
+        directory = getenv ("ORIEL_DIR");
+      if (!directory || !*directory)
+        directory = DIRECTORY;
+      n = snprintf (NULL, 0, "%s/" PREFIX "%s", directory, name) + 1;
+      *path = malloc ((size_t) n);
+      if (*path)
+        snprintf (*path, (size_t) n, "%s/" PREFIX "%s", directory, name);
+    }
+  return *path ? 0 : orl_fail (-ENOMEM, "%s: no memory", name);
+}
+
+/* Is this a file that we may trust as far as its owner and mode go? */
+static int
+check_owner (int fd, const char *path, struct stat *st)
+{
+  int r = orl_sys.fstat (fd, st);
+
+  if (r < 0)
+    return orl_fail (r, "%s: cannot be looked at", path);
+  if (!S_ISREG (st->st_mode))
+    return orl_fail (-EPROTO, "%s: not a regular file, so no pool", path);
+  if (st->st_uid != geteuid ())
+    return orl_fail (-EPERM,
+                     "%s: belongs to user %u and not to %u; choose another "
+                     "pool name",
+                     path, (unsigned) st->st_uid, (unsigned) geteuid ());
+  if ((st->st_mode & 07777) != 0600)
+    return orl_fail (-EPERM,
+                     "%s: its mode is %04o and must be 0600: others could have "
+                     "changed it; destroy it",
+                     path, (unsigned) st->st_mode & 07777);
+  return 0;
+}
+
+int
+orl_poolfile_open (const char *path, struct orl_super *super, int *fd)
+{
+  struct stat st;
+  ssize_t n;
+  int r;
+
+  *fd = -1;
+  r = orl_sys.open (path, O_RDWR | O_NOFOLLOW, 0);
+  if (r < 0)
+    return orl_fail (r, r == -ELOOP ? "%s: is a symbolic link, which a pool "
+                                      "must not be; remove it"
+                                    : "%s: the pool cannot be opened",
+                     path);
+  *fd = r;
+  memset (super, 0, sizeof *super);
+  r = check_owner (*fd, path, &st);
+  if (r < 0)
+    return r;
+  n = orl_sys.pread (*fd, super, sizeof *super, 0);
+  if (n < 0)
+    return orl_fail ((int) n, "%s: cannot be read", path);
+  if ((size_t) n < sizeof *super)
+    return orl_fail (-EPROTO, "%s: has %zd bytes, which is no pool; remove it",
+                     path, n);
+  return orl_layout_check (super, (uint64_t) st.st_size, path);
+}
+
+int
+orl_poolfile_enter_gate (int fd)
+{
+  struct stat st;
+  int r;
+
+  for (unsigned round = 0;; round++)
+    {
+      r = orl_sys.lock (fd, F_WRLCK, GATE);
+      if (r != -EAGAIN && r != -EACCES)
+        break;
+      orl_backoff (round);
+    }
+  if (r < 0)
+    return r == -EINVAL ? -EOPNOTSUPP : r; /* a kernel without OFD locks */
+  r = orl_sys.fstat (fd, &st);
+  if (r == 0 && st.st_nlink == 0)
+    r = -ENOENT;
+  if (r < 0)
+    orl_poolfile_leave_gate (fd);
+  return r;
+}
+
+void
+orl_poolfile_leave_gate (int fd)
+{
+  orl_sys.lock (fd, F_UNLCK, GATE);
+}
+
+/* The options' numbers, with defaults, as a geometry. */
+static int
+choose (const char *path, int fd, const oriel_options *opt, bool fence,
+        struct orl_geometry *geo)
+{
+  uint64_t room = 0;
+  uint64_t size = opt->pool_size;
+  int r;
+
+  memset (geo, 0, sizeof *geo);
+  r = orl_sys.space (fd, &room, &geo->block);
+  if (r < 0)
+    return orl_fail (r, "%s: its file system cannot be asked for room", path);
+  geo->page_size = opt->page_size ? opt->page_size : PAGE_DEFAULT;
+  if (size == 0)
+    size = room / 2 < SIZE_DEFAULT ? room / 2 : SIZE_DEFAULT;
+  geo->nframes = size / geo->page_size;
+  geo->nprocs = opt->max_processes ? opt->max_processes : PROCS_DEFAULT;
+  geo->nthreads = opt->max_threads ? opt->max_threads : THREADS_DEFAULT;
+  geo->nfiles = opt->max_files ? opt->max_files : FILES_DEFAULT;
+  geo->flags = fence || (opt->flags & ORIEL_FENCE) ? ORL_POOL_FENCE : 0;
+  if (orl_layout_compute (geo) < 0)
+    return orl_fail (-EINVAL,
+                     "%s: a pool of %llu bytes in pages of %u, %u processes, "
+                     "%u threads, %u files: out of range (at least %d pages; "
+                     "see oriel.h)",
+                     path, (unsigned long long) size, geo->page_size,
+                     geo->nprocs, geo->nthreads, geo->nfiles, ORL_MIN_FRAMES);
+  return 0;
+}
+
+/* Give [at, at + n) its blocks, by fallocate() or by writing zeroes. */
+static int
+allocate (int fd, uint64_t at, uint64_t n)
+{
+  static const char zeroes[65536];
+  int r = orl_sys.fallocate (fd, 0, (off_t) at, (off_t) n);
+
+  if (r != -EOPNOTSUPP && r != -ENOSYS)
+    return r;
+  while (n > 0)
+    {
+      struct iovec iov = { (void *) (uintptr_t) zeroes,
+                           n < sizeof zeroes ? n : sizeof zeroes };
+      ssize_t w = orl_sys.pwritev (fd, &iov, 1, (off_t) at);
+
+      if (w <= 0)
+        return w < 0 ? (int) w : -ENOSPC;
+      at += (uint64_t) w;
+      n -= (uint64_t) w;
+    }
+  return 0;
+}
+
+static int
+write_super (int fd, const struct orl_geometry *geo)
+{
+  char boot_id[40];
+  void *at = orl_sys.mmap (NULL, geo->meta_bytes, PROT_READ | PROT_WRITE,
+                           MAP_SHARED, fd, 0);
+
+  if (at == MAP_FAILED)
+    return -errno;
+  orl_layout_boot_id (boot_id);
+  orl_layout_stamp (at, geo, boot_id);
+  orl_sys.munmap (at, geo->meta_bytes);
+  return 0;
+}
+
+/* Fill the new file.  What lies between metadata and pages stays a hole. */
+static int
+build (const char *path, int fd, const oriel_options *opt, bool fence)
+{
+  struct orl_geometry geo;
+  uint64_t room = 0, data;
+  uint32_t block;
+  int r = choose (path, fd, opt, fence, &geo);
+
+  if (r < 0)
+    return r;
+  data = geo.file_bytes - geo.data;
+  r = orl_sys.ftruncate (fd, (off_t) geo.file_bytes);
+  if (r == 0)
+    r = allocate (fd, 0, geo.meta_bytes);
+  if (r == 0)
+    r = allocate (fd, geo.data, data);
+  if (r == 0)
+    r = write_super (fd, &geo);
+  if (r == 0)
+    return 0;
+  orl_sys.ftruncate (fd, 0);
+  orl_sys.space (fd, &room, &block);
+  return orl_fail (r,
+                   "%s: a pool of %llu bytes (with %llu for its tables) cannot "
+                   "be allocated, %llu bytes are free there; make the pool "
+                   "smaller or use another directory",
+                   path, (unsigned long long) (data + geo.meta_bytes),
+                   (unsigned long long) geo.meta_bytes,
+                   (unsigned long long) room);
+}
+
+/* Open PATH.building and lock it.  -EAGAIN: another process is building, or has
+ * just ended. */
+static int
+open_new (const char *path, int *fd)
+{
+  struct stat st;
+  int r = orl_sys.open (path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+
+  if (r == -EEXIST)
+    r = orl_sys.open (path, O_RDWR | O_NOFOLLOW, 0);
+  if (r == -ENOENT)
+    {
+      /* Gone between the two; or the directory is missing. */
+      char *slash = strrchr (path, '/');
+      char dir[4200];
+
+      snprintf (dir, sizeof dir, "%.*s/.", (int) (slash - path), path);
+      if (access (dir, F_OK) == 0)
+        return -EAGAIN;
+    }
+  if (r < 0)
+    return orl_fail (r, "%s: cannot be created", path);
+  *fd = r;
+  r = check_owner (*fd, path, &st);
+  if (r == 0)
+    r = orl_poolfile_enter_gate (*fd);
+  if (r == -ENOENT)
+    r = -EAGAIN;
+  else if (r == -EOPNOTSUPP)
+    orl_fail (r, "%s: the kernel has no OFD locks (Linux 3.15 and later)",
+              path);
+  if (r < 0)
+    orl_sys.close (*fd);
+  return r;
+}
+
+int
+orl_poolfile_create (const char *path, const oriel_options *opt, bool fence)
+{
+  size_t n = strlen (path) + sizeof ".building";
+  char *new = malloc (n);
+  int fd = -1;
+  int r = -EAGAIN;
+
+  if (!new)
+    return orl_fail (-ENOMEM, "%s: no memory", path);
+  snprintf (new, n, "%s.building", path);
+  for (unsigned round = 0; r == -EAGAIN && round < BUILD_ROUNDS; round++)
+    {
+      r = open_new (new, &fd);
+      if (r == -EAGAIN)
+        orl_backoff (round);
+    }
+  if (r < 0)
+    goto out;
+  /* While we hold the gate no one else builds; but someone may have ended just
+   * before we took it. */
+  r = access (path, F_OK) == 0 ? -EEXIST : build (path, fd, opt, fence);
+  if (r == 0 && (r = orl_sys.link (new, path)) < 0 && r != -EEXIST)
+    orl_fail (r, "%s: cannot be given its name", path);
+  if (r == -EEXIST)
+    r = 0;
+  else if (r == 0)
+    r = 1;
+  orl_sys.unlink (new);
+  orl_sys.close (fd);
+out:
+  free (new);
+  return r;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * poolfile.h - the file that a pool is
+ */
+#ifndef ORL_POOLFILE_H
+#define ORL_POOLFILE_H
+
+#include "layout.h"
+#include "oriel.h"
+
+/* The path of a pool, to be freed; NULL with the text: -EINVAL or -ENOMEM. */
+int orl_poolfile_path (const char *name, const char *directory, char **path);
+
+/* Open an existing pool and read its super block.  -ENOENT, -ELOOP, -EPERM,
+ * -EPROTO (with *fd open still: the caller may look at it, and closes it), with
+ * the text.  A super block of no pool has another magic. */
+int orl_poolfile_open (const char *path, struct orl_super *super, int *fd);
+
+/* Make a pool at path.  1, or 0 if another process made one meanwhile; -ENOSPC
+ * and others, with the text. */
+int orl_poolfile_create (const char *path, const oriel_options *opt,
+                         bool fence);
+
+/* One process at a time passes the gate of a pool: who attaches, who removes.
+ * -ENOENT: the file has lost its name. */
+int orl_poolfile_enter_gate (int fd);
+void orl_poolfile_leave_gate (int fd);
+
+#endif /* ORL_POOLFILE_H */

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * recover.c - put right what the dead left
+ *
+ * A thread says in its ledger what it is about to do before it does it: frames
+ * in work, pages in pins, a partition in part.  So the repair of a dead thread
+ * looks at these and not at the pool, and each of its steps leaves a state from
+ * which it can be begun anew:
+ *
+ *   partition lock   every prefix of a change is a valid table; count anew
+ *   exclusive latch  a clean page is made STALE, to be read again; a dirty one
+ *                    stays as it is.  Version made even, latch free
+ *   pins             cleared
+ *   RESERVED         FREE
+ *   LOADING          out of the table, FREE
+ *   WRITING          VALID and DIRTY, its bit set: it is written again
+ *   EVICTING         FREE if it is out of the table, else VALID; also VALID if it
+ *                    is STALE, when the table cannot tell: the next sweep takes
+ *                    it
+ *
+ * One survivor repairs at a time (super.repair_lock); if it dies, the lock is
+ * taken over and the repair begun anew.
+ *
+ * Locks: repair_lock, then a partition's.
+ */
+#include "frame.h"
+#include "latch.h"
+#include "ledger.h"
+#include "lock.h"
+#include "recover.h"
+#include "table.h"
+
+static void
+repair_partition (const struct orl_shm *shm, uint32_t owner,
+                  struct orl_ledger *l, uint32_t dead)
+{
+  uint32_t part = atomic_load (&l->part) - 1;
+  uint32_t w = dead;
+
+  if (part < shm->geo.nparts
+      && atomic_compare_exchange_strong (&shm->parts[part].lock, &w, owner))
+    {
+      orl_table_repair (shm, part);
+      orl_lock_give (&shm->parts[part].lock);
+    }
+  atomic_store (&l->part, 0);
+}
+
+static void
+repair_latch (const struct orl_shm *shm, uint32_t frame, uint32_t dead)
+{
+  struct orl_frame *f = &shm->frames[frame];
+  uint64_t version = atomic_load (&f->version);
+
+  if (orl_latch_owner (atomic_load (&f->latch)) != dead)
+    return;
+  if (version & 1)
+    {
+      if (!(atomic_load (&f->state) & ORL_DIRTY))
+        orl_frame_flag (f, ORL_STALE);
+      atomic_store (&f->version, version + 1);
+    }
+  orl_latch_release (&f->latch, true);
+}
+
+static void
+repair_frame (const struct orl_shm *shm, uint32_t owner, uint32_t frame,
+              uint32_t dead)
+{
+  struct orl_frame *f = &shm->frames[frame];
+  uint64_t word = atomic_load (&f->state);
+  uint64_t seen;
+
+  if (orl_state_owner (word) != dead)
+    return;
+  switch (orl_state (word))
+    {
+    case ORL_LOADING:
+      orl_table_remove (shm, owner, frame);
+      /* fall through */
+    case ORL_RESERVED:
+      orl_frame_mark_dirty (shm, frame, false);
+      orl_frame_settle (f, ORL_FREE, 0, 0, ORL_FLAGS);
+      break;
+    case ORL_WRITING:
+      orl_frame_mark_dirty (shm, frame, true);
+      orl_frame_settle (f, ORL_VALID, 0, ORL_DIRTY, 0);
+      break;
+    case ORL_EVICTING:
+      if ((word & ORL_STALE)
+          || orl_table_find (shm, atomic_load (&f->file),
+                             atomic_load (&f->page), &seen)
+                 == frame)
+        orl_frame_settle (f, ORL_VALID, 0, 0, 0);
+      else
+        {
+          orl_frame_mark_dirty (shm, frame, false);
+          orl_frame_settle (f, ORL_FREE, 0, 0, ORL_FLAGS);
+        }
+      break;
+    case ORL_FREE:
+    case ORL_VALID:
+      break;
+    }
+}
+
+static void
+repair_ledger (const struct orl_shm *shm, uint32_t owner, uint32_t index)
+{
+  struct orl_ledger *l = &shm->ledgers[index];
+  uint32_t dead = index + 1;
+
+  repair_partition (shm, owner, l, dead);
+  for (uint32_t i = 0; i < ORL_PINS; i++)
+    {
+      uint32_t frame = (atomic_load (&l->pins[i]) & ORL_PIN_FRAME) - 1;
+
+      if (frame < shm->geo.nframes)
+        repair_latch (shm, frame, dead);
+      atomic_store (&l->pins[i], 0);
+    }
+  for (uint32_t i = 0; i < ORL_WORK; i++)
+    {
+      uint32_t frame = atomic_load (&l->work[i]) - 1;
+
+      if (frame < shm->geo.nframes)
+        repair_frame (shm, owner, frame, dead);
+      atomic_store (&l->work[i], 0);
+    }
+}
+
+static bool
+is_to_repair (const struct orl_shm *shm, uint32_t owner, uint32_t index)
+{
+  uint64_t token = atomic_load (&shm->tokens[index]);
+
+  return token != 0
+         && (index == owner - 1 || !orl_owner_alive (shm, index + 1));
+}
+
+void
+orl_recover (struct oriel_pool *pool, uint32_t owner, uint32_t index)
+{
+  struct orl_shm *shm = &pool->shm;
+  struct orl_ledger *own = &shm->ledgers[owner - 1];
+  uint32_t first = index == ORL_ALL_DEAD ? 0 : index;
+  uint32_t last = index == ORL_ALL_DEAD ? shm->geo.nledgers - 1 : index;
+
+  for (uint32_t i = first; i <= last; i++)
+    {
+      if (!is_to_repair (shm, owner, i)
+          || (index == ORL_ALL_DEAD && i == owner - 1))
+        continue;
+      orl_lock_take (shm, &shm->super->repair_lock, owner);
+      if (is_to_repair (shm, owner, i))
+        {
+          repair_ledger (shm, owner, i);
+          if (i != owner - 1)
+            orl_count (own, ORL_REPAIRS, 1);
+          orl_ledger_release (shm, i);
+        }
+      orl_lock_give (&shm->super->repair_lock);
+    }
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * stats.c - sum up counters and read gauges
+ *
+ * Counters lie in ledgers and are never reset, not even when a ledger passes to
+ * another thread, so the sum over all ledgers is the pool's since its creation.
+ * Takes no lock that anyone could hold: it also watches a pool in trouble.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "frame.h"
+#include "ledger.h"
+#include "proc.h"
+#include "stats.h"
+
+static void
+sum_counters (const struct orl_shm *shm, uint64_t sum[ORL_NSTATS])
+{
+  memset (sum, 0, ORL_NSTATS * sizeof *sum);
+  for (uint32_t i = 0; i < shm->geo.nledgers; i++)
+    for (int k = 0; k < ORL_NSTATS; k++)
+      sum[k] += atomic_load_explicit (&shm->ledgers[i].stat[k],
+                                      memory_order_relaxed);
+}
+
+static void
+count_pin (void *arg, uint32_t ledger, uint32_t frame, uint32_t mode)
+{
+  uint64_t *pins = arg;
+
+  (void) ledger;
+  (void) frame;
+  (void) mode;
+  ++*pins;
+}
+
+static void
+read_pool (const struct orl_shm *shm, oriel_stats *s)
+{
+  for (uint32_t i = 0; i < shm->geo.nframes; i++)
+    {
+      uint64_t word = atomic_load_explicit (&shm->frames[i].state,
+                                            memory_order_relaxed);
+
+      s->frames_free += orl_state (word) == ORL_FREE;
+      s->frames_dirty += (word & ORL_DIRTY) != 0
+                         || orl_state (word) == ORL_WRITING;
+    }
+  for (uint32_t i = 0; i < shm->geo.nprocs; i++)
+    s->processes += orl_proc_alive (shm, atomic_load (&shm->procs[i].token));
+  for (uint32_t i = 0; i < shm->geo.nthreads; i++)
+    s->threads += atomic_load (&shm->tokens[i]) != 0;
+  for (uint32_t i = 0; i < shm->geo.nfiles; i++)
+    s->files += atomic_load (&shm->files[i].state) == ORL_FILE_USED;
+  orl_ledger_scan (shm, ORL_EVERYONE, count_pin, &s->pins);
+  s->page_size = shm->geo.page_size;
+  s->frames = shm->geo.nframes;
+  s->pool_bytes = shm->geo.file_bytes;
+}
+
+static uint64_t
+count_vmas (const struct orl_window *w)
+{
+  FILE *maps = fopen ("/proc/self/maps", "re");
+  uint64_t first = (uintptr_t) w->base;
+  uint64_t n = 0;
+  char line[512];
+
+  if (!maps)
+    return 0;
+  while (fgets (line, sizeof line, maps))
+    {
+      unsigned long long from, to;
+
+      if (sscanf (line, "%llx-%llx", &from, &to) == 2
+          && from < first + w->bytes && to > first)
+        n++;
+    }
+  fclose (maps);
+  return n;
+}
+
+static uint64_t
+page_table_bytes (void)
+{
+  FILE *status = fopen ("/proc/self/status", "re");
+  unsigned long long kib = 0;
+  char line[256];
+
+  if (!status)
+    return 0;
+  while (fgets (line, sizeof line, status))
+    if (sscanf (line, "VmPTE: %llu kB", &kib) == 1)
+      break;
+  fclose (status);
+  return kib * 1024;
+}
+
+void
+orl_stats_read (struct oriel_pool *pool, oriel_stats *stats)
+{
+  const struct orl_shm *shm = &pool->shm;
+  struct orl_window *w = pool->window;
+  uint32_t size = stats->struct_size;
+  uint64_t sum[ORL_NSTATS];
+
+  memset (stats, 0, sizeof *stats);
+  stats->struct_size = size;
+  sum_counters (shm, sum);
+  stats->hits = sum[ORL_HITS];
+  stats->misses = sum[ORL_MISSES];
+  stats->readahead = sum[ORL_READAHEAD];
+  stats->reads = sum[ORL_READS];
+  stats->read_bytes = sum[ORL_READ_BYTES];
+  stats->writes = sum[ORL_WRITES];
+  stats->write_bytes = sum[ORL_WRITE_BYTES];
+  stats->syncs = sum[ORL_SYNCS];
+  stats->evictions = sum[ORL_EVICTIONS];
+  stats->writebacks = sum[ORL_WRITEBACKS];
+  stats->swaps = sum[ORL_SWAPS];
+  stats->installs = sum[ORL_INSTALLS];
+  stats->copies = sum[ORL_COPIES];
+  stats->barriers = sum[ORL_BARRIERS];
+  stats->latch_waits = sum[ORL_LATCH_WAITS];
+  stats->drops = sum[ORL_DROPS];
+  stats->repairs = sum[ORL_REPAIRS];
+  read_pool (shm, stats);
+  stats->backend = w->backend->id;
+  stats->window_bytes = w->bytes;
+  stats->slot_size = UINT64_C (1) << w->slot_shift;
+  stats->slots = w->backend->linear ? w->nextents : w->nslots;
+  pthread_mutex_lock (&w->lock);
+  stats->slots_used = w->backend->linear ? w->nextents : w->used - w->nspare;
+  pthread_mutex_unlock (&w->lock);
+  stats->vmas = count_vmas (w);
+  stats->page_table_bytes = page_table_bytes ();
+}

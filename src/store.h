@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * store.h - where a file's pages are durable
+ */
+#ifndef ORL_STORE_H
+#define ORL_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+struct orl_store;
+
+/* What every kind of store does.  All may be called by any threads at once. */
+struct orl_store_ops {
+  const char *name;
+  /* Read into iov until it is full or the file ends: bytes read, or -errno. */
+  int64_t (*read) (struct orl_store *s, const struct iovec *iov, int n,
+                   uint64_t at);
+  /* Write all of iov: 0 or -errno; then a part may have been written. */
+  int (*write) (struct orl_store *s, const struct iovec *iov, int n,
+                uint64_t at);
+  int (*sync) (struct orl_store *s);
+  int (*truncate) (struct orl_store *s, uint64_t bytes);
+  void (*close) (struct orl_store *s);
+};
+
+struct orl_store {
+  const struct orl_store_ops *ops;
+  int fd;                       /* buffered; closed last */
+  int direct;                   /* O_DIRECT, -1 if there is none */
+};
+
+/* What tells files apart, and versions of one file. */
+struct orl_store_id {
+  uint64_t dev;
+  uint64_t ino;
+  uint64_t birth;               /* ns; 0 unknown */
+  uint64_t size;
+  uint64_t mtime;               /* ns */
+  uint64_t ctime;               /* ns */
+};
+
+struct orl_store_options {
+  bool create;
+  bool exclusive;
+  bool read_only;
+  bool buffered;
+};
+
+/* Errors of open(2), -EISDIR, -EINVAL not a regular file; with the text. */
+int orl_store_posix_open (const char *path,
+                          const struct orl_store_options *opt,
+                          struct orl_store **store);
+
+/* Errors of fstat(2). */
+int orl_store_identify (const struct orl_store *s, struct orl_store_id *id);
+
+#endif /* ORL_STORE_H */

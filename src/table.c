@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * table.c - from (file, page) to frame
+ *
+ * Open addressing over buckets of one cache line.  A key belongs to one bucket
+ * of one partition; if that is full its entry goes into the next bucket of the
+ * partition that has room, and each bucket passed over counts it, so that a
+ * search ends at the first bucket that no one passed.  Entries never move.
+ *
+ * An insert counts first and writes the word last; a removal clears the word
+ * first and counts down last.  So at each instant a search finds what it would
+ * find before or after, and a stranger that takes the lock over from a dead
+ * owner has only to count anew (orl_table_repair).
+ *
+ * Locks: partition.  Nothing is taken while one is held.
+ */
+#include <errno.h>
+
+#include "ledger.h"
+#include "lock.h"
+#include "table.h"
+
+struct spot {
+  uint32_t part;
+  uint32_t home;                /* bucket inside the partition */
+  uint64_t tag;                 /* in its place in the word */
+};
+
+static inline struct spot
+spot (const struct orl_shm *shm, uint64_t file, uint64_t page)
+{
+  uint64_t h = orl_hash (file, page);
+  struct spot s;
+
+  s.part = (uint32_t) h & (shm->geo.nparts - 1);
+  s.home = (uint32_t) (h >> 8) & (shm->geo.part_buckets - 1);
+  s.tag = h & ~UINT64_C (0xffffffff);
+  return s;
+}
+
+/* The bucket that a search of the partition comes to at its step-th step. */
+static inline struct orl_bucket *
+bucket_at (const struct orl_shm *shm, const struct spot *s, uint32_t step)
+{
+  uint32_t b = (s->home + step) & (shm->geo.part_buckets - 1);
+
+  return &shm->buckets[(uint64_t) s->part * shm->geo.part_buckets + b];
+}
+
+static inline bool
+has_key (const struct orl_frame *f, uint64_t file, uint64_t page,
+         uint64_t *state)
+{
+  *state = atomic_load_explicit (&f->state, memory_order_acquire);
+  return orl_state (*state) > ORL_RESERVED && !(*state & ORL_STALE)
+         && atomic_load_explicit (&f->page, memory_order_relaxed) == page
+         && atomic_load_explicit (&f->file, memory_order_relaxed) == file;
+}
+
+static inline uint32_t
+search (const struct orl_shm *shm, const struct spot *s, uint64_t file,
+        uint64_t page, uint64_t *state)
+{
+  for (uint32_t step = 0; step < shm->geo.part_buckets; step++)
+    {
+      struct orl_bucket *b = bucket_at (shm, s, step);
+
+      for (int i = 0; i < ORL_BUCKET_WORDS; i++)
+        {
+          uint64_t w
+              = atomic_load_explicit (&b->word[i], memory_order_acquire);
+          uint32_t frame = (uint32_t) w - 1;
+
+          if (w && (w & ~UINT64_C (0xffffffff)) == s->tag
+              && frame < shm->geo.nframes
+              && has_key (&shm->frames[frame], file, page, state))
+            return frame;
+        }
+      if (atomic_load_explicit (&b->passed, memory_order_relaxed) == 0)
+        break;
+    }
+  return ORL_NO_FRAME;
+}
+
+uint32_t
+orl_table_find (const struct orl_shm *shm, uint64_t file, uint64_t page,
+                uint64_t *state)
+{
+  struct spot s = spot (shm, file, page);
+
+  return search (shm, &s, file, page, state);
+}
+
+static void
+lock (const struct orl_shm *shm, uint32_t owner, uint32_t part)
+{
+  /* Said before it is so: a stranger looks at what we may hold. */
+  atomic_store (&shm->ledgers[owner - 1].part, part + 1);
+  if (orl_lock_take (shm, &shm->parts[part].lock, owner))
+    orl_table_repair (shm, part);
+}
+
+static void
+unlock (const struct orl_shm *shm, uint32_t owner, uint32_t part)
+{
+  orl_lock_give (&shm->parts[part].lock);
+  atomic_store_explicit (&shm->ledgers[owner - 1].part, 0,
+                         memory_order_release);
+}
+
+static int
+free_word (const struct orl_bucket *b)
+{
+  for (int i = 0; i < ORL_BUCKET_WORDS; i++)
+    if (atomic_load_explicit (&b->word[i], memory_order_relaxed) == 0)
+      return i;
+  return -1;
+}
+
+/* Find room and write the entry. */
+static int
+enter (const struct orl_shm *shm, const struct spot *s, uint32_t frame)
+{
+  uint32_t step;
+  int i = -1;
+
+  for (step = 0; step < shm->geo.part_buckets; step++)
+    if ((i = free_word (bucket_at (shm, s, step))) >= 0)
+      break;
+  if (i < 0)
+    return -ENOBUFS;
+  for (uint32_t k = 0; k < step; k++)
+    atomic_fetch_add (&bucket_at (shm, s, k)->passed, 1);
+  atomic_store_explicit (&bucket_at (shm, s, step)->word[i],
+                         s->tag | (frame + 1), memory_order_release);
+  return 0;
+}
+
+int
+orl_table_insert (const struct orl_shm *shm, uint32_t owner, uint32_t frame,
+                  uint64_t file, uint64_t page, uint32_t *other)
+{
+  struct spot s = spot (shm, file, page);
+  uint64_t state;
+  uint32_t found;
+  int r = 0;
+
+  lock (shm, owner, s.part);
+  found = search (shm, &s, file, page, &state);
+  if (found != ORL_NO_FRAME)
+    {
+      *other = found;
+      r = -EEXIST;
+    }
+  else
+    {
+      /* LOADING first: an entry always leads to a frame that has a key. */
+      orl_frame_key (&shm->frames[frame], owner, file, page);
+      r = enter (shm, &s, frame);
+      if (r < 0)
+        orl_frame_settle (&shm->frames[frame], ORL_RESERVED, owner, 0, 0);
+    }
+  unlock (shm, owner, s.part);
+  return r;
+}
+
+void
+orl_table_remove (const struct orl_shm *shm, uint32_t owner, uint32_t frame)
+{
+  const struct orl_frame *f = &shm->frames[frame];
+  struct spot s = spot (shm, atomic_load (&f->file), atomic_load (&f->page));
+  uint64_t entry = s.tag | (frame + 1);
+
+  lock (shm, owner, s.part);
+  for (uint32_t step = 0; step < shm->geo.part_buckets; step++)
+    {
+      struct orl_bucket *b = bucket_at (shm, &s, step);
+
+      for (int i = 0; i < ORL_BUCKET_WORDS; i++)
+        if (atomic_load_explicit (&b->word[i], memory_order_relaxed) == entry)
+          {
+            atomic_store_explicit (&b->word[i], 0, memory_order_release);
+            for (uint32_t k = 0; k < step; k++)
+              atomic_fetch_sub (&bucket_at (shm, &s, k)->passed, 1);
+            goto out;
+          }
+      if (atomic_load (&b->passed) == 0)
+        break;
+    }
+out:
+  unlock (shm, owner, s.part);
+}
+
+/* Count anew who passed which bucket.  Counts too high meanwhile are harmless
+ * and too low are not, so each is raised before it is made exact. */
+void
+orl_table_repair (const struct orl_shm *shm, uint32_t part)
+{
+  uint32_t n = shm->geo.part_buckets;
+  struct orl_bucket *first = &shm->buckets[(uint64_t) part * n];
+
+  for (uint32_t b = 0; b < n; b++)
+    atomic_fetch_add (&first[b].passed, 1u << 30);
+  for (uint32_t b = 0; b < n; b++)
+    {
+      uint64_t passed = 0;
+
+      /* Entries in later buckets, whose home is at or before b. */
+      for (uint32_t d = 1; d < n; d++)
+        {
+          struct orl_bucket *at = &first[(b + d) & (n - 1)];
+          uint64_t here = 0;
+
+          for (int i = 0; i < ORL_BUCKET_WORDS; i++)
+            {
+              uint64_t w = atomic_load (&at->word[i]);
+              uint32_t frame = (uint32_t) w - 1;
+              struct spot s;
+
+              if (w == 0 || frame >= shm->geo.nframes)
+                continue;
+              s = spot (shm, atomic_load (&shm->frames[frame].file),
+                        atomic_load (&shm->frames[frame].page));
+              here += ((b + d - s.home) & (n - 1)) >= d;
+            }
+          passed += here;
+          if (here == 0 && free_word (at) >= 0
+              && (atomic_load (&at->passed) & ((1u << 30) - 1)) == 0)
+            break;
+        }
+      atomic_store (&first[b].passed, passed);
+    }
+}

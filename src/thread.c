@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * thread.c - what a thread has in a pool
+ *
+ * A pthread key per pool finds it and frees it when the thread ends; the cache
+ * of the last pool used makes the common case one comparison.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "error.h"
+#include "frame.h"
+#include "thread.h"
+
+_Thread_local struct orl_thread_cache orl_thread_cache;
+
+static void
+unlink_thread (struct orl_thread *me)
+{
+  struct orl_thread **p;
+
+  pthread_mutex_lock (&me->pool->lock);
+  for (p = &me->pool->threads; *p; p = &(*p)->next)
+    if (*p == me)
+      {
+        *p = me->next;
+        break;
+      }
+  pthread_mutex_unlock (&me->pool->lock);
+}
+
+static void
+on_exit_of_thread (void *arg)
+{
+  struct orl_thread *me = arg;
+  struct oriel_pool *pool = me->pool;
+
+  if (!pool->forked)
+    {
+      orl_thread_unstash (me);
+      pool->repair (pool, me->owner, me->owner - 1);
+    }
+  if (orl_thread_cache.thread == me)
+    orl_thread_forget ();
+  unlink_thread (me);
+  free (me);
+}
+
+int
+orl_thread_key (struct oriel_pool *pool)
+{
+  return -pthread_key_create (&pool->key, on_exit_of_thread);
+}
+
+void
+orl_thread_end_all (struct oriel_pool *pool)
+{
+  pthread_key_delete (pool->key);
+  while (pool->threads)
+    {
+      struct orl_thread *t = pool->threads;
+
+      pool->threads = t->next;
+      if (!pool->forked)
+        {
+          orl_thread_unstash (t);
+          orl_ledger_release (&pool->shm, t->owner - 1);
+        }
+      free (t);
+    }
+}
+
+void
+orl_thread_forget (void)
+{
+  orl_thread_cache.id = 0;
+  orl_thread_cache.thread = NULL;
+}
+
+static int
+make (struct oriel_pool *pool, struct orl_thread **thread)
+{
+  struct orl_thread *me = calloc (1, sizeof *me);
+  uint32_t index;
+  int r;
+
+  if (!me)
+    return orl_fail (-ENOMEM, "%s: no memory for a thread", pool->path);
+  r = orl_ledger_claim (&pool->shm, false, &index);
+  if (r < 0)
+    {
+      free (me);
+      return orl_fail (r,
+                       "%s: all %u thread places are taken; create the pool "
+                       "with a larger max_threads",
+                       pool->path, pool->shm.geo.nthreads);
+    }
+  me->pool = pool;
+  me->ledger = &pool->shm.ledgers[index];
+  me->owner = index + 1;
+  r = -pthread_setspecific (pool->key, me);
+  if (r < 0)
+    {
+      orl_ledger_release (&pool->shm, index);
+      free (me);
+      return orl_fail (r, "%s: no memory for a thread", pool->path);
+    }
+  pthread_mutex_lock (&pool->lock);
+  me->next = pool->threads;
+  pool->threads = me;
+  pthread_mutex_unlock (&pool->lock);
+  *thread = me;
+  return 0;
+}
+
+int
+orl_thread_enter (struct oriel_pool *pool, struct orl_thread **me)
+{
+  struct orl_thread *found;
+  int r;
+
+  if (pool->forked)
+    return orl_fail (-EOWNERDEAD,
+                     "%s: the pool was opened before fork(); a child opens it "
+                     "anew",
+                     pool->path);
+  found = pthread_getspecific (pool->key);
+  if (!found && (r = make (pool, &found)) < 0)
+    return r;
+  orl_thread_cache.id = pool->id;
+  orl_thread_cache.thread = found;
+  *me = found;
+  return 0;
+}
+
+void
+orl_thread_unstash (struct orl_thread *me)
+{
+  struct orl_shm *shm = &me->pool->shm;
+
+  while (me->nstash > 0)
+    {
+      uint32_t frame = me->stash[--me->nstash];
+
+      orl_frame_settle (&shm->frames[frame], ORL_FREE, 0, 0, ORL_FLAGS);
+      orl_work_end (me->ledger, frame);
+    }
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * thread.h - what a thread has in a pool: its ledger and its spare frames
+ */
+#ifndef ORL_THREAD_H
+#define ORL_THREAD_H
+
+#include "attach.h"
+#include "ledger.h"
+
+#define ORL_BATCH 32            /* of ORL_WORK: the rest is for loads */
+
+struct orl_thread {
+  struct oriel_pool *pool;
+  struct orl_ledger *ledger;
+  uint32_t owner;               /* the ledger's index + 1 */
+  struct orl_thread *next;      /* of the pool's; under pool->lock */
+  uint32_t nstash;
+  uint32_t stash[ORL_BATCH];    /* RESERVED frames, in the ledger's work */
+};
+
+/* The last pool that this thread used.  The static TLS model saves a call per
+ * pin; 16 bytes of it fit what libc keeps for modules loaded late. */
+struct orl_thread_cache {
+  uint64_t id;
+  struct orl_thread *thread;
+};
+extern _Thread_local struct orl_thread_cache orl_thread_cache
+    __attribute__ ((tls_model ("initial-exec"), visibility ("hidden")));
+
+/* The thread's part in the pool, made at first use.  -EOWNERDEAD in a forked
+ * child, -EUSERS no ledger is free, -ENOMEM; with the text. */
+int orl_thread_enter (struct oriel_pool *pool, struct orl_thread **me);
+
+/* A forked child's thread has no part in any pool. */
+void orl_thread_forget (void);
+
+/* Give spare frames back (before the ledger is released). */
+void orl_thread_unstash (struct orl_thread *me);
+
+/* Prepare a new pool for threads. */
+int orl_thread_key (struct oriel_pool *pool);
+
+/* The pool is being closed: free what its threads have, ledgers included
+ * (clean: their pins are checked by the caller). */
+void orl_thread_end_all (struct oriel_pool *pool);
+
+static inline int
+orl_thread_self (struct oriel_pool *pool, struct orl_thread **me)
+{
+  if (__builtin_expect (orl_thread_cache.id == pool->id, 1))
+    {
+      *me = orl_thread_cache.thread;
+      return 0;
+    }
+  return orl_thread_enter (pool, me);
+}
+
+#endif /* ORL_THREAD_H */

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# One test is one behaviour, and named for it.  To add one:
+#   tests/NAME.c that uses the library          -> tests_c
+#   tests/NAME.c that uses SQLite and the VFS   -> tests_sqlite
+#   tests/NAME.sh                               -> tests_sh (mode 644 will do)
+# Sorted, one a line.  A C program that only scripts run goes to
+# tests_programs; headers, data and shell functions go to EXTRA_DIST.
+
+# Linked with liboriel.
+tests_c = \
+	tests/changed-file-is-read-again \
+	tests/changed-file-with-dirty-pages-is-estale \
+	tests/copies-match-a-shadow \
+	tests/copying-read-needs-no-slot \
+	tests/dirty-without-write-pin-is-einval \
+	tests/discard-forgets-cached-pages \
+	tests/drop-forgets-all-pages \
+	tests/drop-pages-forgets-those \
+	tests/error-text-names-the-object \
+	tests/eviction-keeps-every-page \
+	tests/failed-write-keeps-pages-dirty \
+	tests/fence-mode-works \
+	tests/file-descriptor-is-the-files \
+	tests/file-open-refuses-what-is-no-file \
+	tests/flush-writes-sorted-runs \
+	tests/foreign-file-is-not-judged \
+	tests/forked-child-gets-eownerdead \
+	tests/killed-process-blocks-no-one \
+	tests/killed-process-is-not-alive \
+	tests/latch-excludes-processes \
+	tests/latch-excludes-threads \
+	tests/latch-of-own-thread-is-edeadlk \
+	tests/names-and-version \
+	tests/null-arguments-are-einval \
+	tests/one-file-by-many-paths-is-one \
+	tests/open-files-beyond-maximum-are-enfile \
+	tests/optimistic-copies-are-whole \
+	tests/optimistic-read-notices-writers \
+	tests/options-init-sets-defaults \
+	tests/options-set-refuses-bad-text \
+	tests/options-set-takes-each-name \
+	tests/page-beyond-end-is-zeroes \
+	tests/pin-anythread-outlives-its-thread \
+	tests/pin-beyond-largest-offset-is-efbig \
+	tests/pin-fresh-reads-nothing \
+	tests/pin-nowait-is-eagain \
+	tests/pin-refuses-flags-that-clash \
+	tests/pin-shows-the-store \
+	tests/pins-beyond-pool-are-enobufs \
+	tests/pins-beyond-thread-limit-are-enobufs \
+	tests/pins-beyond-window-are-enobufs \
+	tests/pool-close-refuses-open-files \
+	tests/pool-destroy-refuses-attached \
+	tests/pool-full-of-processes-is-eusers \
+	tests/pool-is-shared-by-processes \
+	tests/pool-lives-on-hugetlbfs \
+	tests/pool-name-with-slash-is-a-path \
+	tests/pool-of-another-boot-is-recreated \
+	tests/pool-of-another-user-is-eperm \
+	tests/pool-of-something-else-is-eproto \
+	tests/pool-of-wrong-mode-is-eperm \
+	tests/pool-on-full-tmpfs-is-enospc \
+	tests/pool-open-creates-and-attaches \
+	tests/pool-open-obeys-attach-and-excl \
+	tests/pool-open-refuses-bad-geometry \
+	tests/pool-page-size-mismatch-is-einval \
+	tests/pool-stays-warm-after-detach \
+	tests/pool-symlink-is-eloop \
+	tests/pool-truncated-is-eproto \
+	tests/pool-with-changed-geometry-is-eproto \
+	tests/pool-with-flipped-header-is-eproto \
+	tests/pool-with-random-damage-never-crashes \
+	tests/read-only-file-refuses-writes \
+	tests/recreated-file-never-meets-old-pages \
+	tests/refresh-takes-the-stores-size \
+	tests/signals-are-given-back \
+	tests/slots-beyond-vma-budget-are-enomem \
+	tests/stats-move-for-their-cause \
+	tests/stray-access-is-named \
+	tests/stress-processes \
+	tests/stress-threads \
+	tests/synced-pages-are-in-the-store \
+	tests/thread-exit-unpins \
+	tests/threads-beyond-maximum-are-refused \
+	tests/truncate-cuts-pool-and-store \
+	tests/two-pools-in-one-process \
+	tests/two-threads-one-page-do-not-slow-down \
+	tests/unpin-twice-is-einval \
+	tests/window-64-times-smaller-shows-every-page \
+	tests/window-takes-slots-of-each-size \
+	tests/words-are-shared-and-stay \
+	$(NULL)
+
+# Of those, what valgrind cannot run, or would take too long over.
+tests_not_under_valgrind = \
+	tests/killed-process-blocks-no-one \
+	tests/pool-lives-on-hugetlbfs \
+	tests/pool-with-changed-geometry-is-eproto \
+	tests/pool-with-flipped-header-is-eproto \
+	tests/pool-with-random-damage-never-crashes \
+	tests/slots-beyond-vma-budget-are-enomem \
+	tests/stray-access-is-named \
+	tests/stress-processes \
+	tests/stress-threads \
+	tests/two-threads-one-page-do-not-slow-down \
+	tests/window-64-times-smaller-shows-every-page \
+	tests/window-takes-slots-of-each-size \
+	$(NULL)
+
+# Linked with the VFS's static library and SQLite; left out without it.
+tests_sqlite = \
+	$(NULL)
+
+# Scripts; see run-test.sh for what they find in the environment.
+tests_sh = \
+	tests/every-function-has-a-man-page.sh \
+	tests/every-test-is-listed.sh \
+	tests/example-01-pin-a-page.sh \
+	tests/example-02-two-processes.sh \
+	tests/exports-only-oriel-symbols.sh \
+	tests/header-alone-as-c99.sh \
+	tests/header-alone-as-cxx.sh \
+	tests/layers-include-downwards.sh \
+	tests/man-pages-are-lint-clean.sh \
+	$(NULL)
+
+# Scripts that need the VFS; left out without SQLite.
+tests_sqlite_sh = \
+	tests/example-03-sqlite.sh \
+	tests/tpcc-bad-options-are-refused.sh \
+	tests/tpcc-check-finds-damage.sh \
+	tests/tpcc-consistency-holds.sh \
+	$(NULL)
+
+# Helpers, linked with liboriel.
+tests_programs = \
+	$(NULL)
+
+EXTRA_DIST += \
+	$(tests_sh) \
+	$(tests_sqlite_sh) \
+	tests/api-functions.awk \
+	tests/corrupt.h \
+	tests/example.sh \
+	tests/latch.h \
+	tests/run-test.sh \
+	tests/stress.h \
+	tests/tap.h \
+	tests/tap.sh \
+	tests/util.h \
+	tests/window.h \
+	$(NULL)
+
+# -------------------------------------------------------------------------
+# How they are built.  -no-install: a program in place of libtool's script, so
+# that gdb and valgrind see it.
+
+LDADD = liboriel.la
+
+check_PROGRAMS += $(tests_c) $(tests_programs)
+TESTS += $(tests_c) $(tests_sh)
+$(tests_c) $(tests_programs): private AM_LDFLAGS += -no-install
+
+if HAVE_SQLITE3
+check_PROGRAMS += $(tests_sqlite)
+TESTS += $(tests_sqlite) $(tests_sqlite_sh)
+tests_sqlite_objects = $(addsuffix .$(OBJEXT),$(tests_sqlite))
+$(tests_sqlite_objects): private AM_CPPFLAGS += $(SQLITE3_CFLAGS)
+$(tests_sqlite): liboriel_vfs.la
+$(tests_sqlite): private AM_LDFLAGS += -no-install
+$(tests_sqlite): private LDADD = liboriel_vfs.la $(SQLITE3_LIBS)
+endif
+
+# -------------------------------------------------------------------------
+# The stress tests once more, under sanitizers.  Library and test are built
+# from source for that: a sanitizer sees only what was compiled with it.
+
+if HAVE_TSAN
+check_LIBRARIES += tests/libcore-tsan.a
+tests_libcore_tsan_a_SOURCES = $(core_sources)
+tests_libcore_tsan_a_CFLAGS = $(AM_CFLAGS) $(TSAN_FLAGS)
+
+tests_tsan = \
+	tests/stress-processes-tsan \
+	tests/stress-threads-tsan \
+	$(NULL)
+check_PROGRAMS += $(tests_tsan)
+TESTS += $(tests_tsan)
+
+tests_stress_processes_tsan_SOURCES = tests/stress-processes.c
+tests_stress_processes_tsan_CFLAGS = $(AM_CFLAGS) $(TSAN_FLAGS)
+tests_stress_processes_tsan_LDFLAGS = $(AM_LDFLAGS) $(TSAN_FLAGS)
+tests_stress_processes_tsan_LDADD = tests/libcore-tsan.a
+
+tests_stress_threads_tsan_SOURCES = tests/stress-threads.c
+tests_stress_threads_tsan_CFLAGS = $(AM_CFLAGS) $(TSAN_FLAGS)
+tests_stress_threads_tsan_LDFLAGS = $(AM_LDFLAGS) $(TSAN_FLAGS)
+tests_stress_threads_tsan_LDADD = tests/libcore-tsan.a
+endif
+
+if HAVE_ASAN
+check_LIBRARIES += tests/libcore-asan.a
+tests_libcore_asan_a_SOURCES = $(core_sources)
+tests_libcore_asan_a_CFLAGS = $(AM_CFLAGS) $(ASAN_FLAGS)
+
+tests_asan = \
+	tests/stress-processes-asan \
+	tests/stress-threads-asan \
+	$(NULL)
+check_PROGRAMS += $(tests_asan)
+TESTS += $(tests_asan)
+
+tests_stress_processes_asan_SOURCES = tests/stress-processes.c
+tests_stress_processes_asan_CFLAGS = $(AM_CFLAGS) $(ASAN_FLAGS)
+tests_stress_processes_asan_LDFLAGS = $(AM_LDFLAGS) $(ASAN_FLAGS)
+tests_stress_processes_asan_LDADD = tests/libcore-asan.a
+
+tests_stress_threads_asan_SOURCES = tests/stress-threads.c
+tests_stress_threads_asan_CFLAGS = $(AM_CFLAGS) $(ASAN_FLAGS)
+tests_stress_threads_asan_LDFLAGS = $(AM_LDFLAGS) $(ASAN_FLAGS)
+tests_stress_threads_asan_LDADD = tests/libcore-asan.a
+endif
+
+# -------------------------------------------------------------------------
+# make check-valgrind: the C tests once more, where memory errors and leaks
+# fail a test.
+
+check-valgrind: all
+	$(AM_V_at)valgrind --version
+	$(AM_V_at)$(MAKE) check ORIEL_VALGRIND=1 TESTS="$(filter-out \
+	  $(tests_not_under_valgrind),$(tests_c))"

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The way of a hit writes no cache line that others use: two threads that pin
+ * and unpin one page, all the time, are as fast as two with a page each.
+ *
+ * Rounds of the two kinds take turns, so that what else the machine does hits
+ * both; the medians are compared, generously.
+ */
+#include "util.h"
+
+#include <sched.h>
+
+#define ROUNDS 25
+#define PINS 60000              /* some milliseconds of them */
+#define LIMIT 1.5
+
+static oriel_file *file;
+static unsigned flags;
+static uint64_t page_of[2];
+static pthread_barrier_t barrier;
+static double seconds_of[2];
+static _Atomic int ending;
+
+static void *
+pins (void *arg)
+{
+  int me = *(int *) arg;
+
+  /* Threads stay, for making one costs more than a round. */
+  for (;;) {
+    oriel_page page;
+    double start;
+
+    pthread_barrier_wait (&barrier);
+    if (atomic_load (&ending))
+      return NULL;
+    start = seconds_now ();
+    for (int i = 0; i < PINS; i++) {
+      page = must_pin (file, page_of[me], flags);
+      must (oriel_unpin (&page), "oriel_unpin");
+    }
+    seconds_of[me] = seconds_now () - start;
+    pthread_barrier_wait (&barrier);
+  }
+}
+
+/* Both threads at their pages; the slower one's ns of a pin and unpin. */
+static double
+one_round (uint64_t first, uint64_t second)
+{
+  page_of[0] = first;
+  page_of[1] = second;
+  pthread_barrier_wait (&barrier);
+  pthread_barrier_wait (&barrier);
+  return (seconds_of[0] > seconds_of[1] ? seconds_of[0] : seconds_of[1])
+         / PINS * 1e9;
+}
+
+static int
+compare (const void *a, const void *b)
+{
+  double x = *(const double *) a, y = *(const double *) b;
+
+  return (x > y) - (x < y);
+}
+
+static void
+try (unsigned pin_flags, const char *what)
+{
+  double same[ROUNDS], different[ROUNDS];
+
+  flags = pin_flags;
+  one_round (1, 40);            /* warms up */
+  for (int i = 0; i < ROUNDS; i++) {
+    same[i] = one_round (1, 1);
+    different[i] = one_round (1, 40);
+  }
+  qsort (same, ROUNDS, sizeof *same, compare);
+  qsort (different, ROUNDS, sizeof *different, compare);
+  ok (same[ROUNDS / 2] < LIMIT * different[ROUNDS / 2],
+      "%s: one page %.1f ns, a page each %.1f ns", what, same[ROUNDS / 2],
+      different[ROUNDS / 2]);
+}
+
+int
+main (void)
+{
+  static int numbers[2] = { 0, 1 };
+  pthread_t threads[2];
+  oriel_pool *pool;
+  cpu_set_t cpus;
+
+  if (sched_getaffinity (0, sizeof cpus, &cpus) == 0 && CPU_COUNT (&cpus) < 2)
+    skip_all ("it takes two CPUs");
+  pool = test_pool ();
+  make_stamped_file (scratch_file ("data"), 4096, 64, 0, 1);
+  file = must_open_file (pool, scratch_file ("data"), 0);
+  pthread_barrier_init (&barrier, NULL, 3);
+  for (int i = 0; i < 2; i++)
+    threads[i] = start_thread (pins, &numbers[i]);
+  try (ORIEL_OPTIMISTIC, "without a latch");
+  try (ORIEL_READ, "with a shared latch");
+  atomic_store (&ending, 1);
+  pthread_barrier_wait (&barrier);
+  for (int i = 0; i < 2; i++)
+    pthread_join (threads[i], NULL);
+  must (oriel_file_close (file), "oriel_file_close");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+  return done_testing ();
+}

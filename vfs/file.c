@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * file.c - the methods of an open main database
+ *
+ * Each does its part for the pool, where the connection has one, and hands the
+ * rest to the default VFS's file.  coherence.c explains what has to happen
+ * before and after locks.
+ */
+#include <string.h>
+
+#include "vfs.h"
+
+/* Slots of xShmLock. */
+#define SHM_CKPT 1
+#define SHM_READ 3              /* the first of the read marks */
+
+static struct vfs_connection *
+connection (sqlite3_file *file)
+{
+  return (struct vfs_connection *) file;
+}
+
+static const sqlite3_io_methods *
+lower (const struct vfs_connection *c)
+{
+  return c->lower->pMethods;
+}
+
+static int
+x_close (sqlite3_file *file)
+{
+  struct vfs_connection *c = connection (file);
+  int rc;
+
+  vfs_fetch_close (c);
+  vfs_write_end (c);
+  vfs_shm_forget (c);
+  rc = lower (c)->xClose (c->lower);
+  vfs_registry_close (c);
+  c->base.pMethods = NULL;
+  return rc;
+}
+
+/* SQLite looks at the version bytes right after SHARED, as the check did. */
+static bool
+is_version (const struct vfs_connection *c, int amount, sqlite3_int64 offset)
+{
+  return amount == 16 && offset == 24 && c->head_valid && !c->writing;
+}
+
+static int
+x_read (sqlite3_file *file, void *data, int amount, sqlite3_int64 offset)
+{
+  struct vfs_connection *c = connection (file);
+  size_t got;
+  int r;
+
+  if (!vfs_may_read (c))
+    return lower (c)->xRead (c->lower, data, amount, offset);
+  if (is_version (c, amount, offset))
+    {
+      c->head_valid = false;
+      memcpy (data, c->head + 8, 16);
+      return c->head_short ? SQLITE_IOERR_SHORT_READ : SQLITE_OK;
+    }
+  r = oriel_read (vfs_oriel (c), (uint64_t) offset, data, (size_t) amount,
+                  &got);
+  if (r == 0 && got == (size_t) amount)
+    return SQLITE_OK;
+  /* No room, an error, or the end of the file: the file has the last word. */
+  r = vfs_flush (c);
+  return r == SQLITE_OK ? lower (c)->xRead (c->lower, data, amount, offset)
+                        : r;
+}
+
+static int
+x_write (sqlite3_file *file, const void *data, int amount,
+         sqlite3_int64 offset)
+{
+  return vfs_write (connection (file), data, amount, offset);
+}
+
+static int
+x_truncate (sqlite3_file *file, sqlite3_int64 size)
+{
+  return vfs_truncate (connection (file), size);
+}
+
+static int
+x_sync (sqlite3_file *file, int flags)
+{
+  struct vfs_connection *c = connection (file);
+  int rc = vfs_flush (c);
+
+  return rc == SQLITE_OK ? lower (c)->xSync (c->lower, flags) : rc;
+}
+
+static int
+x_file_size (sqlite3_file *file, sqlite3_int64 *size)
+{
+  struct vfs_connection *c = connection (file);
+  int rc = vfs_flush (c);
+
+  return rc == SQLITE_OK ? lower (c)->xFileSize (c->lower, size) : rc;
+}
+
+static int
+x_lock (sqlite3_file *file, int level)
+{
+  struct vfs_connection *c = connection (file);
+  int rc = lower (c)->xLock (c->lower, level);
+
+  if (rc != SQLITE_OK)
+    return rc;
+  /* With a log, others may have written between SHARED and EXCLUSIVE. */
+  if (c->lock == SQLITE_LOCK_NONE
+      || (level == SQLITE_LOCK_EXCLUSIVE && (c->wal_format || c->nregions)))
+    vfs_lock_taken (c);
+  if (c->lock < level)
+    c->lock = level;
+  return SQLITE_OK;
+}
+
+static int
+x_unlock (sqlite3_file *file, int level)
+{
+  struct vfs_connection *c = connection (file);
+  int rc;
+
+  if (!c->checkpointing)
+    vfs_write_end (c);
+  rc = lower (c)->xUnlock (c->lower, level);
+  if (c->lock > level)
+    c->lock = level;
+  return rc;
+}
+
+static int
+x_check_reserved_lock (sqlite3_file *file, int *result)
+{
+  struct vfs_connection *c = connection (file);
+
+  return lower (c)->xCheckReservedLock (c->lower, result);
+}
+
+static int
+x_sector_size (sqlite3_file *file)
+{
+  struct vfs_connection *c = connection (file);
+
+  return lower (c)->xSectorSize ? lower (c)->xSectorSize (c->lower) : 4096;
+}
+
+static int
+x_device_characteristics (sqlite3_file *file)
+{
+  struct vfs_connection *c = connection (file);
+  int flags = lower (c)->xDeviceCharacteristics
+                  ? lower (c)->xDeviceCharacteristics (c->lower)
+                  : 0;
+
+  /* Atomic batches are of one descriptor, and we write by another. */
+  if (vfs_has_pool (c))
+    flags &= ~SQLITE_IOCAP_BATCH_ATOMIC;
+  return flags;
+}
+
+static int
+x_shm_map (sqlite3_file *file, int region, int size, int extend,
+           void volatile **p)
+{
+  return vfs_shm_map (connection (file), region, size, extend, p);
+}
+
+static int
+lock_shm (struct vfs_connection *c, int first, int n, int flags)
+{
+  int rc = lower (c)->xShmLock (c->lower, first, n, flags);
+
+  if (rc != SQLITE_OK)
+    return rc;
+  if ((flags & SQLITE_SHM_SHARED) && first >= SHM_READ)
+    vfs_lock_taken (c);
+  if ((flags & SQLITE_SHM_EXCLUSIVE) && first <= SHM_CKPT
+      && SHM_CKPT < first + n)
+    {
+      vfs_lock_taken (c);
+      c->checkpointing = true;
+      vfs_write_begin (c);
+    }
+  return SQLITE_OK;
+}
+
+static int
+unlock_shm (struct vfs_connection *c, int first, int n, int flags)
+{
+  if ((flags & SQLITE_SHM_EXCLUSIVE) && first <= SHM_CKPT
+      && SHM_CKPT < first + n)
+    {
+      vfs_write_end (c);
+      c->checkpointing = false;
+    }
+  return lower (c)->xShmLock (c->lower, first, n, flags);
+}
+
+static int
+x_shm_lock (sqlite3_file *file, int first, int n, int flags)
+{
+  struct vfs_connection *c = connection (file);
+
+  return flags & SQLITE_SHM_LOCK ? lock_shm (c, first, n, flags)
+                                 : unlock_shm (c, first, n, flags);
+}
+
+static void
+x_shm_barrier (sqlite3_file *file)
+{
+  struct vfs_connection *c = connection (file);
+
+  lower (c)->xShmBarrier (c->lower);
+}
+
+static int
+x_shm_unmap (sqlite3_file *file, int delete_file)
+{
+  struct vfs_connection *c = connection (file);
+
+  vfs_shm_forget (c);
+  return lower (c)->xShmUnmap (c->lower, delete_file);
+}
+
+static int
+x_fetch (sqlite3_file *file, sqlite3_int64 offset, int amount, void **data)
+{
+  struct vfs_connection *c = connection (file);
+
+  return c->shared ? vfs_fetch (c, offset, amount, data)
+                   : lower (c)->xFetch (c->lower, offset, amount, data);
+}
+
+static int
+x_unfetch (sqlite3_file *file, sqlite3_int64 offset, void *data)
+{
+  struct vfs_connection *c = connection (file);
+
+  return c->shared ? vfs_unfetch (c, offset, data)
+                   : lower (c)->xUnfetch (c->lower, offset, data);
+}
+
+/* SQLite does less with a file of a lower version, or without shared memory:
+ * ours has what the lower one has. */
+#define METHODS(version, shm)                                                 \
+  {                                                                           \
+    version, x_close, x_read, x_write, x_truncate, x_sync, x_file_size,       \
+    x_lock, x_unlock, x_check_reserved_lock, vfs_file_control, x_sector_size, \
+    x_device_characteristics, shm (x_shm_map), shm (x_shm_lock),              \
+    shm (x_shm_barrier), shm (x_shm_unmap), x_fetch, x_unfetch                \
+  }
+#define WITH(method) method
+#define WITHOUT(method) NULL
+
+const sqlite3_io_methods *
+vfs_file_methods (const sqlite3_file *file)
+{
+  static const sqlite3_io_methods with[] = {
+    METHODS (1, WITHOUT), METHODS (2, WITH), METHODS (3, WITH),
+  };
+  static const sqlite3_io_methods without[] = {
+    METHODS (1, WITHOUT), METHODS (2, WITHOUT), METHODS (3, WITHOUT),
+  };
+  int version = file->pMethods->iVersion;
+
+  if (version > 3)
+    version = 3;
+  return version >= 2 && file->pMethods->xShmMap ? &with[version - 1]
+                                                 : &without[version - 1];
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * walindex.c - what coherence needs to know of SQLite's wal-index
+ *
+ * The default VFS maps the wal-index; we only remember where, and read.  Its
+ * format is that of https://sqlite.org/walformat.html, unchanged since version
+ * 3007000 of it; of any other we say that we know nothing, and then the rules
+ * of coherence.c fall back to looking at the database file.
+ *
+ *     0   header, 48 bytes: version, ..., isInit, ..., mxFrame, nPage, ...,
+ *         salts, checksum
+ *     48  the same header again; a writer writes this copy first
+ *     96  nBackfill: frames that have been copied into the database, all of
+ *         them; then read marks, lock bytes
+ *     128 nBackfillAttempted: set before a checkpoint copies its first page
+ *     136 the page numbers of frames 1 to 4062, then their hash table
+ * Each later region of 32 KiB has the page numbers of 4096 frames.
+ *
+ * No locks: who calls holds a lock of SQLite's that makes the answer mean
+ * something, and a torn answer is recognised.
+ */
+#include <stdlib.h>
+
+#include "vfs.h"
+
+#define VERSION 3007000u
+#define HEADER_WORDS 12         /* 32-bit, of one copy */
+#define FRAMES_FIRST 4062       /* in region 0 */
+#define FRAMES 4096             /* in each other */
+#define REGION_MAX 4096         /* 16 million frames: more than SQLite's */
+
+enum { MX_FRAME = 4, N_PAGE = 5, SALT_1 = 8, SALT_2 = 9, N_BACKFILL = 24,
+       ATTEMPTED = 32, PAGES = 34 };
+
+int
+vfs_shm_map (struct vfs_connection *c, int region, int size, int extend,
+             void volatile **p)
+{
+  int rc = c->lower->pMethods->xShmMap (c->lower, region, size, extend, p);
+
+  if ((rc == SQLITE_OK || rc == SQLITE_READONLY) && *p && vfs_has_pool (c)
+      && region < REGION_MAX)
+    {
+      if (region >= c->nregions)
+        {
+          volatile void **more = realloc (
+              c->region, (size_t) (region + 1) * sizeof *more);
+
+          if (!more) /* not known, then */
+            return rc;
+          c->region = more;
+          while (c->nregions <= region)
+            c->region[c->nregions++] = NULL;
+        }
+      c->region[region] = *p;
+    }
+  return rc;
+}
+
+void
+vfs_shm_forget (struct vfs_connection *c)
+{
+  free (c->region);
+  c->region = NULL;
+  c->nregions = 0;
+}
+
+static uint32_t
+get (const volatile void *region, int word)
+{
+  return __atomic_load_n ((const volatile uint32_t *) region + word,
+                          __ATOMIC_ACQUIRE);
+}
+
+static uint64_t
+mix (uint64_t hash, uint64_t value)
+{
+  hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
+  return hash ^ (hash >> 32);
+}
+
+/*
+ * The first copy of the header is read before and the second after nBackfill:
+ * as writers write the second first, equal copies say that both belong to one
+ * moment.  A restart of the log writes the header, with mxFrame 0, and only
+ * then makes nBackfill 0: until then nBackfill is beyond mxFrame, and what we
+ * say of such a moment must not be taken for that of a later one.
+ */
+uint64_t
+vfs_wal_state (const struct vfs_connection *c)
+{
+  uint32_t header[HEADER_WORDS];
+  uint32_t backfill;
+  const volatile void *r;
+  uint64_t hash;
+
+  if (c->nregions == 0 || !(r = c->region[0]))
+    return 0;
+  for (int i = 0; i < HEADER_WORDS; i++)
+    header[i] = get (r, i);
+  backfill = get (r, N_BACKFILL);
+  for (int i = 0; i < HEADER_WORDS; i++)
+    if (header[i] != get (r, HEADER_WORDS + i))
+      return 0;
+  if (header[0] != VERSION || backfill > header[MX_FRAME]
+      || (header[SALT_1] == 0 && header[SALT_2] == 0))
+    return 0;
+  hash = mix (header[SALT_1], header[SALT_2]);
+  return mix (hash, backfill) | 1;
+}
+
+/* The page of frame (from 1 on), 0 if we do not know. */
+static uint32_t
+page_of (const struct vfs_connection *c, uint32_t frame)
+{
+  uint32_t index = frame - 1;
+  int region = 0;
+
+  if (index < FRAMES_FIRST)
+    index += PAGES;
+  else
+    {
+      index -= FRAMES_FIRST;
+      region = 1 + (int) (index / FRAMES);
+      index %= FRAMES;
+    }
+  if (region >= c->nregions || !c->region[region])
+    return 0;
+  return get (c->region[region], (int) index);
+}
+
+/*
+ * A checkpoint copies, in the order of page numbers, each page that has a
+ * frame in (nBackfill, attempted] and none after that.  It then advances
+ * nBackfill, whatever we say then: so the last page that it writes must be in
+ * the file before that write returns, or an error could not be told any more.
+ *
+ * Frames may be appended while the checkpoint runs, and SQLite's own copy of
+ * the header may be older than the one we see: then it takes fewer frames for
+ * later ones, and may go on to larger page numbers.  From the number found here
+ * on, all writes count as the last.
+ */
+uint64_t
+vfs_wal_safe_page (const struct vfs_connection *c)
+{
+  uint32_t first, last, end, limit;
+  uint32_t below = UINT32_MAX;
+
+  if (c->nregions == 0 || !c->region[0] || get (c->region[0], 0) != VERSION)
+    return 1;
+  first = get (c->region[0], N_BACKFILL) + 1;
+  last = get (c->region[0], ATTEMPTED);
+  end = get (c->region[0], MX_FRAME);
+  limit = get (c->region[0], N_PAGE);
+  if (last > end || first > last)
+    return 1;
+  /* The largest page that is not written again later.  Each round costs a look
+   * at every frame; a few rounds will do, and if not we flush more often. */
+  for (int round = 0; round < 8; round++)
+    {
+      uint32_t largest = 0;
+      bool later = false;
+
+      for (uint32_t frame = first; frame <= last; frame++)
+        {
+          uint32_t page = page_of (c, frame);
+
+          if (page == 0)
+            return 1;
+          if (page > largest && page < below && page <= limit)
+            largest = page;
+        }
+      for (uint32_t frame = last + 1; frame <= end && !later; frame++)
+        later = page_of (c, frame) == largest;
+      if (!later)
+        return largest ? largest : 1;
+      below = largest;
+    }
+  return 1;
+}

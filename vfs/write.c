@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * write.c - writes to a database through the pool
+ *
+ * What SQLite writes becomes dirty in the pool and goes to the file, sorted and
+ * in long runs, when SQLite syncs or says that it is done, before the lock goes
+ * that protects it, or when there is much of it.  vfs_write_end() sees to it
+ * that nothing is left dirty.
+ *
+ * An error must be told while SQLite still listens:
+ * - rollback mode: it says SQLITE_FCNTL_SYNC before it deletes the journal,
+ *   also with synchronous=OFF, and heeds the answer;
+ * - a checkpoint: after its last page it advances nBackfill and heeds no answer
+ *   any more, unless it has copied the whole log.  So the last page, which
+ *   walindex.c knows, is flushed, with all before it, within its own xWrite.
+ *
+ * If the pool has no room, or fails otherwise, what is dirty is flushed, the
+ * lower file is written, and the pool's pages of that range are dropped.
+ *
+ * No locks of our own: the connection is the file's writer.
+ */
+#include <errno.h>
+
+#include "vfs.h"
+
+static int
+failed (struct vfs_connection *c, int r)
+{
+  c->last_errno = -r;
+  return r == -ENOSPC || r == -EDQUOT ? SQLITE_FULL : SQLITE_IOERR_WRITE;
+}
+
+int
+vfs_flush (struct vfs_connection *c)
+{
+  int r;
+
+  if (c->dirty == 0 || !vfs_has_pool (c))
+    return SQLITE_OK;
+  r = oriel_flush (vfs_oriel (c));
+  if (r < 0)
+    {
+      sqlite3_log (SQLITE_IOERR_WRITE, "oriel: %s", oriel_error ());
+      return failed (c, r);
+    }
+  c->dirty = 0;
+  return SQLITE_OK;
+}
+
+/* Forget what the pool has of a range that was written beside it. */
+static int
+forget (struct vfs_connection *c, uint64_t offset, uint64_t length)
+{
+  uint64_t size = c->shared->pool->page_size;
+  uint64_t first = offset / size;
+  uint64_t last = (offset + length - 1) / size;
+  int r = oriel_file_refresh (vfs_oriel (c));
+
+  if (r == 0)
+    r = oriel_file_drop_pages (vfs_oriel (c), first, last - first + 1);
+  return r < 0 ? failed (c, r) : SQLITE_OK;
+}
+
+static int
+write_beside (struct vfs_connection *c, const void *data, int amount,
+              sqlite3_int64 offset)
+{
+  int rc = vfs_flush (c);
+
+  if (rc == SQLITE_OK)
+    rc = c->lower->pMethods->xWrite (c->lower, data, amount, offset);
+  if (rc == SQLITE_OK)
+    rc = forget (c, (uint64_t) offset, (uint64_t) amount);
+  return rc;
+}
+
+/* Is this, or may it be, the last page that a checkpoint writes? */
+static bool
+is_last (struct vfs_connection *c, int amount, sqlite3_int64 offset)
+{
+  if (c->nregions == 0)
+    return false;
+  if (c->safe_page == 0)
+    c->safe_page = vfs_wal_safe_page (c);
+  return (uint64_t) (offset / amount) + 1 >= c->safe_page;
+}
+
+int
+vfs_write (struct vfs_connection *c, const void *data, int amount,
+           sqlite3_int64 offset)
+{
+  int r;
+
+  if (!vfs_write_begin (c))
+    return c->lower->pMethods->xWrite (c->lower, data, amount, offset);
+  c->wrote = true;
+  /* Before, as a failed write may have made some pages dirty. */
+  c->dirty += (uint64_t) amount;
+  r = oriel_write (vfs_oriel (c), (uint64_t) offset, data, (size_t) amount);
+  if (r < 0)
+    return write_beside (c, data, amount, offset);
+  if (c->dirty >= c->shared->pool->dirty_max || is_last (c, amount, offset))
+    return vfs_flush (c);
+  return SQLITE_OK;
+}
+
+int
+vfs_truncate (struct vfs_connection *c, sqlite3_int64 size)
+{
+  bool ours = vfs_write_begin (c);
+  uint64_t old;
+  int rc = SQLITE_OK;
+
+  if (ours)
+    rc = vfs_flush (c);
+  if (rc != SQLITE_OK)
+    return rc;
+  if (!ours)
+    return c->lower->pMethods->xTruncate (c->lower, size);
+  c->wrote = true;
+  old = oriel_file_size (vfs_oriel (c));
+  rc = c->lower->pMethods->xTruncate (c->lower, size);
+  /* The page that the end lies in as well: what is behind the end is zero. */
+  if (old > (uint64_t) size)
+    {
+      int rc2 = forget (c, (uint64_t) size, old - (uint64_t) size);
+
+      if (rc == SQLITE_OK)
+        rc = rc2;
+    }
+  else
+    oriel_file_refresh (vfs_oriel (c));
+  return rc;
+}
+
+int
+vfs_size_hint (struct vfs_connection *c, void *arg)
+{
+  bool ours = c->chunk_size > 0 && vfs_write_begin (c);
+  int rc = ours ? vfs_flush (c) : SQLITE_OK;
+
+  if (rc == SQLITE_OK)
+    rc = c->lower->pMethods->xFileControl (c->lower, SQLITE_FCNTL_SIZE_HINT,
+                                           arg);
+  if (ours)
+    {
+      c->wrote = true;
+      oriel_file_refresh (vfs_oriel (c));
+    }
+  return rc;
+}
