@@ -237,42 +237,10 @@ check_pin (const oriel_file *file, uint64_t number, unsigned flags)
   return flags & ORIEL_WRITE ? writable (file) : 0;
 }
 
-/* The rest of a pin: where the page is. */
-static int
-finish_pin (struct orl_thread *me, oriel_file *file, uint64_t number,
-            unsigned flags, struct orl_hold *h, oriel_page *page)
-{
-  const struct orl_geometry *geo = &file->pool->shm.geo;
-  orl_a32 *entry = &me->ledger->pins[h->entry];
-  void *at;
-  int r = orl_hold_show (me, file, h, &at);
-
-  if (r == 0 && (flags & ORIEL_ANYTHREAD))
-    r = orl_hold_share (me, h, &entry);
-  if (r < 0)
-    {
-      orl_hold_end (&file->pool->shm, entry);
-      return r;
-    }
-  if (flags & ORIEL_FRESH)
-    {
-      memset (at, 0, geo->page_size);
-      orl_hold_dirty (file, h->frame, (number + 1) << geo->page_shift, 0);
-    }
-  page->data = at;
-  page->number = number;
-  page->file = file;
-  page->ledger_entry = (uint32_t *) entry;
-  page->frame = h->frame;
-  page->flags = flags;
-  return 0;
-}
-
 int
 oriel_pin (oriel_file *file, uint64_t number, unsigned flags, oriel_page *page)
 {
   struct orl_thread *me;
-  struct orl_hold h;
   int r;
 
   if (__builtin_expect (!file || !page, 0))
@@ -280,10 +248,9 @@ oriel_pin (oriel_file *file, uint64_t number, unsigned flags, oriel_page *page)
   if ((flags || number >= UINT32_MAX)
       && (r = check_pin (file, number, flags)) < 0)
     return r;
-  if ((r = orl_thread_self (file->pool, &me)) < 0
-      || (r = orl_hold (me, file, number, flags, &h)) < 0)
+  if ((r = orl_thread_self (file->pool, &me)) < 0)
     return r;
-  return finish_pin (me, file, number, flags, &h, page);
+  return orl_pin (me, file, number, flags, page);
 }
 
 /* Is the page pinned, by this process? */
@@ -304,32 +271,9 @@ check_page (const oriel_page *page, const char *call)
 int
 oriel_unpin (oriel_page *page)
 {
-  struct oriel_pool *pool;
-  orl_a32 *entry;
-  uint32_t pin;
   int r = check_page (page, "oriel_unpin");
 
-  if (__builtin_expect (r < 0, 0))
-    return r;
-  pool = page->file->pool;
-  entry = (orl_a32 *) page->ledger_entry;
-  pin = atomic_load_explicit (entry, memory_order_relaxed);
-  if (__builtin_expect ((pin & ORL_PIN_FRAME) != page->frame + 1, 0))
-    return orl_fail (-EINVAL, "oriel_unpin: the page is not pinned any more");
-  orl_hold_end (&pool->shm, entry);
-  /* The next pin of this thread finds its entry at once. */
-  if (__builtin_expect (orl_thread_cache.id == pool->id, 1))
-    {
-      struct orl_ledger *l = orl_thread_cache.thread->ledger;
-      uintptr_t at = (uintptr_t) entry - (uintptr_t) l->pins;
-
-      if (at < sizeof l->pins)
-        atomic_store_explicit (&l->hint, (uint32_t) (at / sizeof *entry),
-                               memory_order_relaxed);
-    }
-  page->ledger_entry = NULL;
-  page->data = NULL;
-  return 0;
+  return r < 0 ? r : orl_unpin (page);
 }
 
 int

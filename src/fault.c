@@ -64,7 +64,7 @@ say_what (struct line *l, const struct orl_window *w, uint64_t offset)
   uint32_t slot = (uint32_t) (offset >> w->slot_shift);
   uint32_t extent = w->extent ? atomic_load (&w->extent[slot]) : 0;
 
-  if (w->backend->linear)
+  if (w->linear)
     {
       put (l, "frame ");
       put_number (l, offset >> w->page_shift, 10);

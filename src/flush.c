@@ -196,7 +196,7 @@ by_page (const void *a, const void *b)
 static uint32_t
 chunk_limit (const struct oriel_pool *pool)
 {
-  uint32_t slots = pool->window->backend->linear ? CHUNK * 4
+  uint32_t slots = pool->window->linear ? CHUNK * 4
                                                  : pool->window->nslots;
   uint32_t n = slots / 4;
 

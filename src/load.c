@@ -131,7 +131,7 @@ run_length (struct oriel_file *file, uint64_t page)
     run = 1;
   else
     run = run < RUN_MIN ? RUN_MIN : run * 2;
-  if (!pool->window->backend->linear && limit > pool->window->nslots / 4)
+  if (!pool->window->linear && limit > pool->window->nslots / 4)
     limit = pool->window->nslots / 4;
   if (limit > RUN_MAX)
     limit = RUN_MAX;

@@ -16,6 +16,7 @@
  * Locks: none held on return but the page's latch.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "error.h"
 #include "latch.h"
@@ -377,8 +378,9 @@ shared_room (struct oriel_pool *pool, struct orl_ledger **ledger)
   return orl_ledger_room (*ledger);
 }
 
-int
-orl_hold_share (struct orl_thread *me, struct orl_hold *h, orl_a32 **entry)
+/* Move a hold without latch to the process's ledgers.  -ENOBUFS. */
+static int
+share (struct orl_thread *me, struct orl_hold *h, orl_a32 **entry)
 {
   struct oriel_pool *pool = me->pool;
   struct orl_ledger *ledger;
@@ -396,6 +398,130 @@ orl_hold_share (struct orl_thread *me, struct orl_hold *h, orl_a32 **entry)
   /* Held twice until here, so never not at all. */
   orl_ledger_clear (me->ledger, h->entry);
   *entry = &ledger->pins[r];
+  return 0;
+}
+
+/* A hit from end to end, if nothing is in the way: true, or nothing done. */
+static inline bool
+pin_hit (struct orl_thread *me, struct oriel_file *file, uint64_t number,
+         unsigned flags, oriel_page *page)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+  struct orl_ledger *l = me->ledger;
+  uint64_t key = orl_file_key (
+      file->index,
+      atomic_load_explicit (&file->rec->epoch, memory_order_acquire));
+  bool shared = !(flags & ORIEL_OPTIMISTIC);
+  uint32_t entry = atomic_load_explicit (&l->hint, memory_order_relaxed);
+  uint64_t word, now;
+  uint32_t frame = orl_table_look (shm, key, number, &word);
+  struct orl_frame *f;
+  void *at;
+
+  if (frame == ORL_NO_FRAME || !orl_state_usable (word)
+      || entry >= atomic_load_explicit (&l->high, memory_order_relaxed)
+      || entry >= ORL_PINS
+      || atomic_load_explicit (&l->pins[entry], memory_order_relaxed) != 0)
+    return false;
+  f = &shm->frames[frame];
+  orl_ledger_write (l, (int) entry, shared ? ORL_PIN_SHARED : ORL_PIN_PLAIN,
+                    frame);
+  orl_barrier_pin (shm);
+  now = atomic_load_explicit (&f->state, memory_order_acquire);
+  if (orl_state_gen (now) != orl_state_gen (word) || !orl_state_usable (now)
+      || (shared
+          && (atomic_load_explicit (&f->latch, memory_order_acquire)
+              & (ORL_LATCH_BIAS | ORL_LATCH_X))
+                 != ORL_LATCH_BIAS)
+      || (at = orl_window_find (me->pool->window, frame)) == NULL)
+    {
+      atomic_store_explicit (&l->pins[entry], 0, memory_order_release);
+      return false;
+    }
+  atomic_store_explicit (&l->hint, entry + 1, memory_order_relaxed);
+  if (!atomic_load_explicit (&f->ref, memory_order_relaxed))
+    atomic_store_explicit (&f->ref, 1, memory_order_relaxed);
+  orl_count (l, ORL_HITS, 1);
+  page->data = at;
+  page->number = number;
+  page->file = file;
+  page->ledger_entry = (uint32_t *) &l->pins[entry];
+  page->frame = frame;
+  page->flags = flags;
+  return true;
+}
+
+/* Any other pin. */
+static int __attribute__ ((noinline))
+pin_any (struct orl_thread *me, struct oriel_file *file, uint64_t number,
+         unsigned flags, oriel_page *page)
+{
+  const struct orl_geometry *geo = &me->pool->shm.geo;
+  struct orl_hold h;
+  orl_a32 *entry;
+  void *at;
+  int r = orl_hold (me, file, number, flags, &h);
+
+  if (r < 0)
+    return r;
+  entry = &me->ledger->pins[h.entry];
+  r = orl_hold_show (me, file, &h, &at);
+  if (r == 0 && (flags & ORIEL_ANYTHREAD))
+    r = share (me, &h, &entry);
+  if (r < 0)
+    {
+      orl_hold_end (&me->pool->shm, entry);
+      return r;
+    }
+  if (flags & ORIEL_FRESH)
+    {
+      memset (at, 0, geo->page_size);
+      orl_hold_dirty (file, h.frame, (number + 1) << geo->page_shift, 0);
+    }
+  page->data = at;
+  page->number = number;
+  page->file = file;
+  page->ledger_entry = (uint32_t *) entry;
+  page->frame = h.frame;
+  page->flags = flags;
+  return 0;
+}
+
+int
+orl_pin (struct orl_thread *me, struct oriel_file *file, uint64_t number,
+         unsigned flags, oriel_page *page)
+{
+  if (!(flags & (ORIEL_WRITE | ORIEL_ANYTHREAD))
+      && pin_hit (me, file, number, flags, page))
+    return 0;
+  return pin_any (me, file, number, flags, page);
+}
+
+int
+orl_unpin (oriel_page *page)
+{
+  struct oriel_pool *pool = page->file->pool;
+  orl_a32 *entry = (orl_a32 *) page->ledger_entry;
+  uint32_t pin = atomic_load_explicit (entry, memory_order_relaxed);
+  struct orl_ledger *l;
+  uintptr_t at;
+
+  if ((pin & ORL_PIN_FRAME) != page->frame + 1)
+    return orl_fail (-EINVAL, "oriel_unpin: the page is not pinned any more");
+  if ((pin & ~ORL_PIN_FRAME) == ORL_PIN_EXCL)
+    orl_hold_end (&pool->shm, entry);
+  else
+    atomic_store_explicit (entry, 0, memory_order_release);
+  page->ledger_entry = NULL;
+  page->data = NULL;
+  if (orl_thread_cache.id != pool->id)
+    return 0;
+  /* The next pin of this thread finds its entry at once. */
+  l = orl_thread_cache.thread->ledger;
+  at = (uintptr_t) entry - (uintptr_t) l->pins;
+  if (at < sizeof l->pins)
+    atomic_store_explicit (&l->hint, (uint32_t) (at / sizeof *entry),
+                           memory_order_relaxed);
   return 0;
 }
 

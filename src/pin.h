@@ -7,6 +7,11 @@
 
 #include "thread.h"
 
+/* As oriel_pin() and oriel_unpin(). */
+int orl_pin (struct orl_thread *me, struct oriel_file *file, uint64_t number,
+             unsigned flags, oriel_page *page);
+int orl_unpin (oriel_page *page);
+
 /* A page held in this thread's ledger. */
 struct orl_hold {
   uint32_t frame;
@@ -29,10 +34,6 @@ void orl_hold_end (const struct orl_shm *shm, orl_a32 *entry);
  * long now. */
 void orl_hold_dirty (struct oriel_file *file, uint32_t frame, uint64_t end,
                      uint64_t lsn);
-
-/* Move a hold without latch to the process's ledgers.  -ENOBUFS. */
-int orl_hold_share (struct orl_thread *me, struct orl_hold *hold,
-                    orl_a32 **entry);
 
 /* Version for optimistic reading: waits while a writer has the page. */
 uint64_t orl_read_begin (struct oriel_pool *pool, uint32_t frame);

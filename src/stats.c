@@ -129,9 +129,9 @@ orl_stats_read (struct oriel_pool *pool, oriel_stats *stats)
   stats->backend = w->backend->id;
   stats->window_bytes = w->bytes;
   stats->slot_size = UINT64_C (1) << w->slot_shift;
-  stats->slots = w->backend->linear ? w->nextents : w->nslots;
+  stats->slots = w->linear ? w->nextents : w->nslots;
   pthread_mutex_lock (&w->lock);
-  stats->slots_used = w->backend->linear ? w->nextents : w->used - w->nspare;
+  stats->slots_used = w->linear ? w->nextents : w->used - w->nspare;
   pthread_mutex_unlock (&w->lock);
   stats->vmas = count_vmas (w);
   stats->page_table_bytes = page_table_bytes ();

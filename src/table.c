@@ -20,75 +20,11 @@
 #include "lock.h"
 #include "table.h"
 
-struct spot {
-  uint32_t part;
-  uint32_t home;                /* bucket inside the partition */
-  uint64_t tag;                 /* in its place in the word */
-};
-
-static inline struct spot
-spot (const struct orl_shm *shm, uint64_t file, uint64_t page)
-{
-  uint64_t h = orl_hash (file, page);
-  struct spot s;
-
-  s.part = (uint32_t) h & (shm->geo.nparts - 1);
-  s.home = (uint32_t) (h >> 8) & (shm->geo.part_buckets - 1);
-  s.tag = h & ~UINT64_C (0xffffffff);
-  return s;
-}
-
-/* The bucket that a search of the partition comes to at its step-th step. */
-static inline struct orl_bucket *
-bucket_at (const struct orl_shm *shm, const struct spot *s, uint32_t step)
-{
-  uint32_t b = (s->home + step) & (shm->geo.part_buckets - 1);
-
-  return &shm->buckets[(uint64_t) s->part * shm->geo.part_buckets + b];
-}
-
-static inline bool
-has_key (const struct orl_frame *f, uint64_t file, uint64_t page,
-         uint64_t *state)
-{
-  *state = atomic_load_explicit (&f->state, memory_order_acquire);
-  return orl_state (*state) > ORL_RESERVED && !(*state & ORL_STALE)
-         && atomic_load_explicit (&f->page, memory_order_relaxed) == page
-         && atomic_load_explicit (&f->file, memory_order_relaxed) == file;
-}
-
-static inline uint32_t
-search (const struct orl_shm *shm, const struct spot *s, uint64_t file,
-        uint64_t page, uint64_t *state)
-{
-  for (uint32_t step = 0; step < shm->geo.part_buckets; step++)
-    {
-      struct orl_bucket *b = bucket_at (shm, s, step);
-
-      for (int i = 0; i < ORL_BUCKET_WORDS; i++)
-        {
-          uint64_t w
-              = atomic_load_explicit (&b->word[i], memory_order_acquire);
-          uint32_t frame = (uint32_t) w - 1;
-
-          if (w && (w & ~UINT64_C (0xffffffff)) == s->tag
-              && frame < shm->geo.nframes
-              && has_key (&shm->frames[frame], file, page, state))
-            return frame;
-        }
-      if (atomic_load_explicit (&b->passed, memory_order_relaxed) == 0)
-        break;
-    }
-  return ORL_NO_FRAME;
-}
-
 uint32_t
 orl_table_find (const struct orl_shm *shm, uint64_t file, uint64_t page,
                 uint64_t *state)
 {
-  struct spot s = spot (shm, file, page);
-
-  return search (shm, &s, file, page, state);
+  return orl_table_look (shm, file, page, state);
 }
 
 static void
@@ -119,19 +55,19 @@ free_word (const struct orl_bucket *b)
 
 /* Find room and write the entry. */
 static int
-enter (const struct orl_shm *shm, const struct spot *s, uint32_t frame)
+enter (const struct orl_shm *shm, const struct orl_spot *s, uint32_t frame)
 {
   uint32_t step;
   int i = -1;
 
   for (step = 0; step < shm->geo.part_buckets; step++)
-    if ((i = free_word (bucket_at (shm, s, step))) >= 0)
+    if ((i = free_word (orl_bucket_at (shm, s, step))) >= 0)
       break;
   if (i < 0)
     return -ENOBUFS;
   for (uint32_t k = 0; k < step; k++)
-    atomic_fetch_add (&bucket_at (shm, s, k)->passed, 1);
-  atomic_store_explicit (&bucket_at (shm, s, step)->word[i],
+    atomic_fetch_add (&orl_bucket_at (shm, s, k)->passed, 1);
+  atomic_store_explicit (&orl_bucket_at (shm, s, step)->word[i],
                          s->tag | (frame + 1), memory_order_release);
   return 0;
 }
@@ -140,13 +76,13 @@ int
 orl_table_insert (const struct orl_shm *shm, uint32_t owner, uint32_t frame,
                   uint64_t file, uint64_t page, uint32_t *other)
 {
-  struct spot s = spot (shm, file, page);
+  struct orl_spot s = orl_spot (shm, file, page);
   uint64_t state;
   uint32_t found;
   int r = 0;
 
   lock (shm, owner, s.part);
-  found = search (shm, &s, file, page, &state);
+  found = orl_search (shm, &s, file, page, &state);
   if (found != ORL_NO_FRAME)
     {
       *other = found;
@@ -168,20 +104,20 @@ void
 orl_table_remove (const struct orl_shm *shm, uint32_t owner, uint32_t frame)
 {
   const struct orl_frame *f = &shm->frames[frame];
-  struct spot s = spot (shm, atomic_load (&f->file), atomic_load (&f->page));
+  struct orl_spot s = orl_spot (shm, atomic_load (&f->file), atomic_load (&f->page));
   uint64_t entry = s.tag | (frame + 1);
 
   lock (shm, owner, s.part);
   for (uint32_t step = 0; step < shm->geo.part_buckets; step++)
     {
-      struct orl_bucket *b = bucket_at (shm, &s, step);
+      struct orl_bucket *b = orl_bucket_at (shm, &s, step);
 
       for (int i = 0; i < ORL_BUCKET_WORDS; i++)
         if (atomic_load_explicit (&b->word[i], memory_order_relaxed) == entry)
           {
             atomic_store_explicit (&b->word[i], 0, memory_order_release);
             for (uint32_t k = 0; k < step; k++)
-              atomic_fetch_sub (&bucket_at (shm, &s, k)->passed, 1);
+              atomic_fetch_sub (&orl_bucket_at (shm, &s, k)->passed, 1);
             goto out;
           }
       if (atomic_load (&b->passed) == 0)
@@ -215,11 +151,11 @@ orl_table_repair (const struct orl_shm *shm, uint32_t part)
             {
               uint64_t w = atomic_load (&at->word[i]);
               uint32_t frame = (uint32_t) w - 1;
-              struct spot s;
+              struct orl_spot s;
 
               if (w == 0 || frame >= shm->geo.nframes)
                 continue;
-              s = spot (shm, atomic_load (&shm->frames[frame].file),
+              s = orl_spot (shm, atomic_load (&shm->frames[frame].file),
                         atomic_load (&shm->frames[frame].page));
               here += ((b + d - s.home) & (n - 1)) >= d;
             }

@@ -29,9 +29,82 @@ orl_hash (uint64_t file, uint64_t page)
   return h ^ h >> 33;
 }
 
+/* Where a key belongs. */
+struct orl_spot {
+  uint32_t part;
+  uint32_t home;                /* bucket inside the partition */
+  uint64_t tag;                 /* in its place in the word */
+};
+
+static inline struct orl_spot
+orl_spot (const struct orl_shm *shm, uint64_t file, uint64_t page)
+{
+  uint64_t h = orl_hash (file, page);
+  struct orl_spot s;
+
+  s.part = (uint32_t) h & (shm->geo.nparts - 1);
+  s.home = (uint32_t) (h >> 8) & (shm->geo.part_buckets - 1);
+  s.tag = h & ~UINT64_C (0xffffffff);
+  return s;
+}
+
+/* The bucket that a search of the partition comes to at its step-th step. */
+static inline struct orl_bucket *
+orl_bucket_at (const struct orl_shm *shm, const struct orl_spot *s,
+               uint32_t step)
+{
+  uint32_t b = (s->home + step) & (shm->geo.part_buckets - 1);
+
+  return &shm->buckets[(uint64_t) s->part * shm->geo.part_buckets + b];
+}
+
+static inline bool
+orl_has_key (const struct orl_frame *f, uint64_t file, uint64_t page,
+             uint64_t *state)
+{
+  *state = atomic_load_explicit (&f->state, memory_order_acquire);
+  return orl_state (*state) > ORL_RESERVED && !(*state & ORL_STALE)
+         && atomic_load_explicit (&f->page, memory_order_relaxed) == page
+         && atomic_load_explicit (&f->file, memory_order_relaxed) == file;
+}
+
+static inline uint32_t
+orl_search (const struct orl_shm *shm, const struct orl_spot *s, uint64_t file,
+            uint64_t page, uint64_t *state)
+{
+  for (uint32_t step = 0; step < shm->geo.part_buckets; step++)
+    {
+      struct orl_bucket *b = orl_bucket_at (shm, s, step);
+
+      for (int i = 0; i < ORL_BUCKET_WORDS; i++)
+        {
+          uint64_t w
+              = atomic_load_explicit (&b->word[i], memory_order_acquire);
+          uint32_t frame = (uint32_t) w - 1;
+
+          if (w >> 32 == s->tag >> 32 && frame < shm->geo.nframes
+              && orl_has_key (&shm->frames[frame], file, page, state))
+            return frame;
+        }
+      if (atomic_load_explicit (&b->passed, memory_order_relaxed) == 0)
+        break;
+    }
+  return ORL_NO_FRAME;
+}
+
 /* The frame that holds the page in any state in which it has a key and is not
  * STALE, and its state word; ORL_NO_FRAME if none was seen.  A page that is
  * just being inserted may be missed. */
+static inline uint32_t
+orl_table_look (const struct orl_shm *shm, uint64_t file, uint64_t page,
+                uint64_t *state)
+{
+  struct orl_spot s = orl_spot (shm, file, page);
+
+  return orl_search (shm, &s, file, page, state);
+}
+
+/* The same, where it is not worth being inline. */
 uint32_t orl_table_find (const struct orl_shm *shm, uint64_t file,
                          uint64_t page, uint64_t *state);
 

@@ -119,6 +119,7 @@ orl_thread_enter (struct oriel_pool *pool, struct orl_thread **me)
   struct orl_thread *found;
   int r;
 
+  *me = NULL;
   if (pool->forked)
     return orl_fail (-EOWNERDEAD,
                      "%s: the pool was opened before fork(); a child opens it "

@@ -48,12 +48,17 @@ void orl_thread_end_all (struct oriel_pool *pool);
 static inline int
 orl_thread_self (struct oriel_pool *pool, struct orl_thread **me)
 {
+  struct orl_thread *found;
+  int r;
+
   if (__builtin_expect (orl_thread_cache.id == pool->id, 1))
     {
       *me = orl_thread_cache.thread;
       return 0;
     }
-  return orl_thread_enter (pool, me);
+  r = orl_thread_enter (pool, &found);
+  *me = found;
+  return r;
 }
 
 #endif /* ORL_THREAD_H */

@@ -186,12 +186,13 @@ orl_window_setup (struct orl_window *w, const struct orl_window_options *opt)
   if ((r = choose_backend (w, opt->backend)) < 0
       || (r = choose_slots (w, opt->slot_size)) < 0)
     return r;
+  w->linear = w->backend->linear;
   slot = UINT64_C (1) << w->slot_shift;
   w->extent_shift = w->slot_shift - geo->page_shift;
   w->nextents = (uint32_t) ((pool + slot - 1) / slot);
   w->nslots = (uint32_t) (w->bytes / slot);
   if (w->nslots > w->nextents)
     w->nslots = w->nextents;
-  w->bytes = w->backend->linear ? pool : w->nslots * slot;
+  w->bytes = w->linear ? pool : w->nslots * slot;
   return 0;
 }

@@ -57,7 +57,7 @@ reserve (struct orl_window *w)
   w->reserved = p;
   at = ((uintptr_t) p + slot - 1) & ~(uintptr_t) (slot - 1);
   w->base = (unsigned char *) at;
-  if (!w->backend->linear)
+  if (!w->linear)
     return 0;
   p = orl_sys.mmap (w->base, (size_t) w->bytes, PROT_READ | PROT_WRITE,
                     MAP_SHARED | MAP_FIXED, w->shm->fd,
@@ -68,7 +68,7 @@ reserve (struct orl_window *w)
 static int
 make_tables (struct orl_window *w)
 {
-  if (w->backend->linear)
+  if (w->linear)
     return 0;
   w->shown = calloc (w->nextents, sizeof *w->shown);
   w->extent = calloc (w->nslots, sizeof *w->extent);

@@ -34,6 +34,7 @@ extern const struct orl_backend orl_backend_linear;
 
 struct orl_window {
   /* constant after open */
+  bool linear;                  /* backend->linear, near at hand */
   const struct orl_backend *backend;
   const struct orl_shm *shm;
   unsigned char *base;
@@ -113,7 +114,7 @@ orl_window_find (struct orl_window *w, uint32_t frame)
 {
   uint32_t slot;
 
-  if (w->backend->linear)
+  if (w->linear)
     return w->base + ((uint64_t) frame << w->page_shift);
   slot = atomic_load_explicit (&w->shown[frame >> w->extent_shift],
                                memory_order_acquire);

@@ -102,7 +102,8 @@ use_victim (oriel_pool *pool)
 
 #define USABLE 1                /* the pool opened, and was used */
 #define REFUSED 2               /* -EPROTO, and the text names the pool */
-#define OTHERWISE 3
+#define STALE 3                 /* -ENOENT: it is of another boot */
+#define OTHERWISE 4
 
 UTIL int
 try_victim (void *text)
@@ -122,6 +123,8 @@ try_victim (void *text)
     snprintf (text, 512, "%s", oriel_error ());
   if (rc == -EPROTO && strstr (oriel_error (), "oriel-victim"))
     return REFUSED;
+  if (rc == -ENOENT)
+    return STALE;
   diag ("oriel_pool_open: %d: %s", rc, oriel_error ());
   return OTHERWISE;
 }

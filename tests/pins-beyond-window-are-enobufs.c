@@ -21,6 +21,7 @@ try (uint32_t backend)
   if (!pool)
     return;
   file = must_open_file (pool, scratch_file ("data"), 0);
+  ok (page_is_stamped (pool, file, 20, 6), "a page is made resident");
   for (uint64_t i = 0; i < SLOTS; i++)
     pages[i] = must_pin (file, i, i % 2 ? ORIEL_WRITE : ORIEL_READ);
   for (int i = 0; i < 3; i++)

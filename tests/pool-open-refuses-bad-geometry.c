@@ -44,6 +44,7 @@ main (void)
   oriel_pool *pool;
   oriel_options opt;
   char what[120];
+  int rc;
 
   for (size_t i = 0; i < COUNT (tries); i++) {
     uint32_t narrow = (uint32_t) tries[i].value;
@@ -56,11 +57,23 @@ main (void)
             tries[i].size);
     snprintf (what, sizeof what, "%s %llu", tries[i].name,
               (unsigned long long) tries[i].value);
-    if (!is_rc (oriel_pool_open ("test", &opt, &pool), -EINVAL, what))
+    rc = oriel_pool_open ("test", &opt, &pool);
+    if (!is_rc (rc, -EINVAL, what)) {
+      if (rc == 0) {
+        diag ("%llu frames", (unsigned long long) oriel_pool_frames (pool));
+        must (oriel_pool_close (pool), "oriel_pool_close");
+        must (oriel_pool_destroy ("test", pool_dir (), 0),
+              "oriel_pool_destroy");
+      }
       continue;
-    if (strcmp (tries[i].name, "struct_size") != 0)
-      ok (strstr (oriel_error (), tries[i].name) != NULL,
-          "the text names the option: %s", oriel_error ());
+    }
+    if (strcmp (tries[i].name, "struct_size") == 0)
+      continue;
+    snprintf (what, sizeof what, "%llu", (unsigned long long) tries[i].value);
+    ok (strstr (oriel_error (), tries[i].name) != NULL
+        || strstr (oriel_error (), what) != NULL
+        || strcmp (tries[i].name, "flags") == 0,
+        "the text names option or value: %s", oriel_error ());
   }
 
   opt = test_options ();

@@ -39,7 +39,7 @@ main (void)
     was = in_child (try_victim, NULL);
     refused += was == REFUSED;
     usable += was == USABLE;
-    if (was != REFUSED && was != USABLE) {
+    if (was < USABLE || was > STALE) {
       bad++;
       diag ("round %d, %d words, state %llu: exit %d", round, count,
             (unsigned long long) was_seed, was);

@@ -12,6 +12,7 @@
 #include "util.h"
 
 #include <sqlite3.h>
+#include <sys/socket.h>
 
 #include "oriel_vfs.h"
 
@@ -22,7 +23,7 @@
 UTIL int
 try_open (const char *path, const char *vfs, const char *more, sqlite3 **db)
 {
-  char uri[1024];
+  char uri[2048];
   int rc;
 
   oriel_vfs_register (0);
@@ -254,6 +255,174 @@ stock_agrees (const char *path, uint64_t content, const char *what)
   ok (content_hash (db) == content, "%s: a stock connection sees the content",
       what);
   close_db (db);
+}
+
+/* ------------------------------------------------------------------ */
+/* Other processes                                                    */
+
+/* A process with at most one connection, which does what it is told. */
+struct peer {
+  pid_t pid;
+  int fd;
+};
+
+struct peer_request {
+  char op;                      /* Open, Close, Run, Number, Hash, Text */
+  char vfs[16];
+  char more[128];
+  char text[1024];              /* SQL, or a path */
+};
+
+struct peer_reply {
+  int rc;
+  long long number;
+  char text[512];
+};
+
+UTIL void
+peer_obey (sqlite3 **db, const struct peer_request *q, struct peer_reply *a)
+{
+  switch (q->op) {
+  case 'O':
+    a->rc = try_open (q->text, q->vfs, q->more, db);
+    break;
+  case 'C':
+    a->rc = sqlite3_close (*db);
+    *db = NULL;
+    break;
+  case 'R':
+    a->rc = sqlite3_exec (*db, q->text, NULL, NULL, NULL);
+    break;
+  case 'H':
+    a->number = (long long) hash_of (*db, q->text);
+    break;
+  case 'T':
+    snprintf (a->text, sizeof a->text, "%s", text_of (*db, q->text));
+    break;
+  default:
+    a->number = number_of (*db, q->text);
+  }
+  if (a->rc != SQLITE_OK)
+    snprintf (a->text, sizeof a->text, "%s", sqlite3_errmsg (*db));
+}
+
+/* Fork a peer.  Before this process opens a database. */
+UTIL struct peer
+peer_start (void)
+{
+  struct peer peer;
+  int ends[2];
+
+  scratch ();
+  pool_dir ();
+  if (socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+    bail_out ("socketpair: %s", strerror (errno));
+  fflush (NULL);
+  peer.pid = fork ();
+  peer.fd = ends[0];
+  if (peer.pid == 0) {
+    static struct peer_request q;
+    sqlite3 *db = NULL;
+
+    prctl (PR_SET_PDEATHSIG, SIGKILL);
+    close (ends[0]);
+    while (recv (ends[1], &q, sizeof q, 0) > 0) {
+      struct peer_reply a = { .rc = 0 };
+
+      peer_obey (&db, &q, &a);
+      if (send (ends[1], &a, sizeof a, 0) < 0)
+        break;
+    }
+    _exit (0);
+  }
+  close (ends[1]);
+  return peer;
+}
+
+UTIL void
+peer_send (const struct peer *peer, char op, const char *vfs, const char *more,
+           const char *text)
+{
+  struct peer_request q = { .op = op };
+
+  snprintf (q.vfs, sizeof q.vfs, "%s", vfs);
+  snprintf (q.more, sizeof q.more, "%s", more);
+  if (snprintf (q.text, sizeof q.text, "%s", text) >= (int) sizeof q.text
+      || send (peer->fd, &q, sizeof q, MSG_NOSIGNAL) < 0)
+    bail_out ("a peer cannot be told: %s", text);
+}
+
+UTIL struct peer_reply
+peer_receive (const struct peer *peer)
+{
+  struct peer_reply a;
+
+  if (recv (peer->fd, &a, sizeof a, 0) != (ssize_t) sizeof a)
+    bail_out ("a peer has died");
+  return a;
+}
+
+UTIL struct peer_reply
+peer_ask (const struct peer *peer, char op, const char *text)
+{
+  peer_send (peer, op, "", "", text);
+  return peer_receive (peer);
+}
+
+UTIL void
+peer_open (const struct peer *peer, const char *path, const char *vfs,
+           const char *more)
+{
+  struct peer_reply a;
+
+  peer_send (peer, 'O', vfs, more, path);
+  a = peer_receive (peer);
+  if (a.rc != SQLITE_OK)
+    bail_out ("a peer cannot open %s: %s", path, a.text);
+}
+
+UTIL void
+peer_close (const struct peer *peer)
+{
+  if (peer_ask (peer, 'C', "").rc != SQLITE_OK)
+    bail_out ("a peer cannot close");
+}
+
+UTIL void __attribute__ ((format (printf, 2, 3)))
+peer_run (const struct peer *peer, const char *fmt, ...)
+{
+  struct peer_reply a;
+  va_list ap;
+  char *sql;
+
+  va_start (ap, fmt);
+  sql = sqlite3_vmprintf (fmt, ap);
+  va_end (ap);
+  a = peer_ask (peer, 'R', sql);
+  if (a.rc != SQLITE_OK)
+    bail_out ("a peer's statement failed: %s: %s", sql, a.text);
+  sqlite3_free (sql);
+}
+
+UTIL long long
+peer_number (const struct peer *peer, const char *sql)
+{
+  return peer_ask (peer, 'N', sql).number;
+}
+
+UTIL uint64_t
+peer_hash (const struct peer *peer, const char *sql)
+{
+  return (uint64_t) peer_ask (peer, 'H', sql).number;
+}
+
+/* End a peer as it stands. */
+UTIL void
+peer_kill (struct peer *peer)
+{
+  kill (peer->pid, SIGKILL);
+  reap (peer->pid);
+  close (peer->fd);
 }
 
 #endif /* VFS_TEST_H */
