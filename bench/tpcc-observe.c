@@ -40,7 +40,7 @@ tpcc_observer (struct tpcc *tpcc, const struct side *side)
   status = take (shared, pool, &report->before);
   report->state = STATE_READY;
   while (shared->phase < PHASE_OBSERVE)
-    tpcc_sleep (1);
+    tpcc_sleep (20);
   if (status == 0)
     status = take (shared, pool, &report->after);
   report->state = STATE_REPORTED;

@@ -56,7 +56,7 @@ static const struct argp_option list[] = {
     "Run through Oriel, then from the same state on the stock VFS", 0 },
   { "memory", OPT_MEMORY, "SIZE", 0,
     "Run each side in a memory cgroup of SIZE; \"none\": in none (default:"
-    " with --compare, the pool and 8M for each terminal)", 0 },
+    " with --compare, the pool, 16M, and 8M for each terminal)", 0 },
 
   { 0, 0, 0, 0, "The database:", 2 },
   { "db", OPT_DB, "PATH", 0, "The database (default: a scratch file)", 0 },

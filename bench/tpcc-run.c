@@ -387,17 +387,21 @@ add_pool (const struct observer_report *observer, struct result *result)
   result->observed = 1;
 }
 
-/* Room for each terminal's private memory, its page tables and the files that
- * the kernel caches for it (WAL, wal-index): SQLite's cache is 2 MiB by
- * default, its heap and the tables of a 1 GiB mapping as much again. */
-#define TERMINAL_ALLOWANCE (8 << 20)
+/* Beside the pool: for each terminal its heap, of which SQLite's cache is 2 MiB
+ * by default, its page tables and kernel objects, some 3 MiB in all; and for
+ * all of them the WAL that the kernel caches, 4 MiB and as much again while a
+ * checkpoint lags.  Less than twice that and the kernel, which cannot wait for
+ * a small group's dirty pages to be written, kills a terminal now and then. */
+#define TERMINAL_ALLOWANCE (8ull << 20)
+#define COMMON_ALLOWANCE (16ull << 20)
 
 static uint64_t
 choose_memory (const struct options *opt)
 {
   if (opt->memory)
     return opt->memory;
-  return opt->pool_bytes + (uint64_t) opt->terminals * TERMINAL_ALLOWANCE;
+  return opt->pool_bytes + COMMON_ALLOWANCE
+    + (uint64_t) opt->terminals * TERMINAL_ALLOWANCE;
 }
 
 /* Where it was asked for by name, not having one is a failure. */

@@ -198,6 +198,10 @@ ORIEL_API uint64_t oriel_pool_frames (const oriel_pool *pool); /* pages held */
                                   calls oriel_file_drop() when it learns that
                                   the file has changed.  A write that fails is
                                   the caller's too */
+#define ORIEL_NO_IMAGES 0x2000u /* keep no copy of a page while it is pinned for
+                                  writing: if its writer dies the page is read
+                                  from the store again, and what the store has
+                                  not is lost.  Saves a copy of a page per pin */
 
 /*
  * Open a file through the pool.  A file is known by device, inode and birth
@@ -324,9 +328,13 @@ typedef struct oriel_page {
  * until oriel_unpin(), whatever other threads and processes do.  Pages behind
  * the end of the file are zeroes; dirtying one makes the file longer.
  *
+ * A page whose writer was killed becomes again, for all who pin it or have it
+ * pinned, what it was when the dead one pinned it.
+ *
  * Waits for I/O and for latches of living owners, never for room:
  * -ENOBUFS  every frame is pinned, or every slot of the window shows a pinned
- *           page, or the thread has ORIEL_THREAD_PINS pins: unpin something.
+ *           page, or the thread has ORIEL_THREAD_PINS pins, or all processes
+ *           together have a 32nd of the pool pinned for writing: unpin something.
  * -EAGAIN   (ORIEL_NOWAIT) it would have to wait or to read.
  * -EACCES   ORIEL_WRITE on a file opened with ORIEL_RDONLY.
  * -EDEADLK  this thread holds a latch of the page that excludes the new one.

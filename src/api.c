@@ -21,7 +21,7 @@
 
 #define OPEN_FLAGS                                                            \
   (ORIEL_CREATE | ORIEL_EXCL | ORIEL_RDONLY | ORIEL_BUFFERED                  \
-   | ORIEL_DISCARD | ORIEL_FOREIGN)
+   | ORIEL_DISCARD | ORIEL_FOREIGN | ORIEL_NO_IMAGES)
 #define POOL_FLAGS                                                            \
   (ORIEL_ATTACH | ORIEL_EXCL | ORIEL_FENCE | ORIEL_NO_FAULT_HANDLER)
 #define PIN_FLAGS                                                             \

@@ -55,6 +55,7 @@ fingerprint (uint32_t p[ORL_PRINT_WORDS])
     sizeof (struct orl_frame),
     offsetof (struct orl_frame, latch),
     offsetof (struct orl_frame, ref),
+    sizeof (struct orl_image),
   };
 
   memset (p, 0, ORL_PRINT_WORDS * sizeof *p);
@@ -95,6 +96,18 @@ choices_are_valid (const struct orl_geometry *geo)
          && !(geo->flags & ~ORL_POOL_FENCE);
 }
 
+/* Two pages being changed for each ledger, but no more than a 32nd of the pool:
+ * threads that change pages all the time are few. */
+static uint32_t
+images (const struct orl_geometry *geo)
+{
+  uint64_t n = geo->nframes / 32;
+
+  if (n > 2 * (uint64_t) geo->nledgers)
+    n = 2 * (uint64_t) geo->nledgers;
+  return n < 16 ? 16 : (uint32_t) n;
+}
+
 int
 orl_layout_compute (struct orl_geometry *geo)
 {
@@ -124,6 +137,10 @@ orl_layout_compute (struct orl_geometry *geo)
   geo->buckets = place (&end, buckets * sizeof (struct orl_bucket));
   geo->frames = place (&end, geo->nframes * sizeof (struct orl_frame));
   geo->dirty = place (&end, (geo->nframes + 63) / 64 * sizeof (orl_a64));
+  geo->nimages = images (geo);
+  geo->images = place (&end, geo->nimages * sizeof (struct orl_image));
+  end = round_up (end, 4096);
+  geo->image_data = place (&end, (uint64_t) geo->nimages << geo->page_shift);
   geo->meta_bytes = round_up (end, geo->block);
   geo->data = round_up (
       geo->meta_bytes, geo->block > DATA_ALIGN ? geo->block : DATA_ALIGN);
@@ -196,6 +213,7 @@ orl_layout_bind (struct orl_shm *shm)
   shm->buckets = (struct orl_bucket *) (map + shm->geo.buckets);
   shm->frames = (struct orl_frame *) (map + shm->geo.frames);
   shm->dirty = (orl_a64 *) (map + shm->geo.dirty);
+  shm->images = (struct orl_image *) (map + shm->geo.images);
   shm->fence = (shm->geo.flags & ORL_POOL_FENCE) != 0;
 }
 

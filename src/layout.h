@@ -3,7 +3,7 @@
  * layout.h - what lies in the pool file
  *
  *     super | procs | open maps | tokens | ledgers | files | partitions
- *           | buckets | frames | dirty map | (hole) | pages
+ *           | buckets | frames | dirty map | before-images | (hole) | pages
  *
  * The geometry fixes every offset: an attacher recomputes it from the few
  * numbers that the creator chose and refuses a file in which they differ.
@@ -52,6 +52,7 @@ struct orl_geometry {
   uint32_t nparts;              /* page-table partitions; a power of two */
   uint32_t part_buckets;        /* buckets of a partition; a power of two */
   uint32_t map_words;           /* 64-bit words of a process's open map */
+  uint32_t nimages;             /* before-images */
   uint64_t procs;               /* offsets in the file, from here on */
   uint64_t open_maps;
   uint64_t tokens;
@@ -61,6 +62,8 @@ struct orl_geometry {
   uint64_t buckets;
   uint64_t frames;
   uint64_t dirty;
+  uint64_t images;
+  uint64_t image_data;
   uint64_t meta_bytes;          /* all of the above: what attachers map */
   uint64_t data;
   uint64_t file_bytes;
@@ -191,6 +194,13 @@ struct orl_frame {
   orl_a32 ref;                  /* used since the hand passed */
 };
 
+/* A place for a copy of a page that is being changed.  Owner: as everywhere, by
+ * CAS from 0; frame + 1 by the owner, when the copy is whole. */
+struct orl_image {
+  orl_a32 owner;
+  orl_a32 frame;
+};
+
 /* This process's view of a pool: set at attach, then constant. */
 struct orl_shm {
   struct orl_geometry geo;
@@ -209,6 +219,7 @@ struct orl_shm {
   struct orl_bucket *buckets;
   struct orl_frame *frames;
   orl_a64 *dirty;               /* a bit for each frame */
+  struct orl_image *images;
 };
 
 /* Complete a geometry whose chosen fields are set.

@@ -17,6 +17,8 @@ core_sources = \
 	src/flush.h \
 	src/frame.c \
 	src/frame.h \
+	src/image.c \
+	src/image.h \
 	src/io.c \
 	src/io.h \
 	src/latch.c \
@@ -75,6 +77,7 @@ EXTRA_liboriel_la_DEPENDENCIES += src/liboriel.map
 endif
 
 EXTRA_DIST += \
+	src/README.md \
 	src/layers.txt \
 	src/liboriel.map \
 	$(NULL)

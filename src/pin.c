@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "image.h"
 #include "latch.h"
 #include "load.h"
 #include "lock.h"
@@ -151,6 +152,24 @@ drain (struct orl_thread *me, struct oriel_file *file,
     }
 }
 
+/* Copy the page before it is changed. */
+static int
+keep_image (struct orl_thread *me, struct oriel_file *file,
+            const struct orl_hold *h)
+{
+  void *at;
+  int r = orl_hold_show (me, file, h, &at);
+
+  if (r == 0)
+    r = orl_image_take (&me->pool->shm, me->owner, h->frame, at);
+  if (r == -ENOBUFS)
+    orl_fail (r,
+              "%s: too many pages are pinned for writing, by all processes, or "
+              "the window has no slot; unpin some",
+              file->path);
+  return r;
+}
+
 /* Turn a held page's entry into one with the exclusive latch.  The entry says
  * EXCL only when the word says so: a stranger believes the word. */
 static int
@@ -176,6 +195,11 @@ latch_exclusive (struct orl_thread *me, struct oriel_file *file,
     }
   if (biased && (r = drain (me, file, h, flags)) < 0)
     return r;
+  if (!(file->flags & ORIEL_NO_IMAGES) && (r = keep_image (me, file, h)) < 0)
+    {
+      orl_latch_release (&f->latch, false);
+      return r;
+    }
   orl_ledger_write (me->ledger, h->entry, ORL_PIN_EXCL, h->frame);
   atomic_fetch_add (&f->version, 1);
   return 0;
@@ -323,6 +347,15 @@ orl_hold_show (struct orl_thread *me, struct oriel_file *file,
   return 0;
 }
 
+/* Whose ledger is it? */
+static uint32_t
+owner_of (const struct orl_shm *shm, const orl_a32 *entry)
+{
+  return (uint32_t) (((uintptr_t) entry - (uintptr_t) shm->ledgers)
+                     / sizeof (struct orl_ledger))
+         + 1;
+}
+
 void
 orl_hold_end (const struct orl_shm *shm, orl_a32 *entry)
 {
@@ -331,7 +364,9 @@ orl_hold_end (const struct orl_shm *shm, orl_a32 *entry)
 
   if ((pin & ~ORL_PIN_FRAME) == ORL_PIN_EXCL)
     {
+      /* An even version says that the change is whole. */
       atomic_fetch_add (&f->version, 1);
+      orl_image_end (shm, owner_of (shm, entry), (pin & ORL_PIN_FRAME) - 1);
       orl_latch_release (&f->latch, false);
     }
   atomic_store_explicit (entry, 0, memory_order_release);

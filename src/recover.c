@@ -8,8 +8,10 @@
  * which it can be begun anew:
  *
  *   partition lock   every prefix of a change is a valid table; count anew
- *   exclusive latch  a clean page is made STALE, to be read again; a dirty one
- *                    stays as it is.  Version made even, latch free
+ *   exclusive latch  version odd: the page gets its before-image back; without
+ *                    one (a fresh page, or ORIEL_NO_IMAGES) it is made STALE, to
+ *                    be read again.  Version made even, latch free
+ *   before-images    freed
  *   pins             cleared
  *   RESERVED         FREE
  *   LOADING          out of the table, FREE
@@ -23,11 +25,17 @@
  *
  * Locks: repair_lock, then a partition's.
  */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
 #include "frame.h"
+#include "image.h"
 #include "latch.h"
 #include "ledger.h"
 #include "lock.h"
 #include "recover.h"
+#include "sys.h"
 #include "table.h"
 
 static void
@@ -46,6 +54,25 @@ repair_partition (const struct orl_shm *shm, uint32_t owner,
   atomic_store (&l->part, 0);
 }
 
+/* Give a page its before-image, through a mapping of its own: the repair has no
+ * slot. */
+static int
+restore (const struct orl_shm *shm, uint32_t frame, const void *image)
+{
+  const struct orl_geometry *geo = &shm->geo;
+  uint64_t from = geo->data + ((uint64_t) frame << geo->page_shift);
+  uint64_t block = geo->block > geo->page_size ? geo->block : geo->page_size;
+  uint64_t skip = from & (block - 1);
+  void *at = orl_sys.mmap (NULL, (size_t) block, PROT_READ | PROT_WRITE,
+                           MAP_SHARED, shm->fd, (off_t) (from - skip));
+
+  if (at == MAP_FAILED)
+    return -errno;
+  memcpy ((char *) at + skip, image, geo->page_size);
+  orl_sys.munmap (at, (size_t) block);
+  return 0;
+}
+
 static void
 repair_latch (const struct orl_shm *shm, uint32_t frame, uint32_t dead)
 {
@@ -56,7 +83,9 @@ repair_latch (const struct orl_shm *shm, uint32_t frame, uint32_t dead)
     return;
   if (version & 1)
     {
-      if (!(atomic_load (&f->state) & ORL_DIRTY))
+      const void *image = orl_image_find (shm, dead, frame);
+
+      if (!image || restore (shm, frame, image) < 0)
         orl_frame_flag (f, ORL_STALE);
       atomic_store (&f->version, version + 1);
     }
@@ -119,6 +148,7 @@ repair_ledger (const struct orl_shm *shm, uint32_t owner, uint32_t index)
         repair_latch (shm, frame, dead);
       atomic_store (&l->pins[i], 0);
     }
+  orl_image_end_all (shm, dead);
   for (uint32_t i = 0; i < ORL_WORK; i++)
     {
       uint32_t frame = atomic_load (&l->work[i]) - 1;

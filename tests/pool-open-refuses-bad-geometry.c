@@ -44,7 +44,6 @@ main (void)
   oriel_pool *pool;
   oriel_options opt;
   char what[120];
-  int rc;
 
   for (size_t i = 0; i < COUNT (tries); i++) {
     uint32_t narrow = (uint32_t) tries[i].value;
@@ -57,16 +56,10 @@ main (void)
             tries[i].size);
     snprintf (what, sizeof what, "%s %llu", tries[i].name,
               (unsigned long long) tries[i].value);
-    rc = oriel_pool_open ("test", &opt, &pool);
-    if (!is_rc (rc, -EINVAL, what)) {
-      if (rc == 0) {
-        diag ("%llu frames", (unsigned long long) oriel_pool_frames (pool));
-        must (oriel_pool_close (pool), "oriel_pool_close");
-        must (oriel_pool_destroy ("test", pool_dir (), 0),
-              "oriel_pool_destroy");
-      }
+    if (!is_rc (oriel_pool_open ("test", &opt, &pool), -EINVAL, what))
       continue;
-    }
+    if (!ok (unlink (pool_path ("test")) < 0, "no pool is left behind"))
+      diag ("%s", what);
     if (strcmp (tries[i].name, "struct_size") == 0)
       continue;
     snprintf (what, sizeof what, "%llu", (unsigned long long) tries[i].value);
@@ -96,6 +89,6 @@ main (void)
   opt.window_size = MiB;
   is_rc (oriel_pool_open ("test", &opt, &pool), -EINVAL,
          "a linear window smaller than the pool");
-  ok (access (pool_path ("test"), F_OK) < 0, "none of it left a pool");
+  ok (access (pool_path ("test"), F_OK) < 0, "none of these left a pool");
   return done_testing ();
 }

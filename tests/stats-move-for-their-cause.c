@@ -144,7 +144,8 @@ gauges (void)
   is_int ((long long) now.window_bytes, 128 * KiB, "window_bytes");
   is_int ((long long) now.slot_size, 4096, "slot_size");
   is_int ((long long) now.slots, 32, "slots");
-  is_int ((long long) now.slots_used, 32, "slots_used: all, by now");
+  ok (now.slots_used > 24 && now.slots_used <= 32,
+      "slots_used: nearly all, by now: %d", (int) now.slots_used);
   ok (now.installs >= 32, "installs: each slot once, %d",
       (int) now.installs);
   ok (now.vmas >= 1 && now.vmas <= 34, "vmas: %d", (int) now.vmas);

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Slots of every power of two from 4 KiB to 2 MiB show the right pages, in
- * pages of 512, 4096 and 65536 bytes. */
+/* Slots of every power of two from 4 KiB to 2 MiB show the right pages; the
+ * smallest and the largest also where pages are as small or large as can be. */
 #include "window.h"
 
 static void
 try (uint32_t backend, uint32_t slot_size, uint32_t page_size)
 {
-  unsigned pages = 8 * MiB / page_size - 16, good = 0;
+  unsigned pages = 4 * MiB / page_size - 16, good = 0;
   oriel_options opt = test_options ();
   oriel_pool *pool;
   oriel_file *file;
   uint64_t seed = 1;
 
-  opt.pool_size = 8 * MiB;
-  opt.window_size = slot_size < 65536 ? 4 * 65536 : 2 * slot_size;
+  opt.pool_size = 4 * MiB;
+  opt.window_size = slot_size < 65536 ? 4 * slot_size : slot_size;
   opt.slot_size = slot_size;
   opt.page_size = page_size;
   pool = open_window (&opt, backend);
@@ -37,12 +37,13 @@ try (uint32_t backend, uint32_t slot_size, uint32_t page_size)
 int
 main (void)
 {
-  static const uint32_t page_sizes[] = { 512, 4096, 65536 };
-
-  for (size_t b = 0; b < COUNT (swapping_backends); b++)
+  for (size_t b = 0; b < COUNT (swapping_backends); b++) {
     for (uint32_t slot = 4096; slot <= 2 * MiB; slot *= 2)
-      for (size_t p = 0; p < COUNT (page_sizes); p++)
-        if (page_sizes[p] <= slot)
-          try (swapping_backends[b], slot, page_sizes[p]);
+      try (swapping_backends[b], slot, 4096);
+    try (swapping_backends[b], 4096, 512);
+    try (swapping_backends[b], 2 * MiB, 512);
+    try (swapping_backends[b], 65536, 65536);
+    try (swapping_backends[b], 2 * MiB, 65536);
+  }
   return done_testing ();
 }

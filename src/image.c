@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * image.c - before-images of pages that are being changed
+ *
+ * The copies lie beside the metadata, mapped in every process, so taking one
+ * needs no slot.  A place is claimed by CAS of owner, filled, and only then
+ * tied to its frame: a stranger uses a place that names the frame and no other.
+ * Owners start their search in different places, two for each.
+ */
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "image.h"
+
+static uint32_t
+start (const struct orl_shm *shm, uint32_t owner)
+{
+  return 2 * owner % shm->geo.nimages;
+}
+
+static unsigned char *
+data (const struct orl_shm *shm, uint32_t i)
+{
+  return shm->map + shm->geo.image_data + ((uint64_t) i << shm->geo.page_shift);
+}
+
+int
+orl_image_take (const struct orl_shm *shm, uint32_t owner, uint32_t frame,
+                const void *content)
+{
+  uint32_t n = shm->geo.nimages;
+
+  for (uint32_t k = 0, i = start (shm, owner); k < n; k++, i = (i + 1) % n)
+    {
+      struct orl_image *im = &shm->images[i];
+      uint32_t none = 0;
+
+      if (atomic_load_explicit (&im->owner, memory_order_relaxed) != 0
+          || !atomic_compare_exchange_strong (&im->owner, &none, owner))
+        continue;
+      memcpy (data (shm, i), content, shm->geo.page_size);
+      atomic_store_explicit (&im->frame, frame + 1, memory_order_release);
+      return 0;
+    }
+  return -ENOBUFS;
+}
+
+/* The place where owner keeps the frame; n if nowhere. */
+static uint32_t
+find (const struct orl_shm *shm, uint32_t owner, uint32_t frame)
+{
+  uint32_t n = shm->geo.nimages;
+
+  for (uint32_t k = 0, i = start (shm, owner); k < n; k++, i = (i + 1) % n)
+    if (atomic_load_explicit (&shm->images[i].owner, memory_order_relaxed)
+            == owner
+        && atomic_load_explicit (&shm->images[i].frame, memory_order_acquire)
+               == frame + 1)
+      return i;
+  return n;
+}
+
+static void
+release (struct orl_image *im)
+{
+  atomic_store_explicit (&im->frame, 0, memory_order_release);
+  atomic_store_explicit (&im->owner, 0, memory_order_release);
+}
+
+void
+orl_image_end (const struct orl_shm *shm, uint32_t owner, uint32_t frame)
+{
+  uint32_t i = find (shm, owner, frame);
+
+  if (i < shm->geo.nimages)
+    release (&shm->images[i]);
+}
+
+const void *
+orl_image_find (const struct orl_shm *shm, uint32_t owner, uint32_t frame)
+{
+  uint32_t i = find (shm, owner, frame);
+
+  return i < shm->geo.nimages ? data (shm, i) : NULL;
+}
+
+void
+orl_image_end_all (const struct orl_shm *shm, uint32_t owner)
+{
+  for (uint32_t i = 0; i < shm->geo.nimages; i++)
+    if (atomic_load (&shm->images[i].owner) == owner)
+      release (&shm->images[i]);
+}
