@@ -99,6 +99,7 @@ round_of (const char *killed, const char *first, const char *second, int round,
           uint64_t *random)
 {
   uint64_t before, now;
+  char sql[1024];
   int good;
 
   open_it (FIRST, first);
@@ -106,8 +107,10 @@ round_of (const char *killed, const char *first, const char *second, int round,
   before = peer_hash (&peers[FIRST], content);
   peer_close (&peers[FIRST]);
   peer_open (&peers[EVICTOR], path, "oriel", more_of ("oriel"));
-  peer_run (&peers[EVICTOR], "ATTACH 'file:%q?vfs=oriel&pool_dir=%q&%s' AS big",
-            other, pool_dir (), more_of ("oriel"));
+  snprintf (sql, sizeof sql,
+            "ATTACH 'file:%s?vfs=oriel&pool_dir=%s&%s' AS big", other,
+            pool_dir (), more_of ("oriel"));
+  peer_run (&peers[EVICTOR], "%s", sql);
   peer_hash (&peers[EVICTOR], content);
 
   write_and_die (killed, round, random);

@@ -262,17 +262,18 @@ find_file (const struct vfs_pool *pool, const struct stat *st)
 }
 
 /* Open path in the pool, for writing if the file lets us, whatever this
- * connection wants: all share it. */
+ * connection wants: all share it.  A page that a dying writer leaves half
+ * written needs no copy to go back to: the file is what counts then. */
 static int
 open_oriel (struct vfs_pool *pool, const char *path, oriel_file **file,
             bool *read_only)
 {
-  int r = oriel_file_open (pool->pool, path, ORIEL_FOREIGN, file);
+  unsigned flags = ORIEL_FOREIGN | ORIEL_NO_IMAGES;
+  int r = oriel_file_open (pool->pool, path, flags, file);
 
   *read_only = r == -EACCES || r == -EPERM || r == -EROFS;
   if (*read_only)
-    r = oriel_file_open (pool->pool, path, ORIEL_FOREIGN | ORIEL_RDONLY,
-                         file);
+    r = oriel_file_open (pool->pool, path, flags | ORIEL_RDONLY, file);
   return r;
 }
 
