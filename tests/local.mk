@@ -96,6 +96,7 @@ tests_c = \
 tests_not_under_valgrind = \
 	tests/killed-process-blocks-no-one \
 	tests/pool-lives-on-hugetlbfs \
+	tests/pool-on-full-tmpfs-is-enospc \
 	tests/pool-with-changed-geometry-is-eproto \
 	tests/pool-with-flipped-header-is-eproto \
 	tests/pool-with-random-damage-never-crashes \
@@ -223,8 +224,7 @@ tests_stress_threads_asan_LDADD = tests/libcore-asan.a
 endif
 
 # -------------------------------------------------------------------------
-# make check-valgrind: the C tests once more, where memory errors and leaks
-# fail a test.
+# make check-valgrind: the C tests once more, where memory errors fail a test.
 
 check-valgrind: all
 	$(AM_V_at)valgrind --version

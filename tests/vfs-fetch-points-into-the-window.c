@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * With mmap_size above 0 SQLite reads pages where they are, in the window; and
+ * a statement that is not finished can't take the whole window for itself.
+ */
+#include "vfs.h"
+
+static sqlite3_int64
+file_mmap_size (sqlite3 *db, sqlite3_int64 size)
+{
+  if (sqlite3_file_control (db, "main", SQLITE_FCNTL_MMAP_SIZE, &size)
+      != SQLITE_OK)
+    bail_out ("SQLITE_FCNTL_MMAP_SIZE is refused");
+  return size;
+}
+
+static void
+fill (sqlite3 *db)
+{
+  run (db, "PRAGMA synchronous = OFF;"
+           "CREATE TABLE t (id INTEGER PRIMARY KEY, filler);"
+           "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c "
+           "WHERE x < 20000) INSERT INTO t SELECT x, zeroblob (100) FROM c");
+}
+
+static unsigned long long
+fetched_in_a_scan (sqlite3 *db)
+{
+  sqlite3_stmt *stmt = prepare (db, "SELECT id FROM t ORDER BY id");
+  unsigned long long most = 0;
+
+  for (int i = 0; sqlite3_step (stmt) == SQLITE_ROW; i++)
+    if (i % 1000 == 0 && stat_of (db, "fetched") > most)
+      most = stat_of (db, "fetched");
+  sqlite3_finalize (stmt);
+  return most;
+}
+
+/* Many statements, each with its own place in the tree. */
+static void
+exhaust (const char *path)
+{
+  sqlite3 *db = must_open_db (path, "oriel", "pool=small&pool_size=1M&"
+                                             "window=256K&slot=16K");
+  sqlite3_stmt *stmt[40];
+  int wrong = 0;
+
+  run (db, "PRAGMA mmap_size = 1000000000");
+  for (int i = 0; i < (int) COUNT (stmt); i++) {
+    stmt[i] = prepare (db, "SELECT id FROM t WHERE id > ? ORDER BY id");
+    sqlite3_bind_int (stmt[i], 1, i * 500);
+    wrong += sqlite3_step (stmt[i]) != SQLITE_ROW
+             || sqlite3_column_int (stmt[i], 0) != i * 500 + 1;
+  }
+  is_int (wrong, 0, "40 open statements work in a window of 16 slots");
+  ok (stat_of (db, "fetched") > 0, "some have fetched pages");
+  ok (stat_of (db, "fetched") <= 4, "but no more than a quarter of the slots");
+  for (int i = 0; i < (int) COUNT (stmt); i++) {
+    for (int j = 2; j < 400; j++)
+      wrong += sqlite3_step (stmt[i]) != SQLITE_ROW
+               || sqlite3_column_int (stmt[i], 0) != i * 500 + j;
+    sqlite3_finalize (stmt[i]);
+  }
+  is_int (wrong, 0, "and go on");
+  is_int ((long long) stat_of (db, "fetched"), 0, "at the end none is fetched");
+  is_int ((long long) stat_of (db, "pins"), 0, "and none pinned");
+  close_db (db);
+}
+
+int
+main (void)
+{
+  const char *path = scratch_file ("fetch.db");
+  sqlite3 *db = open_oriel (path);
+
+  fill (db);
+  is_int (file_mmap_size (db, -1), 0, "mmap_size is 0 by default");
+  is_int ((long long) fetched_in_a_scan (db), 0, "then nothing is fetched");
+  is_int (number_of (db, "PRAGMA mmap_size = 1000000"), 1000000,
+          "PRAGMA mmap_size sets it");
+  is_int (file_mmap_size (db, -1), 1000000, "a negative size asks for it");
+  is_int (file_mmap_size (db, 500000), 1000000, "setting it tells the old one");
+  file_mmap_size (db, 1000000000);
+  ok (fetched_in_a_scan (db) > 0, "a scan fetches pages");
+  is_int ((long long) stat_of (db, "fetched"), 0, "and gives them back");
+  run (db, "PRAGMA journal_mode = WAL; UPDATE t SET filler = zeroblob (101)");
+  number_of (db, "SELECT sum (length (filler)) FROM t");
+  run (db, "PRAGMA wal_checkpoint");
+  ok (fetched_in_a_scan (db) > 0, "after a checkpoint they are");
+  is_str (text_of (db, "PRAGMA integrity_check"), "ok", "integrity_check");
+  run (db, "PRAGMA mmap_size = 0");
+  ok (fetched_in_a_scan (db) == 0, "with mmap_size 0 none is fetched again");
+  close_db (db);
+  exhaust (path);
+  return done_testing ();
+}
