@@ -44,6 +44,6 @@ demo: bench/oriel-tpcc$(EXEEXT)
 	    $(SHELL) $(top_srcdir)/bench/demo.sh $(DEMOFLAGS)
 else
 demo:
-	@echo 'The demo needs SQLite (libsqlite3-dev), which configure did not find.' >&2; \
+	@echo 'The demo needs SQLite, which configure did not find.' >&2; \
 	exit 1
 endif

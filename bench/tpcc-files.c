@@ -74,6 +74,16 @@ tpcc_file_uncache (const char *path)
   return err;
 }
 
+long long
+tpcc_file_size (const char *path, const char *suffix)
+{
+  char name[PATH_MAX + 16];
+  struct stat st;
+
+  snprintf (name, sizeof name, "%s%s", path, suffix);
+  return stat (name, &st) == 0 ? (long long) st.st_size : -1;
+}
+
 void
 tpcc_file_remove (const char *database)
 {

@@ -167,6 +167,7 @@ add_run (json_t *o, const struct result *result)
   json_object_set_new (o, "transactions", types (result));
   json_object_set_new (o, "largest_terminal", terminal (&result->proc));
   json_object_set_new (o, "all_terminals", terminals (&result->proc));
+  json_object_set_new (o, "wal_bytes", known (result->wal_bytes));
   json_object_set_new (o, "memory_limit",
                        result->memory_limit
                        ? json_integer ((json_int_t) result->memory_limit)

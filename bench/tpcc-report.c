@@ -173,6 +173,12 @@ disk_written (const struct result *r)
 }
 
 static double
+wal (const struct result *r)
+{
+  return mib (r->wal_bytes);
+}
+
+static double
 limit (const struct result *r)
 {
   return (double) r->memory_limit / MIB;
@@ -210,6 +216,8 @@ print_costs (const struct tpcc *tpcc)
   print_row (tpcc, "written by system calls", wchar, 1);
   print_row (tpcc, "read from disk", disk_read, 1);
   print_row (tpcc, "written to disk", disk_written, 1);
+  if (strcmp (tpcc->opt.journal, "wal") == 0)
+    print_row (tpcc, "WAL file at the end", wal, 1);
 
   if (tpcc->result[0].memory_limit == 0)
     return;

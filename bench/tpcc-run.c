@@ -461,6 +461,7 @@ tpcc_run_terminals (struct tpcc *tpcc, const struct side *side,
     || observe (&family, side, 0)
     || measure (&family, side, result)
     || observe (&family, side, 1);
+  result->wal_bytes = tpcc_file_size (side->path, "-wal");
   shared->phase = PHASE_CLOSE;
   tpcc_progress_end ();
   if (!failed)

@@ -243,6 +243,7 @@ struct result {
   struct proc proc; /* the worst terminal's gauges, everyone's counters */
   int observed;     /* pool holds the difference over the run */
   oriel_stats pool;
+  long long wal_bytes; /* of the log at the end; -1: there was none */
   uint64_t memory_limit; /* of the cgroup; 0: there was none */
   uint64_t memory_peak;
   int checks; /* how many of check[] are filled */
@@ -517,6 +518,7 @@ int tpcc_run_pool_remove (struct tpcc *tpcc, const struct side *side);
 /* tpcc-files.c */
 int tpcc_file_copy (const char *from, const char *to); /* 0 or -errno */
 int tpcc_file_uncache (const char *path);
+long long tpcc_file_size (const char *path, const char *suffix); /* or -1 */
 void tpcc_file_remove (const char *database); /* and its journals */
 
 /* tpcc-progress.c: a line on standard error */

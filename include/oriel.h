@@ -122,7 +122,8 @@ typedef struct oriel_options {
   uint32_t backend;       /* ORIEL_BACKEND_* */
   uint32_t max_processes; /* at creation; 1 to 4096, 0: 128 */
   uint32_t max_threads;   /* at creation, of all processes together;
-                             1 to 65535, 0: 256 */
+                             at least 1, with max_processes at most 65535;
+                             0: 256 */
   uint32_t max_files;     /* at creation; 1 to 65536, 0: 256 */
 } oriel_options;
 

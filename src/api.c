@@ -10,6 +10,7 @@
 #include "file.h"
 #include "flush.h"
 #include "io.h"
+#include "options.h"
 #include "pin.h"
 #include "pool.h"
 #include "proc.h"
@@ -38,6 +39,7 @@ int
 oriel_pool_open (const char *name, const oriel_options *opt, oriel_pool **pool)
 {
   oriel_options defaults;
+  int r;
 
   if (!name || !pool)
     return null ("oriel_pool_open");
@@ -53,7 +55,8 @@ oriel_pool_open (const char *name, const oriel_options *opt, oriel_pool **pool)
     return orl_fail (-EINVAL, "%s: flags 0x%x are unknown or contradict each "
                               "other",
                      name, opt->flags);
-  return orl_pool_open (name, opt, pool);
+  r = orl_options_check (opt);
+  return r < 0 ? r : orl_pool_open (name, opt, pool);
 }
 
 int

@@ -148,6 +148,24 @@ on_fault (int sig, siginfo_t *info, void *context)
   pass_on (sig, info, context);
 }
 
+/* Give the signals back, unless someone has put a handler over ours, which may
+ * call it. */
+static void
+uninstall (void)
+{
+  const int sig[] = { SIGSEGV, SIGBUS };
+  const struct sigaction *old[] = { &old_segv, &old_bus };
+  struct sigaction now;
+
+  for (int i = 0; i < 2; i++)
+    if (sigaction (sig[i], NULL, &now) < 0 || !(now.sa_flags & SA_SIGINFO)
+        || now.sa_sigaction != on_fault)
+      return;
+  for (int i = 0; i < 2; i++)
+    sigaction (sig[i], old[i], NULL);
+  installed = false;
+}
+
 static void
 install (void)
 {
@@ -185,10 +203,17 @@ orl_fault_watch (const struct orl_window *w, const char *name, bool handle)
 void
 orl_fault_forget (const struct orl_window *w)
 {
+  bool last = true;
+
   pthread_mutex_lock (&registry_lock);
   for (int i = 0; i < MAX_WINDOWS; i++)
-    if (atomic_load (&registry[i].window) == w)
-      atomic_store (&registry[i].window, NULL);
+    {
+      if (atomic_load (&registry[i].window) == w)
+        atomic_store (&registry[i].window, NULL);
+      last = last && !atomic_load (&registry[i].window);
+    }
+  if (last && installed)
+    uninstall ();
   for (unsigned round = 0; atomic_load (&running) != 0; round++)
     orl_backoff (round);
   pthread_mutex_unlock (&registry_lock);

@@ -90,9 +90,10 @@ choices_are_valid (const struct orl_geometry *geo)
          && power_of_two (geo->page_size) && geo->page_size >= 512
          && geo->page_size <= 65536 && geo->nprocs >= 1
          && geo->nprocs <= ORL_MAX_PROCS && geo->nthreads >= 1
+         && geo->nthreads <= ORL_MAX_LEDGERS
          && geo->nthreads + geo->nprocs <= ORL_MAX_LEDGERS && geo->nfiles >= 1
          && geo->nfiles <= ORL_MAX_FILES && power_of_two (geo->block)
-         && geo->block >= 4096 && geo->block <= 1u << 30
+         && geo->block >= 4096 && geo->block <= ORL_BLOCK_MAX
          && !(geo->flags & ~ORL_POOL_FENCE);
 }
 
@@ -142,8 +143,7 @@ orl_layout_compute (struct orl_geometry *geo)
   end = round_up (end, 4096);
   geo->image_data = place (&end, (uint64_t) geo->nimages << geo->page_shift);
   geo->meta_bytes = round_up (end, geo->block);
-  geo->data = round_up (
-      geo->meta_bytes, geo->block > DATA_ALIGN ? geo->block : DATA_ALIGN);
+  geo->data = round_up (geo->meta_bytes, DATA_ALIGN);
   geo->file_bytes
       = geo->data + round_up (geo->nframes << geo->page_shift, geo->block);
   return 0;

@@ -30,6 +30,7 @@
 #define ORL_MAX_FILES 65536
 #define ORL_MAX_FRAMES (1u << 30) /* a ledger entry has 30 bits for frame + 1 */
 #define ORL_MIN_FRAMES 16
+#define ORL_BLOCK_MAX (2u << 20) /* of the pool's file system */
 
 /* Flags of a pool, fixed at creation. */
 #define ORL_POOL_FENCE 1u       /* pins fence, because membarrier is missing */

@@ -32,6 +32,7 @@ core_sources = \
 	src/lock.c \
 	src/lock.h \
 	src/options.c \
+	src/options.h \
 	src/pin.c \
 	src/pin.h \
 	src/pool.c \

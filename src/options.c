@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "error.h"
-#include "oriel.h"
+#include "options.h"
 #include "window.h"
 
 void
@@ -112,6 +112,45 @@ oriel_options_set (oriel_options *opt, const char *name, const char *value)
   if (strcmp (name, "max_files") == 0)
     return set_u32 (name, value, &opt->max_files);
   return orl_fail (-ENOENT, "%s: there is no such option", name);
+}
+
+static bool
+power_of_two_in (uint32_t n, uint32_t low, uint32_t high)
+{
+  return n >= low && n <= high && (n & (n - 1)) == 0;
+}
+
+int
+orl_options_check (const oriel_options *opt)
+{
+  uint32_t page = opt->page_size ? opt->page_size : 512;
+  uint32_t unit = opt->slot_size ? opt->slot_size : page < 4096 ? 4096 : page;
+
+  if (opt->page_size && !power_of_two_in (page, 512, 65536))
+    return orl_fail (-EINVAL,
+                     "page_size %u: must be a power of two from 512 to 65536",
+                     page);
+  if (opt->slot_size && !power_of_two_in (opt->slot_size, 4096, ORL_SLOT_MAX))
+    return orl_fail (-EINVAL,
+                     "slot_size %u: must be a power of two from 4096 to %u",
+                     opt->slot_size, ORL_SLOT_MAX);
+  if (opt->slot_size && opt->slot_size < page)
+    return orl_fail (-EINVAL, "slot_size %u: smaller than a page of %u",
+                     opt->slot_size, page);
+  if (opt->window_size && opt->window_size < unit)
+    return orl_fail (-EINVAL, "window_size %llu: smaller than a slot of %u",
+                     (unsigned long long) opt->window_size, unit);
+  if (opt->backend != ORIEL_BACKEND_AUTO && !orl_window_backend (opt->backend))
+    return orl_fail (-EINVAL, "backend %u: there is none of that number",
+                     opt->backend);
+  if (opt->backend == ORIEL_BACKEND_LINEAR && opt->window_size
+      && opt->pool_size > opt->window_size)
+    return orl_fail (-EINVAL,
+                     "backend linear: a window of %llu bytes does not cover a "
+                     "pool of %llu",
+                     (unsigned long long) opt->window_size,
+                     (unsigned long long) opt->pool_size);
+  return 0;
 }
 
 const char *

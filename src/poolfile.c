@@ -79,6 +79,25 @@ check_owner (int fd, const char *path, struct stat *st)
   return 0;
 }
 
+/* We may not open it: because it is another user's? */
+static int
+refused (const char *path)
+{
+  int fd = orl_sys.open (path, O_PATH | O_NOFOLLOW, 0);
+  struct stat st;
+  int r = -EACCES;
+
+  if (fd >= 0)
+    {
+      r = check_owner (fd, path, &st);
+      orl_sys.close (fd);
+      if (r < 0)
+        return r;
+      r = -EACCES;
+    }
+  return orl_fail (r, "%s: the pool cannot be opened", path);
+}
+
 int
 orl_poolfile_open (const char *path, struct orl_super *super, int *fd)
 {
@@ -88,6 +107,8 @@ orl_poolfile_open (const char *path, struct orl_super *super, int *fd)
 
   *fd = -1;
   r = orl_sys.open (path, O_RDWR | O_NOFOLLOW, 0);
+  if (r == -EACCES)
+    return refused (path);
   if (r < 0)
     return orl_fail (r, r == -ELOOP ? "%s: is a symbolic link, which a pool "
                                       "must not be; remove it"
@@ -149,6 +170,11 @@ choose (const char *path, int fd, const oriel_options *opt, bool fence,
   r = orl_sys.space (fd, &room, &geo->block);
   if (r < 0)
     return orl_fail (r, "%s: its file system cannot be asked for room", path);
+  if (geo->block > ORL_BLOCK_MAX)
+    return orl_fail (-EINVAL,
+                     "%s: on huge pages of %u bytes; those of up to %u can be "
+                     "used",
+                     path, geo->block, ORL_BLOCK_MAX);
   geo->page_size = opt->page_size ? opt->page_size : PAGE_DEFAULT;
   if (size == 0)
     size = room / 2 < SIZE_DEFAULT ? room / 2 : SIZE_DEFAULT;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "evict.h"
 #include "frame.h"
 #include "ledger.h"
 #include "proc.h"
@@ -44,8 +45,8 @@ read_pool (const struct orl_shm *shm, oriel_stats *s)
                                             memory_order_relaxed);
 
       s->frames_free += orl_state (word) == ORL_FREE;
-      s->frames_dirty += (word & ORL_DIRTY) != 0
-                         || orl_state (word) == ORL_WRITING;
+      s->frames_dirty += ((word & ORL_DIRTY) || orl_state (word) == ORL_WRITING)
+                         && !orl_frame_is_dead (shm, &shm->frames[i], word);
     }
   for (uint32_t i = 0; i < shm->geo.nprocs; i++)
     s->processes += orl_proc_alive (shm, atomic_load (&shm->procs[i].token));

@@ -18,7 +18,6 @@
 /* Copying a page is cheaper than swapping a slot up to about 32 KiB, remapping
  * is cheaper above (measured on Linux 6.18: 12.5 us against 24 us at 64 KiB). */
 #define SLOT_DEFAULT (64u << 10)
-#define SLOT_MAX (2u << 20)
 #define WINDOW_DEFAULT (UINT64_C (1) << 30)
 
 /* VMAs that we leave to the rest of the process: thread stacks, libraries, a
@@ -123,11 +122,6 @@ check_slot (const struct orl_window *w, uint32_t slot)
 {
   const struct orl_geometry *geo = &w->shm->geo;
 
-  if ((slot & (slot - 1)) || slot < 4096
-      || (slot > SLOT_MAX && slot != geo->block))
-    return orl_fail (-EINVAL,
-                     "slot_size %u: must be a power of two from 4096 to %u",
-                     slot, SLOT_MAX);
   if (slot < geo->page_size || slot < geo->block)
     return orl_fail (-EINVAL,
                      "slot_size %u: must be at least the pool's page size %u "
@@ -154,7 +148,7 @@ choose_slots (struct orl_window *w, uint32_t slot)
     }
   if ((r = check_slot (w, slot)) < 0)
     return r;
-  while (automatic && slot < SLOT_MAX && (long) (w->bytes / slot) > budget)
+  while (automatic && slot < ORL_SLOT_MAX && (long) (w->bytes / slot) > budget)
     slot *= 2;
   if (w->bytes < slot)
     return orl_fail (-EINVAL, "window_size %llu: smaller than one slot of %u",

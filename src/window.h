@@ -13,6 +13,7 @@
 
 #include "layout.h"
 
+#define ORL_SLOT_MAX (2u << 20)
 #define ORL_SPARES 16           /* slots that one sweep frees at most */
 
 struct orl_window;

@@ -111,6 +111,24 @@ tests_not_under_valgrind = \
 
 # Linked with the VFS's static library and SQLite; left out without it.
 tests_sqlite = \
+	tests/vfs-bad-parameters-are-refused \
+	tests/vfs-close-keeps-posix-locks \
+	tests/vfs-database-eight-times-its-pool \
+	tests/vfs-fetch-points-into-the-window \
+	tests/vfs-file-controls-are-answered \
+	tests/vfs-forked-child-attaches-anew \
+	tests/vfs-immutable-and-nolock-work \
+	tests/vfs-is-not-the-default-unless-asked \
+	tests/vfs-journal-modes-match-stock \
+	tests/vfs-killed-writer-leaves-nothing \
+	tests/vfs-no-read-is-stale \
+	tests/vfs-page-sizes-match-stock \
+	tests/vfs-recreated-database-is-new \
+	tests/vfs-strangers-writes-are-seen \
+	tests/vfs-threads-have-their-own-connections \
+	tests/vfs-truncated-pages-are-forgotten \
+	tests/vfs-users-writes-drop-nothing \
+	tests/vfs-works-without-a-pool \
 	$(NULL)
 
 # Scripts; see run-test.sh for what they find in the environment.
@@ -132,6 +150,7 @@ tests_sqlite_sh = \
 	tests/tpcc-bad-options-are-refused.sh \
 	tests/tpcc-check-finds-damage.sh \
 	tests/tpcc-consistency-holds.sh \
+	tests/vfs-shell-loads-the-module.sh \
 	$(NULL)
 
 # Helpers, linked with liboriel.
@@ -150,6 +169,7 @@ EXTRA_DIST += \
 	tests/tap.h \
 	tests/tap.sh \
 	tests/util.h \
+	tests/vfs.h \
 	tests/window.h \
 	$(NULL)
 
