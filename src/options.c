@@ -137,6 +137,9 @@ orl_options_check (const oriel_options *opt)
   if (opt->slot_size && opt->slot_size < page)
     return orl_fail (-EINVAL, "slot_size %u: smaller than a page of %u",
                      opt->slot_size, page);
+  if (opt->pool_size && opt->pool_size < opt->slot_size)
+    return orl_fail (-EINVAL, "pool_size %llu: smaller than a slot of %u",
+                     (unsigned long long) opt->pool_size, opt->slot_size);
   if (opt->window_size && opt->window_size < unit)
     return orl_fail (-EINVAL, "window_size %llu: smaller than a slot of %u",
                      (unsigned long long) opt->window_size, unit);

@@ -4,7 +4,7 @@
  *
  * Include it first: it asks for the GNU extensions.  A test gets a directory
  * for its files (scratch()) and one for its pools (pool_dir()); both are made
- * at first use and removed at exit.  A test that takes longer than two minutes
+ * at first use and removed when the test and its children are gone.  A test that takes longer than two minutes
  * is ended (ORIEL_TEST_TIMEOUT, in seconds, for slow machines; under valgrind
  * it is twenty).
  */
@@ -88,6 +88,39 @@ util_timeout (void)
   return text && *text == '1' ? 1200 : 120;
 }
 
+/*
+ * See that the directory goes even if the test crashes: a process of its own
+ * waits until no one has the pipe open any more, the test and its children.
+ * It is no child of the test, so that a wait() there does not see it.
+ */
+UTIL void
+util_sweep_after (const char *dir)
+{
+  int ends[2], status;
+  char byte;
+  pid_t pid;
+
+  fflush (NULL);
+  if (pipe2 (ends, O_CLOEXEC) < 0 || (pid = fork ()) < 0)
+    return;
+  if (pid > 0) {
+    close (ends[0]);
+    waitpid (pid, &status, 0);
+    return;
+  }
+  if (fork () != 0)
+    _exit (0);
+  setsid ();
+  close (ends[1]);
+  close (0);
+  close (1);
+  close (2);
+  while (read (ends[0], &byte, 1) < 0 && errno == EINTR)
+    ;
+  nftw (dir, util_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+  _exit (0);
+}
+
 UTIL const char *
 util_make_dir (int which, const char *parent)
 {
@@ -106,6 +139,7 @@ util_make_dir (int which, const char *parent)
     dir[0] = '\0';
     bail_out ("cannot make a directory in %s: %s", parent, strerror (errno));
   }
+  util_sweep_after (dir);
   return dir;
 }
 

@@ -70,7 +70,7 @@ WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 500)
   FROM c;
 WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 5000)
   INSERT INTO purchase (customer, at)
-  SELECT x * 31 % 2000 + 1, date ('2020-01-01', '+' || x % 900 || ' days')
+  SELECT x * 31 % 2000 + 1, date ('2020-01-01', '+' || (x % 900) || ' days')
   FROM c;
 INSERT INTO line SELECT id, printf ('P%05d', id * 17 % 500 + 1), id % 5 + 1
   FROM purchase;
@@ -95,7 +95,8 @@ for journal in delete wal; do
 PRAGMA journal_mode = $journal;
 $(cat "$scratch/schema.sql")
 EOF
-  sqlite3 "$scratch/stock.db" < "$scratch/schema.sql"
+  ok "$journal: and through SQLite's own VFS" \
+    sqlite3 -bail "$scratch/stock.db" ".read $scratch/schema.sql"
   want=$(echo "$summary" | sqlite3 "$scratch/stock.db")
   is "$(echo "$summary" | through $db)" "$want" "$journal: read through it"
   is "$(echo "$summary" | sqlite3 "$scratch/$db")" "$want" \
@@ -107,8 +108,6 @@ done
 
 ok "the pool was used" test -e "$pools/oriel-sqlite-$(id -u)"
 
-# The default VFS: of an attached database that names none.
-stack='ATTACH ":memory:" AS m;'
 default_vfs ()
 {
   printf '.load %s\n.open %s\n.vfsname\n' "$module" "$scratch/plain.db" \
