@@ -26,7 +26,7 @@
 #include "sys.h"
 #include "table.h"
 
-#define CHUNK 32                /* with the stash, what ledger.work holds */
+#define CHUNK ORL_BATCH         /* with the stash, what ledger.work holds */
 
 struct item {
   uint64_t page;
@@ -54,6 +54,28 @@ is_to_write (const struct oriel_file *file, const struct item *it,
          && atomic_load (&f->page) == it->page;
 }
 
+/* The content of a page that no one changes now: in the window if a slot shows
+ * it, else a copy, so that no slot is taken from those who pin. */
+static int
+content (struct orl_thread *me, uint32_t i, uint32_t frame, void **at)
+{
+  struct orl_window *w = me->pool->window;
+  const struct orl_geometry *geo = &me->pool->shm.geo;
+  unsigned char *bounce;
+
+  *at = orl_window_find (w, frame);
+  if (*at)
+    return 0;
+  bounce = orl_thread_bounce (me);
+  if (bounce)
+    {
+      *at = bounce + ((size_t) i << geo->page_shift);
+      if (orl_window_copy_out (w, frame, 0, *at, geo->page_size))
+        return 0;
+    }
+  return orl_window_show (w, me->ledger, frame, at);
+}
+
 /* Steps 1 and 2.  -ENOENT: not dirty any more; -EAGAIN: busy. */
 static int
 begin (struct orl_thread *me, struct chunk *c, const struct item *it)
@@ -74,9 +96,7 @@ begin (struct orl_thread *me, struct chunk *c, const struct item *it)
     r = -ENOENT;
   else if (orl_state (word) == ORL_VALID && orl_latch_shared (&f->latch) == 0)
     {
-      at = orl_window_find (me->pool->window, it->frame);
-      r = at ? 0
-             : orl_window_show (me->pool->window, me->ledger, it->frame, &at);
+      r = content (me, c->n, it->frame, &at);
       if (r == 0)
         r = orl_work_begin (me->ledger, it->frame);
       if (r == 0
@@ -192,24 +212,12 @@ by_page (const void *a, const void *b)
   return x->page < y->page ? -1 : x->page > y->page;
 }
 
-/* A chunk must leave slots for others who pin at the same time. */
-static uint32_t
-chunk_limit (const struct oriel_pool *pool)
-{
-  uint32_t slots = pool->window->linear ? CHUNK * 4
-                                                 : pool->window->nslots;
-  uint32_t n = slots / 4;
-
-  return n < 1 ? 1 : n > CHUNK ? CHUNK : n;
-}
-
 /* Write the n items, sorted here.  Those that were busy are left at the front,
  * *busy of them.  The first error. */
 static int
 write_items (struct orl_thread *me, struct oriel_file *file,
              struct item *items, size_t n, size_t *busy)
 {
-  uint32_t limit = chunk_limit (me->pool);
   struct chunk c = { .file = file };
   int result = 0;
   size_t left = 0;
@@ -219,7 +227,7 @@ write_items (struct orl_thread *me, struct oriel_file *file,
     {
       int r = 0;
 
-      for (c.n = 0; i < n && c.n < limit; i++)
+      for (c.n = 0; i < n && c.n < CHUNK; i++)
         {
           r = begin (me, &c, &items[i]);
           if (r == -EAGAIN)

@@ -8,14 +8,13 @@
  * A page that no slot shows is read through the pool file's descriptor: that
  * costs 1.9 us for 4 KiB where a swap of 64 KiB costs 12.5 and makes others
  * lose their slot.  An extent that is read so again and again gets a slot.
+ * Writes go the same way.
  */
-#include <errno.h>
 #include <string.h>
 
-#include "error.h"
+#include "frame.h"
 #include "io.h"
 #include "pin.h"
-#include "sys.h"
 
 /* Copies before a latch is taken instead. */
 #define TRIES 8
@@ -45,24 +44,39 @@ static int
 copy_out (struct orl_thread *me, struct oriel_file *file,
           const struct orl_hold *h, size_t skip, void *to, size_t n)
 {
-  const struct orl_shm *shm = &me->pool->shm;
-  void *at = orl_window_find (me->pool->window, h->frame);
+  struct orl_window *w = me->pool->window;
+  void *at = orl_window_find (w, h->frame);
   int r;
 
-  if (!at && !orl_window_worth (me->pool->window, h->frame))
+  if (!at && !orl_window_worth (w, h->frame)
+      && orl_window_copy_out (w, h->frame, skip, to, n))
     {
-      uint64_t from = shm->geo.data
-                      + ((uint64_t) h->frame << shm->geo.page_shift) + skip;
-
-      if (orl_sys.pread (shm->fd, to, n, (off_t) from) == (ssize_t) n)
-        {
-          orl_count (me->ledger, ORL_COPIES, 1);
-          return 0;
-        }
+      orl_count (me->ledger, ORL_COPIES, 1);
+      return 0;
     }
   if (!at && (r = orl_hold_show (me, file, h, &at)) < 0)
     return r;
   copy_racy (to, (const char *) at + skip, n);
+  return 0;
+}
+
+/* Copy into a held page, likewise. */
+static int
+copy_in (struct orl_thread *me, struct oriel_file *file,
+         const struct orl_hold *h, size_t skip, const void *from, size_t n)
+{
+  struct orl_window *w = me->pool->window;
+  void *at = orl_window_find (w, h->frame);
+  int r;
+
+  if (!at && orl_window_copy_in (w, h->frame, skip, from, n))
+    {
+      orl_count (me->ledger, ORL_COPIES, 1);
+      return 0;
+    }
+  if (!at && (r = orl_hold_show (me, file, h, &at)) < 0)
+    return r;
+  memcpy ((char *) at + skip, from, n);
   return 0;
 }
 
@@ -73,7 +87,7 @@ read_part (struct orl_thread *me, struct oriel_file *file, uint64_t page,
   const struct orl_shm *shm = &me->pool->shm;
   struct orl_hold h;
   bool good = false;
-  int r = orl_hold (me, file, page, ORIEL_OPTIMISTIC, &h);
+  int r = orl_hold (me, file, page, ORIEL_OPTIMISTIC | ORL_HOLD_COPY, &h);
 
   if (r < 0)
     return r;
@@ -87,7 +101,7 @@ read_part (struct orl_thread *me, struct oriel_file *file, uint64_t page,
   orl_hold_end (shm, &me->ledger->pins[h.entry]);
   if (good || r < 0)
     return r;
-  r = orl_hold (me, file, page, ORIEL_READ, &h);
+  r = orl_hold (me, file, page, ORIEL_READ | ORL_HOLD_COPY, &h);
   if (r < 0)
     return r;
   r = copy_out (me, file, &h, skip, to, n);
@@ -131,19 +145,18 @@ orl_io_write (struct orl_thread *me, struct oriel_file *file, uint64_t offset,
       size_t skip = (size_t) (offset & (size - 1));
       size_t n = size - skip < length ? size - skip : length;
       /* A page that is covered whole need not be read. */
-      unsigned flags = ORIEL_WRITE | (n == size ? ORIEL_FRESH : 0);
+      unsigned flags
+          = ORIEL_WRITE | ORL_HOLD_COPY | (n == size ? ORIEL_FRESH : 0);
       struct orl_hold h;
-      void *at;
       int r = orl_hold (me, file, offset >> shm->geo.page_shift, flags, &h);
 
       if (r < 0)
         return r;
-      r = orl_hold_show (me, file, &h, &at);
+      r = copy_in (me, file, &h, skip, from, n);
       if (r == 0)
-        {
-          memcpy ((char *) at + skip, from, n);
-          orl_hold_dirty (file, h.frame, offset + n, 0);
-        }
+        orl_hold_dirty (file, h.frame, offset + n, 0);
+      else if (h.fresh)
+        orl_frame_flag (&shm->frames[h.frame], ORL_STALE);
       orl_hold_end (shm, &me->ledger->pins[h.entry]);
       if (r < 0)
         return r;

@@ -41,6 +41,7 @@ struct run {
   uint32_t frame[RUN_MAX];
   int entry[RUN_MAX];
   void *at[RUN_MAX];
+  bool bounced[RUN_MAX];        /* at is private memory */
 };
 
 /* Something for the stash.  -ENOBUFS or the error of a write. */
@@ -117,7 +118,7 @@ add (struct orl_thread *me, struct run *run, uint64_t key, uint64_t page)
 
 /* How many pages to read from this one on. */
 static uint32_t
-run_length (struct oriel_file *file, uint64_t page)
+run_length (struct oriel_file *file, uint64_t page, bool shown)
 {
   const struct oriel_pool *pool = file->pool;
   uint64_t size = atomic_load (&file->rec->size);
@@ -131,7 +132,7 @@ run_length (struct oriel_file *file, uint64_t page)
     run = 1;
   else
     run = run < RUN_MIN ? RUN_MIN : run * 2;
-  if (!pool->window->linear && limit > pool->window->nslots / 4)
+  if (shown && !pool->window->linear && limit > pool->window->nslots / 4)
     limit = pool->window->nslots / 4;
   if (limit > RUN_MAX)
     limit = RUN_MAX;
@@ -166,6 +167,15 @@ gather (struct orl_thread *me, uint64_t key, uint64_t page, uint32_t want,
   return 0;
 }
 
+static int
+no_slot (const struct oriel_file *file, uint64_t page, int error)
+{
+  return orl_fail (error,
+                   "%s: page %llu cannot be shown, every slot of the window "
+                   "shows a pinned page; unpin some or enlarge the window",
+                   file->path, (unsigned long long) page);
+}
+
 /* Step 4's addresses; pages that the window has no slot for leave the run. */
 static int
 show (struct orl_thread *me, struct oriel_file *file, uint64_t page,
@@ -179,6 +189,7 @@ show (struct orl_thread *me, struct oriel_file *file, uint64_t page,
     {
       uint32_t frame = run->frame[shown];
 
+      run->bounced[shown] = false;
       run->at[shown] = orl_window_find (w, frame);
       if (!run->at[shown]
           && (r = orl_window_show (w, me->ledger, frame, &run->at[shown])) < 0)
@@ -186,12 +197,51 @@ show (struct orl_thread *me, struct oriel_file *file, uint64_t page,
     }
   while (run->n > shown)
     take_back (me, run, --run->n);
-  if (run->n > 0)
-    return 0;
-  return orl_fail (r,
-                   "%s: page %llu cannot be shown, every slot of the window "
-                   "shows a pinned page; unpin some or enlarge the window",
-                   file->path, (unsigned long long) page);
+  return run->n > 0 ? 0 : no_slot (file, page, r);
+}
+
+/* Step 4 without slots: pages that the window does not show are read into
+ * private memory, to be copied from there.  False: no memory. */
+static bool
+aim (struct orl_thread *me, struct run *run)
+{
+  unsigned char *bounce = orl_thread_bounce (me);
+
+  for (uint32_t i = 0; i < run->n; i++)
+    {
+      run->at[i] = orl_window_find (me->pool->window, run->frame[i]);
+      run->bounced[i] = run->at[i] == NULL;
+      if (run->bounced[i] && !bounce)
+        return false;
+      if (run->bounced[i])
+        run->at[i] = bounce + ((size_t) i << me->pool->shm.geo.page_shift);
+    }
+  return true;
+}
+
+/* Put what was read so into its frames; what can't be copied is shown. */
+static int
+carry (struct orl_thread *me, struct oriel_file *file, uint64_t page,
+       struct run *run)
+{
+  const struct orl_geometry *geo = &me->pool->shm.geo;
+  struct orl_window *w = me->pool->window;
+
+  for (uint32_t i = 0; i < run->n; i++)
+    {
+      void *at;
+      int r;
+
+      if (!run->bounced[i]
+          || orl_window_copy_in (w, run->frame[i], 0, run->at[i],
+                                 geo->page_size))
+        continue;
+      r = orl_window_show (w, me->ledger, run->frame[i], &at);
+      if (r < 0)
+        return no_slot (file, page + i, r);
+      memcpy (at, run->at[i], geo->page_size);
+    }
+  return 0;
 }
 
 /* Step 4's reading.  What lies behind the file's end is zeroes. */
@@ -245,21 +295,24 @@ publish (struct orl_thread *me, uint32_t frame, int entry, bool fresh)
 
 int
 orl_load (struct orl_thread *me, struct oriel_file *file, uint64_t key,
-          uint64_t page, bool fresh, uint32_t *frame, int *entry)
+          uint64_t page, bool fresh, bool shown, uint32_t *frame, int *entry)
 {
-  uint32_t want = fresh ? 1 : run_length (file, page);
+  uint32_t want = fresh ? 1 : run_length (file, page, shown);
   struct run run;
   int r;
 
   r = gather (me, key, page, want, &run);
   if (r < 0)
     return r;
-  r = show (me, file, page, &run);
-  if (r < 0)
+  if (!fresh && !shown)
+    shown = !aim (me, &run);
+  if (shown && (r = show (me, file, page, &run)) < 0)
     return r;
-  if (fresh)
+  if (fresh && shown)
     memset (run.at[0], 0, me->pool->shm.geo.page_size);
-  else if ((r = read_run (me, file, page, &run)) < 0)
+  else if (!fresh
+           && ((r = read_run (me, file, page, &run)) < 0
+               || (r = carry (me, file, page, &run)) < 0))
     {
       while (run.n > 0)
         take_back (me, &run, --run.n);

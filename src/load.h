@@ -9,9 +9,11 @@
 
 /* Load the page, which no frame had when the caller looked, under the file key
  * given; fresh: make it zeroes, dirty and latched exclusively, instead of
- * reading.  On success it is held by *entry of this thread's ledger.  -EEXIST: another
+ * reading.  shown: in the window; else it need not be, and a fresh one has no
+ * content yet.  On success it is held by *entry of this thread's ledger.  -EEXIST: another
  * loads it or has it now, look again.  Else errors as oriel_pin(), with text. */
 int orl_load (struct orl_thread *me, struct oriel_file *file, uint64_t key,
-              uint64_t page, bool fresh, uint32_t *frame, int *entry);
+              uint64_t page, bool fresh, bool shown, uint32_t *frame,
+              int *entry);
 
 #endif /* ORL_LOAD_H */

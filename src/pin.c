@@ -157,9 +157,16 @@ static int
 keep_image (struct orl_thread *me, struct oriel_file *file,
             const struct orl_hold *h)
 {
-  void *at;
-  int r = orl_hold_show (me, file, h, &at);
+  struct orl_window *w = me->pool->window;
+  void *at = orl_window_find (w, h->frame);
+  int r = 0;
 
+  if (!at && (at = orl_thread_bounce (me)) != NULL
+      && !orl_window_copy_out (w, h->frame, 0, at,
+                               me->pool->shm.geo.page_size))
+    at = NULL;
+  if (!at)
+    r = orl_hold_show (me, file, h, &at);
   if (r == 0)
     r = orl_image_take (&me->pool->shm, me->owner, h->frame, at);
   if (r == -ENOBUFS)
@@ -267,10 +274,11 @@ hold_missing (struct orl_thread *me, struct oriel_file *file, uint64_t key,
   if ((flags & ORIEL_NOWAIT) && !(flags & ORIEL_FRESH))
     return orl_fail (-EAGAIN, "%s: page %llu is not in the pool", file->path,
                      (unsigned long long) page);
-  r = orl_load (me, file, key, page, (flags & ORIEL_FRESH) != 0, &h->frame,
-                &h->entry);
+  r = orl_load (me, file, key, page, (flags & ORIEL_FRESH) != 0,
+                !(flags & ORL_HOLD_COPY), &h->frame, &h->entry);
   if (r == -EEXIST)
     return 0;
+  h->fresh = (flags & ORIEL_FRESH) != 0;
   return r < 0 ? r : 1;
 }
 
@@ -296,6 +304,7 @@ orl_hold (struct orl_thread *me, struct oriel_file *file, uint64_t page,
   const struct orl_shm *shm = &me->pool->shm;
   bool shared = !(flags & (ORIEL_WRITE | ORIEL_OPTIMISTIC));
 
+  h->fresh = false;
   for (;;)
     {
       uint64_t key = orl_file_key (

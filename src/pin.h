@@ -16,7 +16,13 @@ int orl_unpin (oriel_page *page);
 struct orl_hold {
   uint32_t frame;
   int entry;                    /* of me->ledger */
+  bool fresh;                   /* ORIEL_FRESH, and the page was not there: with
+                                   ORL_HOLD_COPY its content is undefined */
 };
+
+/* A flag beside those of oriel_pin(): the page is wanted to be copied from or
+ * to, so it needs no slot. */
+#define ORL_HOLD_COPY 0x80000000u
 
 /* Make the page resident and hold it, by ORIEL_* flags of oriel_pin().  Its
  * address is another matter: orl_hold_show().  Errors as oriel_pin(). */

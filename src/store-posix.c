@@ -6,6 +6,10 @@
  * the pool caches, and a buffered one for what O_DIRECT refuses: a last page
  * that is no multiple of the block, a file system or device that wants larger
  * blocks than our pages.  The kernel keeps both coherent.
+ *
+ * Short writes are buffered, too.  Direct ones go to the device one after the
+ * other, and a checkpoint's are mostly single pages: the page cache sends them
+ * all at once at the sync, which then drops them from it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +21,9 @@
 #include "sys.h"
 
 #define DIRECT_BLOCK 512        /* the least that any device accepts */
+
+/* From here on a direct write is as fast as the device. */
+#define DIRECT_WRITE_MIN (128u << 10)
 
 #define MAX_IOV 256             /* of one call; more are split by callers */
 
@@ -52,10 +59,8 @@ typedef ssize_t transfer (int fd, const struct iovec *iov, int n, off_t at);
 /* Move all of iov, or until the call moves nothing: bytes moved or -errno. */
 static int64_t
 move_all (const struct orl_store *s, const struct iovec *iov, int n,
-          uint64_t at, transfer *call)
+          uint64_t at, bool direct, transfer *call)
 {
-  uint64_t left = total (iov, n);
-  bool direct = s->direct >= 0 && left % DIRECT_BLOCK == 0;
   struct iovec copy[MAX_IOV];
   struct iovec *p = copy;
   int64_t done = 0;
@@ -88,23 +93,32 @@ move_all (const struct orl_store *s, const struct iovec *iov, int n,
 static int64_t
 posix_read (struct orl_store *s, const struct iovec *iov, int n, uint64_t at)
 {
-  return move_all (s, iov, n, at, orl_sys.preadv);
+  bool direct = s->direct >= 0 && total (iov, n) % DIRECT_BLOCK == 0;
+
+  return move_all (s, iov, n, at, direct, orl_sys.preadv);
 }
 
 static int
 posix_write (struct orl_store *s, const struct iovec *iov, int n, uint64_t at)
 {
-  int64_t r = move_all (s, iov, n, at, orl_sys.pwritev);
+  uint64_t bytes = total (iov, n);
+  bool direct = s->direct >= 0 && bytes % DIRECT_BLOCK == 0
+                && bytes >= DIRECT_WRITE_MIN;
+  int64_t r = move_all (s, iov, n, at, direct, orl_sys.pwritev);
 
   if (r < 0)
     return (int) r;
-  return (uint64_t) r == total (iov, n) ? 0 : -ENOSPC;
+  return (uint64_t) r == bytes ? 0 : -ENOSPC;
 }
 
 static int
 posix_sync (struct orl_store *s)
 {
-  return orl_sys.fdatasync (s->fd);
+  int r = orl_sys.fdatasync (s->fd);
+
+  if (r == 0 && s->direct >= 0)
+    orl_sys.forget (s->fd);
+  return r;
 }
 
 static int

@@ -79,6 +79,18 @@ sys_pwritev (int fd, const struct iovec *iov, int n, off_t at)
   AGAIN (ssize_t, pwritev (fd, iov, n, at));
 }
 
+static ssize_t
+sys_pwrite (int fd, const void *buf, size_t n, off_t at)
+{
+  AGAIN (ssize_t, pwrite (fd, buf, n, at));
+}
+
+static int
+sys_forget (int fd)
+{
+  return -posix_fadvise (fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 static int
 sys_fdatasync (int fd)
 {
@@ -204,7 +216,9 @@ struct orl_sys orl_sys = {
   .pread = sys_pread,
   .preadv = sys_preadv,
   .pwritev = sys_pwritev,
+  .pwrite = sys_pwrite,
   .fdatasync = sys_fdatasync,
+  .forget = sys_forget,
   .ftruncate = sys_ftruncate,
   .fallocate = sys_fallocate,
   .space = sys_space,

@@ -24,7 +24,9 @@ struct orl_sys {
   ssize_t (*pread) (int fd, void *buf, size_t n, off_t at);
   ssize_t (*preadv) (int fd, const struct iovec *iov, int n, off_t at);
   ssize_t (*pwritev) (int fd, const struct iovec *iov, int n, off_t at);
+  ssize_t (*pwrite) (int fd, const void *buf, size_t n, off_t at);
   int (*fdatasync) (int fd);
+  int (*forget) (int fd);       /* drop clean pages from the page cache */
   int (*ftruncate) (int fd, off_t size);
   int (*fallocate) (int fd, int mode, off_t at, off_t n);
   /* Of the file system: bytes free for us, and the unit of mappings (a huge

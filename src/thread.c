@@ -43,6 +43,7 @@ on_exit_of_thread (void *arg)
   if (orl_thread_cache.thread == me)
     orl_thread_forget ();
   unlink_thread (me);
+  free (me->bounce);
   free (me);
 }
 
@@ -66,6 +67,7 @@ orl_thread_end_all (struct oriel_pool *pool)
           orl_thread_unstash (t);
           orl_ledger_release (&pool->shm, t->owner - 1);
         }
+      free (t->bounce);
       free (t);
     }
 }
@@ -132,6 +134,17 @@ orl_thread_enter (struct oriel_pool *pool, struct orl_thread **me)
   orl_thread_cache.thread = found;
   *me = found;
   return 0;
+}
+
+unsigned char *
+orl_thread_bounce (struct orl_thread *me)
+{
+  if (!me->bounce)
+    me->bounce = aligned_alloc (
+        65536, (size_t) ORL_BATCH << me->pool->shm.geo.page_shift < 65536
+                   ? 65536
+                   : (size_t) ORL_BATCH << me->pool->shm.geo.page_shift);
+  return me->bounce;
 }
 
 void

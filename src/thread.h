@@ -15,6 +15,7 @@ struct orl_thread {
   struct orl_ledger *ledger;
   uint32_t owner;               /* the ledger's index + 1 */
   struct orl_thread *next;      /* of the pool's; under pool->lock */
+  unsigned char *bounce;        /* ORL_BATCH pages, for orl_thread_bounce() */
   uint32_t nstash;
   uint32_t stash[ORL_BATCH];    /* RESERVED frames, in the ledger's work */
 };
@@ -31,6 +32,10 @@ extern _Thread_local struct orl_thread_cache orl_thread_cache
 /* The thread's part in the pool, made at first use.  -EOWNERDEAD in a forked
  * child, -EUSERS no ledger is free, -ENOMEM; with the text. */
 int orl_thread_enter (struct oriel_pool *pool, struct orl_thread **me);
+
+/* Room for ORL_BATCH pages of private memory, aligned for O_DIRECT, to carry
+ * pages between store and pool that no slot shows.  NULL: no memory. */
+unsigned char *orl_thread_bounce (struct orl_thread *me);
 
 /* A forked child's thread has no part in any pool. */
 void orl_thread_forget (void);

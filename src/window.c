@@ -121,6 +121,29 @@ orl_window_close (struct orl_window *w)
   free (w);
 }
 
+static off_t
+in_file (const struct orl_window *w, uint32_t frame, size_t skip)
+{
+  return (off_t) (w->shm->geo.data + ((uint64_t) frame << w->page_shift)
+                  + skip);
+}
+
+bool
+orl_window_copy_out (const struct orl_window *w, uint32_t frame, size_t skip,
+                     void *to, size_t n)
+{
+  return orl_sys.pread (w->shm->fd, to, n, in_file (w, frame, skip))
+         == (ssize_t) n;
+}
+
+bool
+orl_window_copy_in (const struct orl_window *w, uint32_t frame, size_t skip,
+                    const void *from, size_t n)
+{
+  return orl_sys.pwrite (w->shm->fd, from, n, in_file (w, frame, skip))
+         == (ssize_t) n;
+}
+
 /* Slots that a sweep would take, until the ledgers have been read. */
 struct sweep {
   const struct orl_window *w;

@@ -126,4 +126,11 @@ orl_window_find (struct orl_window *w, uint32_t frame)
   return orl_window_place (w, slot - 1, frame);
 }
 
+/* Copy n bytes, skip bytes into the frame's page, from or to the pool file and
+ * past the window.  False: the file system can't (hugetlbfs does not write). */
+bool orl_window_copy_out (const struct orl_window *w, uint32_t frame,
+                          size_t skip, void *to, size_t n);
+bool orl_window_copy_in (const struct orl_window *w, uint32_t frame,
+                         size_t skip, const void *from, size_t n);
+
 #endif /* ORL_WINDOW_H */

@@ -26,6 +26,7 @@ tests_c = \
 	tests/flush-writes-sorted-runs \
 	tests/foreign-file-is-not-judged \
 	tests/forked-child-gets-eownerdead \
+	tests/hits-write-only-the-ledger \
 	tests/killed-process-blocks-no-one \
 	tests/killed-process-is-not-alive \
 	tests/latch-excludes-processes \
@@ -94,6 +95,7 @@ tests_c = \
 
 # Of those, what valgrind cannot run, or would take too long over.
 tests_not_under_valgrind = \
+	tests/hits-write-only-the-ledger \
 	tests/killed-process-blocks-no-one \
 	tests/pool-lives-on-hugetlbfs \
 	tests/pool-on-full-tmpfs-is-enospc \
@@ -107,6 +109,11 @@ tests_not_under_valgrind = \
 	tests/two-threads-one-page-do-not-slow-down \
 	tests/window-64-times-smaller-shows-every-page \
 	tests/window-takes-slots-of-each-size \
+	$(NULL)
+
+# Of those, what measures time: run after all others, also with make -j.
+tests_alone = \
+	tests/two-threads-one-page-do-not-slow-down \
 	$(NULL)
 
 # Linked with the VFS's static library and SQLite; left out without it.
@@ -242,6 +249,12 @@ tests_stress_threads_asan_CFLAGS = $(AM_CFLAGS) $(ASAN_FLAGS)
 tests_stress_threads_asan_LDFLAGS = $(AM_LDFLAGS) $(ASAN_FLAGS)
 tests_stress_threads_asan_LDADD = tests/libcore-asan.a
 endif
+
+# -------------------------------------------------------------------------
+# Two of them would still meet: let the log of one depend on the other's.
+
+alone_logs = $(addsuffix .log,$(tests_alone))
+$(alone_logs): $(filter-out $(alone_logs),$(TEST_LOGS))
 
 # -------------------------------------------------------------------------
 # make check-valgrind: the C tests once more, where memory errors fail a test.
