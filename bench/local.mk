@@ -4,6 +4,12 @@
 EXTRA_DIST += bench/demo.sh
 
 noinst_PROGRAMS += bench/bench-pin
+bench_bench_pin_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/src
+bench_bench_pin_LDADD = libcore.la
+
+# make bench-pin: what a pin costs, beside the lookup alone
+bench-pin: bench/bench-pin$(EXEEXT)
+	bench/bench-pin$(EXEEXT)
 
 if HAVE_SQLITE3
 bin_PROGRAMS += bench/oriel-tpcc

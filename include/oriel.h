@@ -335,7 +335,10 @@ typedef struct oriel_page {
  * Waits for I/O and for latches of living owners, never for room:
  * -ENOBUFS  every frame is pinned, or every slot of the window shows a pinned
  *           page, or the thread has ORIEL_THREAD_PINS pins, or all processes
- *           together have a 32nd of the pool pinned for writing: unpin something.
+ *           together have a 32nd of the pool's pages pinned for writing (at
+ *           least 16, at most two for each thread and process place): unpin
+ *           something.
+ * -EUSERS   all max_threads places are taken.
  * -EAGAIN   (ORIEL_NOWAIT) it would have to wait or to read.
  * -EACCES   ORIEL_WRITE on a file opened with ORIEL_RDONLY.
  * -EDEADLK  this thread holds a latch of the page that excludes the new one.
@@ -363,7 +366,10 @@ ORIEL_API int oriel_dirty (oriel_page *page, uint64_t lsn);
 /*
  * Optimistic reading of a page pinned with ORIEL_OPTIMISTIC: take a version,
  * read, validate; what was read counts only if oriel_read_validate() says 1.
- * oriel_read_begin() waits while a writer has the page.  Meanwhile data may
+ * oriel_read_begin() waits while a writer has the page.  It returns an odd
+ * version, which no validation accepts, if the page under the pin is gone: it
+ * was dropped, or its writer died and left no before-image; then unpin it and
+ * pin it anew.  Meanwhile data may
  * be half-changed: copy it and follow no pointer in it before validating.
  */
 ORIEL_API uint64_t oriel_read_begin (const oriel_page *page);

@@ -240,20 +240,31 @@ check_pin (const oriel_file *file, uint64_t number, unsigned flags)
   return flags & ORIEL_WRITE ? writable (file) : 0;
 }
 
-int
-oriel_pin (oriel_file *file, uint64_t number, unsigned flags, oriel_page *page)
+/* A pin that wants a closer look before it is made. */
+static int __attribute__ ((noinline))
+pin_checked (oriel_file *file, uint64_t number, unsigned flags,
+             oriel_page *page)
 {
   struct orl_thread *me;
   int r;
 
-  if (__builtin_expect (!file || !page, 0))
+  if (!file || !page)
     return null ("oriel_pin");
-  if ((flags || number >= UINT32_MAX)
-      && (r = check_pin (file, number, flags)) < 0)
-    return r;
-  if ((r = orl_thread_self (file->pool, &me)) < 0)
+  if ((r = check_pin (file, number, flags)) < 0
+      || (r = orl_thread_self (file->pool, &me)) < 0)
     return r;
   return orl_pin (me, file, number, flags, page);
+}
+
+int
+oriel_pin (oriel_file *file, uint64_t number, unsigned flags, oriel_page *page)
+{
+  if (__builtin_expect (file && page && !(flags & ~ORIEL_OPTIMISTIC)
+                            && number < UINT32_MAX
+                            && orl_thread_cache.id == file->pool->id,
+                        1))
+    return orl_pin (orl_thread_cache.thread, file, number, flags, page);
+  return pin_checked (file, number, flags, page);
 }
 
 /* Is the page pinned, by this process? */
@@ -271,12 +282,23 @@ check_page (const oriel_page *page, const char *call)
   return 0;
 }
 
-int
-oriel_unpin (oriel_page *page)
+static int __attribute__ ((noinline))
+unpin_checked (oriel_page *page)
 {
   int r = check_page (page, "oriel_unpin");
 
   return r < 0 ? r : orl_unpin (page);
+}
+
+int
+oriel_unpin (oriel_page *page)
+{
+  /* A forked child's cache is empty. */
+  if (__builtin_expect (page && page->ledger_entry
+                            && orl_thread_cache.id == page->file->pool->id,
+                        1))
+    return orl_unpin (page);
+  return unpin_checked (page);
 }
 
 int
@@ -308,8 +330,7 @@ oriel_read_validate (const oriel_page *page, uint64_t version)
 {
   if (check_page (page, "oriel_read_validate") < 0)
     return 0;
-  return !(version & 1)
-         && orl_read_validate (&page->file->pool->shm, page->frame, version);
+  return orl_read_validate (&page->file->pool->shm, page->frame, version);
 }
 
 static int

@@ -55,7 +55,12 @@ orl_frame_key (struct orl_frame *frame, uint32_t owner, uint64_t file,
                uint64_t page)
 {
   uint64_t word = atomic_load_explicit (&frame->state, memory_order_relaxed);
+  uint64_t version = atomic_load_explicit (&frame->version,
+                                           memory_order_relaxed);
 
+  /* Odd after a writer that died; and it only grows. */
+  atomic_store_explicit (&frame->version, (version + 1) & ~UINT64_C (1),
+                         memory_order_relaxed);
   atomic_store_explicit (&frame->file, file, memory_order_relaxed);
   atomic_store_explicit (&frame->page, page, memory_order_relaxed);
   atomic_store_explicit (&frame->lsn, 0, memory_order_relaxed);

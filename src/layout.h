@@ -141,7 +141,6 @@ struct orl_ledger {
   orl_a32 part;                 /* partition locked or about to be, + 1 */
   orl_a32 tid;                  /* for people */
   orl_a32 shared;               /* 1: pins of a process, not of a thread */
-  orl_a32 hint;                 /* an entry of pins likely to be free */
   _Alignas (ORL_LINE) orl_a64 stat[ORL_NSTATS];
   _Alignas (ORL_LINE) orl_a32 work[ORL_WORK]; /* frame + 1 */
   _Alignas (ORL_LINE) orl_a32 pins[ORL_PINS];

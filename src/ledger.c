@@ -22,7 +22,6 @@ sign (struct orl_ledger *l, bool shared)
 {
   atomic_store (&l->tid, (uint32_t) syscall (SYS_gettid));
   atomic_store (&l->shared, shared);
-  atomic_store (&l->hint, 0);
 }
 
 int
@@ -67,7 +66,7 @@ orl_ledger_release (struct orl_shm *shm, uint32_t index)
 }
 
 int
-orl_ledger_search (struct orl_ledger *ledger)
+orl_ledger_room (struct orl_ledger *ledger)
 {
   uint32_t high = atomic_load_explicit (&ledger->high, memory_order_relaxed);
 

@@ -29,24 +29,7 @@ uint32_t orl_ledger_of_process (struct orl_shm *shm);
 void orl_ledger_release (struct orl_shm *shm, uint32_t index);
 
 /* Find a free entry of an own ledger; -ENOBUFS if there is none. */
-int orl_ledger_search (struct orl_ledger *ledger);
-
-/* Likewise, first where one is likely: pins are mostly given back last in,
- * first out. */
-static inline int
-orl_ledger_room (struct orl_ledger *ledger)
-{
-  uint32_t i = atomic_load_explicit (&ledger->hint, memory_order_relaxed);
-
-  if (i < atomic_load_explicit (&ledger->high, memory_order_relaxed)
-      && i < ORL_PINS
-      && atomic_load_explicit (&ledger->pins[i], memory_order_relaxed) == 0)
-    {
-      atomic_store_explicit (&ledger->hint, i + 1, memory_order_relaxed);
-      return (int) i;
-    }
-  return orl_ledger_search (ledger);
-}
+int orl_ledger_room (struct orl_ledger *ledger);
 
 static inline void
 orl_ledger_write (struct orl_ledger *ledger, int entry, uint32_t mode,
@@ -60,8 +43,6 @@ static inline void
 orl_ledger_clear (struct orl_ledger *ledger, int entry)
 {
   atomic_store_explicit (&ledger->pins[entry], 0, memory_order_release);
-  atomic_store_explicit (&ledger->hint, (uint32_t) entry,
-                         memory_order_relaxed);
 }
 
 /* Call seen for each pin of the ledgers of the process that token names, or of

@@ -282,6 +282,7 @@ hold_missing (struct orl_thread *me, struct oriel_file *file, uint64_t key,
   return r < 0 ? r : 1;
 }
 
+/* 1, or an error and the hold is gone. */
 static int
 latch_by_flags (struct orl_thread *me, struct oriel_file *file,
                 struct orl_hold *h, unsigned flags)
@@ -289,12 +290,12 @@ latch_by_flags (struct orl_thread *me, struct oriel_file *file,
   int r;
 
   if (flags & ORIEL_OPTIMISTIC)
-    return 0;
+    return 1;
   r = flags & ORIEL_WRITE ? latch_exclusive (me, file, h, flags)
                           : latch_shared (me, file, h, flags);
   if (r < 0)
     orl_ledger_clear (me->ledger, h->entry);
-  return r;
+  return r < 0 ? r : 1;
 }
 
 int
@@ -314,23 +315,21 @@ orl_hold (struct orl_thread *me, struct oriel_file *file, uint64_t page,
       int r = hold_found (me, file, key, page,
                           shared ? ORL_PIN_SHARED : ORL_PIN_PLAIN, h, &word);
 
-      if (r == 1)
-        {
-          if (shared && orl_latch_shared (&shm->frames[h->frame].latch) == 0)
-            return 0;
-          return latch_by_flags (me, file, h, flags);
-        }
       if (r == 0)
-        {
-          r = hold_missing (me, file, key, page, flags, h);
-          if (r == 1)
-            return flags & ORIEL_FRESH ? 0
-                                       : latch_by_flags (me, file, h, flags);
-        }
+        r = hold_missing (me, file, key, page, flags, h);
       else if (r == -EAGAIN)
         r = wait_for_frame (me, file, page, h->frame, word, flags);
+      if (r == 1 && !h->fresh)
+        r = latch_by_flags (me, file, h, flags);
       if (r < 0)
         return r;
+      if (r == 0)
+        continue;
+      /* Whoever had the latch may have died and left no page behind. */
+      if (!(atomic_load (&shm->frames[h->frame].state) & ORL_STALE))
+        return 0;
+      orl_hold_end (shm, &me->ledger->pins[h->entry]);
+      h->fresh = false;
     }
 }
 
@@ -445,51 +444,51 @@ share (struct orl_thread *me, struct orl_hold *h, orl_a32 **entry)
   return 0;
 }
 
-/* A hit from end to end, if nothing is in the way: true, or nothing done. */
+/* A hit from end to end, if nothing is in the way: true, or nothing done.  Here
+ * the page table's tag alone is believed at first; key and state are looked at
+ * when the frame can no longer be taken away.  STALE is asked for again behind
+ * the latch: a writer that died may have left it in between. */
 static inline bool
 pin_hit (struct orl_thread *me, struct oriel_file *file, uint64_t number,
          unsigned flags, oriel_page *page)
 {
-  const struct orl_shm *shm = &me->pool->shm;
-  struct orl_ledger *l = me->ledger;
+  const struct orl_shm *shm = &file->pool->shm;
   uint64_t key = orl_file_key (
       file->index,
       atomic_load_explicit (&file->rec->epoch, memory_order_acquire));
-  bool shared = !(flags & ORIEL_OPTIMISTIC);
-  uint32_t entry = atomic_load_explicit (&l->hint, memory_order_relaxed);
-  uint64_t word, now;
-  uint32_t frame = orl_table_look (shm, key, number, &word);
-  struct orl_frame *f;
+  orl_a32 *entry = &me->ledger->pins[me->hint];
+  uint32_t frame = orl_table_guess (shm, key, number);
+  struct orl_frame *f = &shm->frames[frame];
+  uint32_t mode = flags & ORIEL_OPTIMISTIC ? ORL_PIN_PLAIN : ORL_PIN_SHARED;
+  uint64_t word;
   void *at;
 
-  if (frame == ORL_NO_FRAME || !orl_state_usable (word)
-      || entry >= atomic_load_explicit (&l->high, memory_order_relaxed)
-      || entry >= ORL_PINS
-      || atomic_load_explicit (&l->pins[entry], memory_order_relaxed) != 0)
+  if (frame == ORL_NO_FRAME
+      || atomic_load_explicit (entry, memory_order_relaxed) != 0)
     return false;
-  f = &shm->frames[frame];
-  orl_ledger_write (l, (int) entry, shared ? ORL_PIN_SHARED : ORL_PIN_PLAIN,
-                    frame);
+  atomic_store_explicit (entry, mode | (frame + 1), memory_order_release);
   orl_barrier_pin (shm);
-  now = atomic_load_explicit (&f->state, memory_order_acquire);
-  if (orl_state_gen (now) != orl_state_gen (word) || !orl_state_usable (now)
-      || (shared
+  word = atomic_load_explicit (&f->state, memory_order_acquire);
+  if (!orl_state_usable (word)
+      || atomic_load_explicit (&f->page, memory_order_relaxed) != number
+      || atomic_load_explicit (&f->file, memory_order_relaxed) != key
+      || (mode == ORL_PIN_SHARED
           && (atomic_load_explicit (&f->latch, memory_order_acquire)
               & (ORL_LATCH_BIAS | ORL_LATCH_X))
                  != ORL_LATCH_BIAS)
-      || (at = orl_window_find (me->pool->window, frame)) == NULL)
+      || (atomic_load_explicit (&f->state, memory_order_relaxed) & ORL_STALE)
+      || (at = orl_window_find (file->pool->window, frame)) == NULL)
     {
-      atomic_store_explicit (&l->pins[entry], 0, memory_order_release);
+      atomic_store_explicit (entry, 0, memory_order_release);
       return false;
     }
-  atomic_store_explicit (&l->hint, entry + 1, memory_order_relaxed);
   if (!atomic_load_explicit (&f->ref, memory_order_relaxed))
     atomic_store_explicit (&f->ref, 1, memory_order_relaxed);
-  orl_count (l, ORL_HITS, 1);
+  orl_count (me->ledger, ORL_HITS, 1);
   page->data = at;
   page->number = number;
   page->file = file;
-  page->ledger_entry = (uint32_t *) &l->pins[entry];
+  page->ledger_entry = (uint32_t *) entry;
   page->frame = frame;
   page->flags = flags;
   return true;
@@ -547,25 +546,22 @@ orl_unpin (oriel_page *page)
   struct oriel_pool *pool = page->file->pool;
   orl_a32 *entry = (orl_a32 *) page->ledger_entry;
   uint32_t pin = atomic_load_explicit (entry, memory_order_relaxed);
-  struct orl_ledger *l;
+  struct orl_thread *me = orl_thread_cache.thread;
   uintptr_t at;
 
   if ((pin & ORL_PIN_FRAME) != page->frame + 1)
     return orl_fail (-EINVAL, "oriel_unpin: the page is not pinned any more");
+  page->ledger_entry = NULL;
+  page->data = NULL;
   if ((pin & ~ORL_PIN_FRAME) == ORL_PIN_EXCL)
     orl_hold_end (&pool->shm, entry);
   else
     atomic_store_explicit (entry, 0, memory_order_release);
-  page->ledger_entry = NULL;
-  page->data = NULL;
-  if (orl_thread_cache.id != pool->id)
-    return 0;
   /* The next pin of this thread finds its entry at once. */
-  l = orl_thread_cache.thread->ledger;
-  at = (uintptr_t) entry - (uintptr_t) l->pins;
-  if (at < sizeof l->pins)
-    atomic_store_explicit (&l->hint, (uint32_t) (at / sizeof *entry),
-                           memory_order_relaxed);
+  if (orl_thread_cache.id == pool->id
+      && (at = (uintptr_t) entry - (uintptr_t) me->ledger->pins)
+             < sizeof me->ledger->pins)
+    me->hint = (uint32_t) (at / sizeof *entry);
   return 0;
 }
 
@@ -574,18 +570,24 @@ orl_read_begin (struct oriel_pool *pool, uint32_t frame)
 {
   struct orl_frame *f = &pool->shm.frames[frame];
 
-  for (;;)
+  for (unsigned round = 0;; round++)
     {
       uint64_t v = atomic_load_explicit (&f->version, memory_order_acquire);
       struct orl_thread *me;
       uint32_t owner;
 
-      if (!(v & 1))
+      if (!(v & 1) || (atomic_load (&f->state) & ORL_STALE))
         return v;
       owner = orl_latch_owner (atomic_load (&f->latch));
-      orl_latch_wait (&f->latch);
+      if (owner)
+        orl_latch_wait (&f->latch);
+      else
+        orl_backoff (round);
       if (owner && !orl_owner_alive (&pool->shm, owner)
           && orl_thread_self (pool, &me) == 0)
         pool->repair (pool, me->owner, owner - 1);
+      /* Being written by no one: only a damaged pool has such pages. */
+      if (!owner && round > 1000)
+        orl_frame_flag (f, ORL_STALE);
     }
 }

@@ -41,16 +41,18 @@ void orl_hold_end (const struct orl_shm *shm, orl_a32 *entry);
 void orl_hold_dirty (struct oriel_file *file, uint32_t frame, uint64_t end,
                      uint64_t lsn);
 
-/* Version for optimistic reading: waits while a writer has the page. */
+/* Version for optimistic reading: waits while a writer has the page.  Odd if the
+ * page is gone: look for it anew. */
 uint64_t orl_read_begin (struct oriel_pool *pool, uint32_t frame);
 
 static inline bool
 orl_read_validate (const struct orl_shm *shm, uint32_t frame, uint64_t version)
 {
   atomic_thread_fence (memory_order_acquire);
-  return atomic_load_explicit (&shm->frames[frame].version,
-                               memory_order_relaxed)
-         == version;
+  return !(version & 1)
+         && atomic_load_explicit (&shm->frames[frame].version,
+                                  memory_order_relaxed)
+                == version;
 }
 
 #endif /* ORL_PIN_H */

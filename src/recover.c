@@ -8,9 +8,11 @@
  * which it can be begun anew:
  *
  *   partition lock   every prefix of a change is a valid table; count anew
- *   exclusive latch  version odd: the page gets its before-image back; without
- *                    one (a fresh page, or ORIEL_NO_IMAGES) it is made STALE, to
- *                    be read again.  Version made even, latch free
+ *   exclusive latch  version odd: the page gets its before-image back, and the
+ *                    version is made even; without one (a fresh page, or
+ *                    ORIEL_NO_IMAGES) it is made STALE, to be read again, and
+ *                    the version stays odd for those who read it now.  Latch
+ *                    free
  *   before-images    freed
  *   pins             cleared
  *   RESERVED         FREE
@@ -78,16 +80,17 @@ repair_latch (const struct orl_shm *shm, uint32_t frame, uint32_t dead)
 {
   struct orl_frame *f = &shm->frames[frame];
   uint64_t version = atomic_load (&f->version);
+  const void *image;
 
   if (orl_latch_owner (atomic_load (&f->latch)) != dead)
     return;
   if (version & 1)
     {
-      const void *image = orl_image_find (shm, dead, frame);
-
-      if (!image || restore (shm, frame, image) < 0)
+      image = orl_image_find (shm, dead, frame);
+      if (image && restore (shm, frame, image) == 0)
+        atomic_store (&f->version, version + 1);
+      else
         orl_frame_flag (f, ORL_STALE);
-      atomic_store (&f->version, version + 1);
     }
   orl_latch_release (&f->latch, true);
 }

@@ -104,6 +104,25 @@ orl_table_look (const struct orl_shm *shm, uint64_t file, uint64_t page,
   return orl_search (shm, &s, file, page, state);
 }
 
+/* A frame whose entry in the key's own bucket has the key's tag, without a look
+ * at the frame: most likely the one.  ORL_NO_FRAME proves nothing. */
+static inline uint32_t
+orl_table_guess (const struct orl_shm *shm, uint64_t file, uint64_t page)
+{
+  struct orl_spot s = orl_spot (shm, file, page);
+  const struct orl_bucket *b = orl_bucket_at (shm, &s, 0);
+
+  for (int i = 0; i < ORL_BUCKET_WORDS; i++)
+    {
+      uint64_t w = atomic_load_explicit (&b->word[i], memory_order_acquire);
+
+      if (w >> 32 == s.tag >> 32)
+        return (uint32_t) w - 1 < shm->geo.nframes ? (uint32_t) w - 1
+                                                   : ORL_NO_FRAME;
+    }
+  return ORL_NO_FRAME;
+}
+
 /* The same, where it is not worth being inline. */
 uint32_t orl_table_find (const struct orl_shm *shm, uint64_t file,
                          uint64_t page, uint64_t *state);

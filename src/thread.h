@@ -14,6 +14,8 @@ struct orl_thread {
   struct oriel_pool *pool;
   struct orl_ledger *ledger;
   uint32_t owner;               /* the ledger's index + 1 */
+  uint32_t hint;                /* an entry of pins, likely to be free: pins are
+                                   mostly given back last in, first out */
   struct orl_thread *next;      /* of the pool's; under pool->lock */
   unsigned char *bounce;        /* ORL_BATCH pages, for orl_thread_bounce() */
   uint32_t nstash;

@@ -2,6 +2,7 @@
 #
 # One test is one behaviour, and named for it.  To add one:
 #   tests/NAME.c that uses the library          -> tests_c
+#   tests/NAME.c that looks inside the library  -> tests_inside
 #   tests/NAME.c that uses SQLite and the VFS   -> tests_sqlite
 #   tests/NAME.sh                               -> tests_sh (mode 644 will do)
 # Sorted, one a line.  A C program that only scripts run goes to
@@ -29,6 +30,7 @@ tests_c = \
 	tests/hits-write-only-the-ledger \
 	tests/killed-process-blocks-no-one \
 	tests/killed-process-is-not-alive \
+	tests/killed-writer-leaves-the-old-page \
 	tests/latch-excludes-processes \
 	tests/latch-excludes-threads \
 	tests/latch-of-own-thread-is-edeadlk \
@@ -91,6 +93,7 @@ tests_c = \
 	tests/window-64-times-smaller-shows-every-page \
 	tests/window-takes-slots-of-each-size \
 	tests/words-are-shared-and-stay \
+	tests/write-pins-beyond-images-are-enobufs \
 	$(NULL)
 
 # Of those, what valgrind cannot run, or would take too long over.
@@ -114,6 +117,11 @@ tests_not_under_valgrind = \
 # Of those, what measures time: run after all others, also with make -j.
 tests_alone = \
 	tests/two-threads-one-page-do-not-slow-down \
+	$(NULL)
+
+# Linked with libcore, and may include headers of src.
+tests_inside = \
+	tests/torture \
 	$(NULL)
 
 # Linked with the VFS's static library and SQLite; left out without it.
@@ -190,6 +198,13 @@ check_PROGRAMS += $(tests_c) $(tests_programs)
 TESTS += $(tests_c) $(tests_sh)
 $(tests_c) $(tests_programs): private AM_LDFLAGS += -no-install
 
+check_PROGRAMS += $(tests_inside)
+TESTS += $(tests_inside)
+tests_inside_objects = $(addsuffix .$(OBJEXT),$(tests_inside))
+$(tests_inside_objects): private AM_CPPFLAGS += -I$(top_srcdir)/src
+$(tests_inside): libcore.la
+$(tests_inside): private LDADD = libcore.la
+
 if HAVE_SQLITE3
 check_PROGRAMS += $(tests_sqlite)
 TESTS += $(tests_sqlite) $(tests_sqlite_sh)
@@ -255,6 +270,12 @@ endif
 
 alone_logs = $(addsuffix .log,$(tests_alone))
 $(alone_logs): $(filter-out $(alone_logs),$(TEST_LOGS))
+
+# -------------------------------------------------------------------------
+# make torture SECONDS=600 SEED=1: the test of that name, for as long as wanted.
+
+torture: tests/torture$(EXEEXT)
+	tests/torture$(EXEEXT)
 
 # -------------------------------------------------------------------------
 # make check-valgrind: the C tests once more, where memory errors fail a test.

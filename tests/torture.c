@@ -148,9 +148,13 @@ read_page (oriel_file *file, uint64_t *rnd)
 
           memcpy (&c, p.data, sizeof c);
           if (oriel_read_validate (&p, v))
+            {
+              is_whole ("optimist", page, &c, done);
+              break;
+            }
+          if (v & 1)
             break;
         }
-      is_whole ("optimist", page, &c, done);
       oriel_unpin (&p);
     }
 }
@@ -319,7 +323,8 @@ count_frames (oriel_pool *pool)
 
       if ((orl_state (w) != ORL_FREE && orl_state (w) != ORL_VALID)
           || !orl_frame_is_valid (shm, i)
-          || (atomic_load (&shm->frames[i].version) & 1)
+          || ((atomic_load (&shm->frames[i].version) & 1)
+              && orl_state (w) == ORL_VALID && !(w & ORL_STALE))
           || (atomic_load (&shm->frames[i].latch) & 2))
         odd++;
     }

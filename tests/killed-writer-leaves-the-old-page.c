@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A page whose writer was killed is again what it was when the dead one pinned
+ * it, dirty or not; with ORIEL_NO_IMAGES it is what the store has.
+ */
+#include "util.h"
+
+#define FAR 390                  /* not read ahead of the others */
+
+static unsigned flags;
+
+/* Change a part of pages 1 to 4, mark two of them, begin page FAR afresh, which
+ * the pool did not have, and die. */
+static int
+dies (void *arg)
+{
+  oriel_pool *pool = test_pool ();
+  oriel_file *file = must_open_file (pool, scratch_file ("data"), flags);
+  oriel_page fresh;
+
+  (void) arg;
+  for (uint64_t i = 1; i <= 4; i++) {
+    oriel_page page = must_pin (file, i, ORIEL_WRITE);
+
+    memset (page.data, 0xee, 1000);
+    if (i % 2)
+      must (oriel_dirty (&page, 0), "oriel_dirty");
+  }
+  fresh = must_pin (file, FAR, ORIEL_WRITE | ORIEL_FRESH);
+  memset (fresh.data, 0xee, 1000);
+  raise (SIGKILL);
+  return 0;
+}
+
+/* first is the page that is looked at first: that look finds the dead. */
+static void
+try (uint64_t first)
+{
+  oriel_pool *pool = test_pool ();
+  oriel_page held;
+  oriel_file *file;
+  uint64_t version;
+  int good = 0;
+
+  diag ("%s before-images, page %d first",
+        flags & ORIEL_NO_IMAGES ? "without" : "with", (int) first);
+  make_stamped_file (scratch_file ("data"), 4096, 400, 0, 1);
+  file = must_open_file (pool, scratch_file ("data"), flags);
+  for (uint64_t i = 0; i < 9; i++)
+    good += page_is_stamped (pool, file, i, 1);
+  is_int (good, 9, "all pages but one are in the pool");
+  if (!(flags & ORIEL_NO_IMAGES))
+    for (uint64_t i = 3; i <= 4; i++)
+      stamp_page (pool, file, i, 2);
+  held = must_pin (file, 2, ORIEL_OPTIMISTIC);
+  is_int (in_child (dies, NULL), 128 + SIGKILL, "a writer is killed");
+  ok (page_is_stamped (pool, file, first, 1), "a page is what it was");
+  ok (page_is_stamped (pool, file, 1, 1), "when looked at again, too");
+  good = 0;
+  for (uint64_t i = 3; i <= 4; i++)
+    good += page_is_stamped (pool, file, i, flags & ORIEL_NO_IMAGES ? 1 : 2);
+  is_int (good, 2, "so are others");
+  version = oriel_read_begin (&held);
+  if (!(flags & ORIEL_NO_IMAGES))
+    ok (is_stamped (held.data, 4096, 1, 2)
+        && oriel_read_validate (&held, version),
+        "also for who had it pinned");
+  must (oriel_unpin (&held), "oriel_unpin");
+  ok (page_is_stamped (pool, file, 2, 1), "and for who pins it anew");
+  ok (page_is_stamped (pool, file, FAR, 1),
+      "one that was begun afresh is what the store has");
+  ok (get_stats (pool).repairs > 0, "that was a repair");
+  is_rc (oriel_sync (file), 0, "sync");
+  must (oriel_file_close (file), "oriel_file_close");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+  must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
+}
+
+int
+main (void)
+{
+  try (1);
+  try (FAR);
+  flags = ORIEL_NO_IMAGES;
+  try (1);
+  try (FAR);
+  return done_testing ();
+}
