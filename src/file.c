@@ -24,6 +24,7 @@
 #include "lock.h"
 #include "pin.h"
 #include "proc.h"
+#include "seen.h"
 #include "sys.h"
 #include "table.h"
 
@@ -124,15 +125,31 @@ find_record (const struct orl_shm *shm, const struct orl_store_id *id,
   atomic_store (&rec->size, id->size);
   atomic_store (&rec->io_error, 0);
   atomic_store (&rec->foreign, 0);
-  atomic_store (&rec->seen_by, 0);
-  atomic_store (&rec->seen_size, id->size);
-  atomic_store (&rec->seen_mtime, id->mtime);
-  atomic_store (&rec->seen_ctime, id->ctime);
+  orl_seen_reset (rec, id);
   for (int i = 0; i < ORIEL_FILE_WORDS; i++)
     atomic_store (&rec->words[i], 0);
   atomic_store (&rec->state, ORL_FILE_USED);
   *index = spare;
   return 0;
+}
+
+/* Make all clean pages of the file STALE, by a look at every frame.  No one has
+ * the file open, so none is being written. */
+static void
+drop_clean_pages (const struct orl_shm *shm, uint32_t index)
+{
+  for (uint32_t i = 0; i < shm->geo.nframes; i++)
+    {
+      struct orl_frame *f = &shm->frames[i];
+      uint64_t word = atomic_load (&f->state);
+
+      while (orl_state (word) > ORL_RESERVED
+             && !(word & (ORL_STALE | ORL_DIRTY))
+             && (uint32_t) atomic_load (&f->file) == index
+             && !atomic_compare_exchange_weak (&f->state, &word,
+                                               word | ORL_STALE))
+        ;
+    }
 }
 
 /* No one else has the file open: do the pool's pages still belong to what the
@@ -144,29 +161,27 @@ judge (const struct orl_shm *shm, uint32_t index,
   struct orl_frec *rec = &shm->files[index];
   bool dirty = has_dirty_pages (shm, index);
   bool foreign = (flags & ORIEL_FOREIGN) || atomic_load (&rec->foreign);
-  /* While seen_by names someone, a process died before it could tell what it
-   * wrote: the times say nothing then. */
-  bool changed = atomic_load (&rec->seen_by) == 0
-                 && (atomic_load (&rec->seen_size) != id->size
-                     || atomic_load (&rec->seen_mtime) != id->mtime
-                     || atomic_load (&rec->seen_ctime) != id->ctime);
+  enum orl_seen seen = orl_seen_compare (rec, id);
 
   if (foreign)
-    changed = dirty;
-  else if (changed && dirty && !(flags & ORIEL_DISCARD))
+    seen = dirty ? ORL_SEEN_OTHER : ORL_SEEN_SAME;
+  else if (seen == ORL_SEEN_OTHER && dirty && !(flags & ORIEL_DISCARD))
     return orl_fail (-ESTALE,
                      "%s: was changed by others while the pool holds dirty "
                      "pages of it; open it with ORIEL_DISCARD to lose those",
                      path);
-  if (changed || (flags & ORIEL_DISCARD))
+  if (seen == ORL_SEEN_OTHER || (flags & ORIEL_DISCARD))
     {
       atomic_fetch_add (&rec->epoch, 1);
       dirty = false;
     }
+  else if (seen == ORL_SEEN_UNKNOWN)
+    drop_clean_pages (shm, index);
   if (!dirty || atomic_load (&rec->size) < id->size)
     atomic_store (&rec->size, id->size);
   atomic_store (&rec->io_error, 0);
   atomic_store (&rec->foreign, (flags & ORIEL_FOREIGN) != 0);
+  orl_seen_reset (rec, id);
   return 0;
 }
 
@@ -330,27 +345,18 @@ see_pin (void *arg, uint32_t ledger, uint32_t frame, uint32_t mode)
   p->n += (uint32_t) atomic_load (&p->shm->frames[frame].file) == p->index;
 }
 
-/* The last handle goes: remember what the store has now, if no one else can
- * change it behind our back. */
+/* The last handle of all goes: what is dirty in a file that others may change
+ * is worth nothing then. */
 static void
-record_times (struct orl_thread *me, struct oriel_file *file)
+drop_foreign (struct orl_thread *me, struct oriel_file *file)
 {
   struct orl_shm *shm = &me->pool->shm;
-  struct orl_frec *rec = file->rec;
-  struct orl_store_id id;
 
   take_file_lock (me);
-  if (!is_open_elsewhere (shm, file->index)
-      && orl_store_identify (file->store, &id) == 0)
-    {
-      if (atomic_load (&rec->foreign) && has_dirty_pages (shm, file->index))
-        atomic_fetch_add (&rec->epoch, 1);
-      atomic_store (&rec->seen_by, shm->token);
-      atomic_store (&rec->seen_size, id.size);
-      atomic_store (&rec->seen_mtime, id.mtime);
-      atomic_store (&rec->seen_ctime, id.ctime);
-      atomic_store (&rec->seen_by, 0);
-    }
+  if (atomic_load (&file->rec->foreign)
+      && !is_open_elsewhere (shm, file->index)
+      && has_dirty_pages (shm, file->index))
+    atomic_fetch_add (&file->rec->epoch, 1);
   give_file_lock (me);
 }
 
@@ -367,7 +373,7 @@ close_last (struct orl_thread *me, struct oriel_file *file)
       orl_backoff (round);
       pthread_mutex_lock (&pool->lock);
     }
-  record_times (me, file);
+  drop_foreign (me, file);
   leave (me, file->index);
   file->store->ops->close (file->store);
   free (file->path);
@@ -478,9 +484,9 @@ set_size (struct orl_thread *me, struct oriel_file *file, uint64_t old,
   atomic_store (&rec->size, bytes);
   if (first < end)
     orl_file_drop_pages (me, file, first, end - first);
-  if (atomic_load (&rec->seen_by) == 0)
-    atomic_store (&rec->seen_by, me->pool->shm.token);
+  orl_seen_begin (file);
   r = file->store->ops->truncate (file->store, bytes);
+  orl_seen_end (file);
   if (r < 0)
     {
       atomic_store (&rec->size, old);

@@ -23,6 +23,7 @@
 #include "flush.h"
 #include "latch.h"
 #include "lock.h"
+#include "seen.h"
 #include "sys.h"
 #include "table.h"
 
@@ -178,14 +179,12 @@ write_run (struct orl_thread *me, struct chunk *c, uint32_t first,
 static int
 write_chunk (struct orl_thread *me, struct chunk *c)
 {
-  struct orl_frec *rec = c->file->rec;
   uint32_t last;
   int result = 0;
 
-  /* The file's times are ours from here on, and no stranger's doing. */
-  if (c->n > 0
-      && atomic_load_explicit (&rec->seen_by, memory_order_relaxed) == 0)
-    atomic_store (&rec->seen_by, me->pool->shm.token);
+  if (c->n == 0)
+    return 0;
+  orl_seen_begin (c->file);
   for (uint32_t first = 0; first < c->n; first = last)
     {
       int r;
@@ -200,6 +199,7 @@ write_chunk (struct orl_thread *me, struct chunk *c)
       if (result == 0)
         result = r;
     }
+  orl_seen_end (c->file);
   end (me, c);
   return result;
 }

@@ -161,12 +161,11 @@ struct orl_frec {
   orl_a32 epoch;                /* pages of other epochs are dead; never reset */
   orl_a32 io_error;             /* errno of a sync that failed */
   orl_a64 size;                 /* bytes, with what is not yet written */
-  /* what the pool last saw of the store's file; seen_by is the token of the
-   * process that is changing it now, 0 if none: then the three are right */
-  orl_a64 seen_by;
-  orl_a64 seen_size;
-  orl_a64 seen_mtime;
-  orl_a64 seen_ctime;
+  /* what the pool last made of the store's file (seen.c) */
+  orl_a64 begun;                /* changes */
+  orl_a64 done;
+  orl_a64 seen;                 /* digest of size and times */
+  orl_a32 seen_valid;
   _Alignas (ORL_LINE) orl_a64 words[16];
 };
 

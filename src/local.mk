@@ -43,6 +43,8 @@ core_sources = \
 	src/proc.h \
 	src/recover.c \
 	src/recover.h \
+	src/seen.c \
+	src/seen.h \
 	src/stats.c \
 	src/stats.h \
 	src/store-posix.c \

@@ -212,6 +212,14 @@ nanoseconds (const struct timespec *ts)
 int
 orl_store_identify (const struct orl_store *s, struct orl_store_id *id)
 {
+  int r = orl_store_times (s, id);
+
+  return r < 0 ? r : orl_sys.birth (s->fd, &id->birth);
+}
+
+int
+orl_store_times (const struct orl_store *s, struct orl_store_id *id)
+{
   struct stat st;
   int r = orl_sys.fstat (s->fd, &st);
 
@@ -219,8 +227,9 @@ orl_store_identify (const struct orl_store *s, struct orl_store_id *id)
     return r;
   id->dev = st.st_dev;
   id->ino = st.st_ino;
+  id->birth = 0;
   id->size = (uint64_t) st.st_size;
   id->mtime = nanoseconds (&st.st_mtim);
   id->ctime = nanoseconds (&st.st_ctim);
-  return orl_sys.birth (s->fd, &id->birth);
+  return 0;
 }

@@ -56,4 +56,7 @@ int orl_store_posix_open (const char *path,
 /* Errors of fstat(2). */
 int orl_store_identify (const struct orl_store *s, struct orl_store_id *id);
 
+/* Size and times alone. */
+int orl_store_times (const struct orl_store *s, struct orl_store_id *id);
+
 #endif /* ORL_STORE_H */

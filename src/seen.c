@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * seen.c - is the store's file still what the pool last made of it?
+ *
+ * The record keeps a digest of the file's size and times as they were after the
+ * last change that the pool made.  Changes are counted when they begin and when
+ * they are done; who finds both counts equal after its own, takes the digest.
+ * So:
+ *
+ *   counts equal, digest valid     the digest tells
+ *   counts differ, or not valid    a process died while it changed the file, or
+ *                                  just after: unknown
+ *
+ * Lock-free; when several processes end their changes at once, one that another
+ * overtook takes the digest again.
+ */
+#include <stdatomic.h>
+
+#include "seen.h"
+
+static uint64_t
+mix (uint64_t h, uint64_t v)
+{
+  h = (h ^ v) * UINT64_C (0x9e3779b97f4a7c15);
+  return h ^ h >> 29;
+}
+
+static uint64_t
+digest (const struct orl_store_id *id)
+{
+  return mix (mix (mix (1, id->size), id->mtime), id->ctime);
+}
+
+void
+orl_seen_begin (struct oriel_file *file)
+{
+  atomic_fetch_add (&file->rec->begun, 1);
+  atomic_store (&file->rec->seen_valid, 0);
+}
+
+void
+orl_seen_end (struct oriel_file *file)
+{
+  struct orl_frec *rec = file->rec;
+  uint64_t done = atomic_fetch_add (&rec->done, 1) + 1;
+
+  while (done == atomic_load (&rec->begun))
+    {
+      struct orl_store_id id;
+
+      if (orl_store_times (file->store, &id) < 0)
+        return; /* unknown, then */
+      atomic_store (&rec->seen, digest (&id));
+      atomic_store (&rec->seen_valid, 1);
+      if (done == atomic_load (&rec->begun))
+        return;
+      /* Someone began meanwhile: perhaps it has ended, too, and took the digest
+       * before us. */
+      atomic_store (&rec->seen_valid, 0);
+      done = atomic_load (&rec->done);
+    }
+}
+
+enum orl_seen
+orl_seen_compare (const struct orl_frec *rec, const struct orl_store_id *id)
+{
+  if (atomic_load (&rec->begun) != atomic_load (&rec->done)
+      || !atomic_load (&rec->seen_valid))
+    return ORL_SEEN_UNKNOWN;
+  return atomic_load (&rec->seen) == digest (id) ? ORL_SEEN_SAME
+                                                 : ORL_SEEN_OTHER;
+}
+
+void
+orl_seen_reset (struct orl_frec *rec, const struct orl_store_id *id)
+{
+  atomic_store (&rec->seen_valid, 0);
+  atomic_store (&rec->done, atomic_load (&rec->begun));
+  atomic_store (&rec->seen, digest (id));
+  atomic_store (&rec->seen_valid, 1);
+}
