@@ -40,6 +40,7 @@ orl_image_take (const struct orl_shm *shm, uint32_t owner, uint32_t frame,
           || !atomic_compare_exchange_strong (&im->owner, &none, owner))
         continue;
       memcpy (data (shm, i), content, shm->geo.page_size);
+      atomic_fetch_add (&shm->ledgers[owner - 1].images, 1);
       atomic_store_explicit (&im->frame, frame + 1, memory_order_release);
       return 0;
     }
@@ -71,10 +72,17 @@ release (struct orl_image *im)
 void
 orl_image_end (const struct orl_shm *shm, uint32_t owner, uint32_t frame)
 {
-  uint32_t i = find (shm, owner, frame);
+  orl_a32 *images = &shm->ledgers[owner - 1].images;
+  uint32_t i;
 
+  if (atomic_load_explicit (images, memory_order_relaxed) == 0)
+    return;
+  i = find (shm, owner, frame);
   if (i < shm->geo.nimages)
-    release (&shm->images[i]);
+    {
+      release (&shm->images[i]);
+      atomic_fetch_sub (images, 1);
+    }
 }
 
 const void *
@@ -91,4 +99,5 @@ orl_image_end_all (const struct orl_shm *shm, uint32_t owner)
   for (uint32_t i = 0; i < shm->geo.nimages; i++)
     if (atomic_load (&shm->images[i].owner) == owner)
       release (&shm->images[i]);
+  atomic_store (&shm->ledgers[owner - 1].images, 0);
 }

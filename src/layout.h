@@ -140,6 +140,7 @@ struct orl_ledger {
   orl_a32 work_high;            /* likewise of work */
   orl_a32 part;                 /* partition locked or about to be, + 1 */
   orl_a32 tid;                  /* for people */
+  orl_a32 images;               /* before-images that it has; 0: don't search */
   orl_a32 shared;               /* 1: pins of a process, not of a thread */
   _Alignas (ORL_LINE) orl_a64 stat[ORL_NSTATS];
   _Alignas (ORL_LINE) orl_a32 work[ORL_WORK]; /* frame + 1 */
