@@ -197,8 +197,9 @@ ORIEL_API uint64_t oriel_pool_frames (const oriel_pool *pool); /* pages held */
 #define ORIEL_FOREIGN  0x1000u /* others change the file without Oriel: its size
                                   and times are not judged at open; the caller
                                   calls oriel_file_drop() when it learns that
-                                  the file has changed.  A write that fails is
-                                  the caller's too */
+                                  the file has changed.  One process at a time
+                                  may have dirty pages, and no other writes
+                                  them, also not to make room */
 #define ORIEL_NO_IMAGES 0x2000u /* keep no copy of a page while it is pinned for
                                   writing: if its writer dies the page is read
                                   from the store again, and what the store has

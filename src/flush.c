@@ -343,6 +343,17 @@ orl_flush_file (struct orl_thread *me, struct oriel_file *file)
   return result;
 }
 
+/* May this process write the file's pages unasked?  Where others change the file
+ * without Oriel, dirty pages belong to whoever holds the lock that lets it
+ * change them: once that one is dead they must never reach the file, which
+ * others may have rolled back meanwhile. */
+static bool
+may_make_room (const struct oriel_file *file)
+{
+  return !atomic_load (&file->rec->foreign)
+         || atomic_load (&file->rec->dirtied_by) == file->pool->shm.token;
+}
+
 int
 orl_flush_list (struct orl_thread *me, const struct orl_dirty_list *list)
 {
@@ -365,6 +376,11 @@ orl_flush_list (struct orl_thread *me, const struct orl_dirty_list *list)
       if (done[i] || index >= shm->geo.nfiles
           || !(file = orl_file_hold (me->pool, index)))
         continue;
+      if (!may_make_room (file))
+        {
+          orl_file_unhold (file);
+          continue;
+        }
       for (uint32_t j = i; j < list->n; j++)
         {
           struct orl_frame *f = &shm->frames[list->frame[j]];

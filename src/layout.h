@@ -162,6 +162,8 @@ struct orl_frec {
   orl_a32 epoch;                /* pages of other epochs are dead; never reset */
   orl_a32 io_error;             /* errno of a sync that failed */
   orl_a64 size;                 /* bytes, with what is not yet written */
+  orl_a64 dirtied_by;           /* foreign: token of the process whose dirty
+                                   pages these are; no other writes them */
   /* what the pool last made of the store's file (seen.c) */
   orl_a64 begun;                /* changes */
   orl_a64 done;

@@ -391,6 +391,10 @@ orl_hold_dirty (struct oriel_file *file, uint32_t frame, uint64_t end,
   while (size < end
          && !atomic_compare_exchange_weak (&file->rec->size, &size, end))
     ;
+  if ((file->flags & ORIEL_FOREIGN)
+      && atomic_load_explicit (&file->rec->dirtied_by, memory_order_relaxed)
+             != shm->token)
+    atomic_store (&file->rec->dirtied_by, shm->token);
   if (lsn > atomic_load_explicit (&f->lsn, memory_order_relaxed))
     atomic_store_explicit (&f->lsn, lsn, memory_order_relaxed);
   if (atomic_load_explicit (&f->state, memory_order_relaxed) & ORL_DIRTY)
