@@ -25,6 +25,7 @@ tests_c = \
 	tests/file-descriptor-is-the-files \
 	tests/file-open-refuses-what-is-no-file \
 	tests/flush-writes-sorted-runs \
+	tests/foreign-dirty-pages-are-their-writers \
 	tests/foreign-file-is-not-judged \
 	tests/forked-child-gets-eownerdead \
 	tests/hits-write-only-the-ledger \
