@@ -11,6 +11,12 @@ bench_bench_pin_LDADD = libcore.la
 bench-pin: bench/bench-pin$(EXEEXT)
 	bench/bench-pin$(EXEEXT)
 
+noinst_PROGRAMS += bench/bench-restart
+
+# make bench-restart: kill -9 of all processes of a warm pool, and attach anew
+bench-restart: bench/bench-restart$(EXEEXT)
+	bench/bench-restart$(EXEEXT)
+
 if HAVE_SQLITE3
 bin_PROGRAMS += bench/oriel-tpcc
 bench_oriel_tpcc_SOURCES = \

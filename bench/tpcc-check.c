@@ -9,6 +9,11 @@
  * integers: sums are exact.
  *
  * Conditions 2 and 3 say nothing about districts without pending orders.
+ *
+ * They hold whole transactions together, and would not miss one that is lost
+ * whole.  After a run the new-orders that terminals were told are committed are
+ * counted, too: each is there, and no more than those and one for each terminal
+ * that was killed before it could count.
  */
 #include <string.h>
 
@@ -96,13 +101,41 @@ check_integrity (sqlite3 *db, struct check_report *report)
   return sqlite3_finalize (stmt);
 }
 
+static int
+check_commits (sqlite3 *db, const struct tpcc *tpcc,
+               struct check_report *report)
+{
+  const struct shared *shared = tpcc->shared;
+  uint64_t told = 0, found;
+  int64_t orders;
+  int i, rc;
+
+  if (!(tpcc->opt.actions & RUN))
+    return SQLITE_OK;
+  rc = tpcc_orders (db, &orders);
+  if (rc != SQLITE_OK)
+    return rc;
+  for (i = 0; i < tpcc->opt.terminals; i++)
+    told += shared->terminal[i].orders;
+  found = (uint64_t) (orders - shared->orders_before);
+  if (found >= told && found - told <= shared->kills)
+    snprintf (report->commits, ERROR_TEXT, "ok");
+  else
+    snprintf (report->commits, ERROR_TEXT,
+              "%llu new-orders were committed, %lld are there (%llu terminals"
+              " were killed)", (unsigned long long) told, (long long) found,
+              (unsigned long long) shared->kills);
+  return SQLITE_OK;
+}
+
 /* Whether the table has the rows that it must have. */
 static void
 judge (struct check_report *report, int warehouses)
 {
   int n, want;
 
-  report->ok = strcmp (report->integrity, "ok") == 0;
+  report->ok = strcmp (report->integrity, "ok") == 0
+    && (report->commits[0] == 0 || strcmp (report->commits, "ok") == 0);
   for (n = 0; n < CONDITIONS; n++)
     {
       want = n == 0 ? warehouses : warehouses * DISTRICTS;
@@ -117,7 +150,8 @@ judge (struct check_report *report, int warehouses)
 
 /* One transaction, so all conditions speak of the same state. */
 static int
-check_all (sqlite3 *db, struct check_report *report, struct meta *meta)
+check_all (sqlite3 *db, const struct tpcc *tpcc, struct check_report *report,
+           struct meta *meta)
 {
   int n, rc;
 
@@ -126,6 +160,8 @@ check_all (sqlite3 *db, struct check_report *report, struct meta *meta)
     rc = tpcc_meta_read (db, meta);
   for (n = 0; n < CONDITIONS && rc == SQLITE_OK; n++)
     rc = check_condition (db, report, n);
+  if (rc == SQLITE_OK)
+    rc = check_commits (db, tpcc, report);
   if (rc == SQLITE_OK)
     rc = check_integrity (db, report);
   return rc;
@@ -141,7 +177,7 @@ tpcc_checker (struct tpcc *tpcc, const struct side *side)
 
   if (tpcc_db_open (tpcc, side, 0, &db) != SQLITE_OK)
     return tpcc_fail (tpcc->shared, "%s", tpcc_db_error ());
-  rc = check_all (db, report, &meta);
+  rc = check_all (db, tpcc, report, &meta);
   if (rc == SQLITE_OK)
     {
       judge (report, meta.warehouses);
@@ -164,12 +200,15 @@ tpcc_prepare (struct tpcc *tpcc, const struct side *side)
 {
   struct shared *shared = tpcc->shared;
   struct meta meta;
+  int64_t orders = 0;
   int rc, status = 0;
   sqlite3 *db;
 
   if (tpcc_db_open (tpcc, side, 0, &db) != SQLITE_OK)
     return tpcc_fail (shared, "%s", tpcc_db_error ());
   rc = tpcc_meta_read (db, &meta);
+  if (rc == SQLITE_OK)
+    rc = tpcc_orders (db, &orders);
   if (rc == SQLITE_NOTADB)
     status = tpcc_fail (shared, "%s was not made by oriel-tpcc", side->path);
   else if (rc != SQLITE_OK)
@@ -186,5 +225,6 @@ tpcc_prepare (struct tpcc *tpcc, const struct side *side)
             meta.scale_name);
   shared->warehouses = meta.warehouses;
   shared->c_last_load = meta.c_last_load;
+  shared->orders_before = orders;
   return 0;
 }

@@ -129,9 +129,11 @@ check (const struct check_report *report, const char *vfs)
       if (report->bad[n])
         json_array_append_new (example, json_string (report->example[n]));
     }
-  return json_pack ("{s:s, s:b, s:o, s:o, s:s}", "vfs", vfs, "ok",
+  return json_pack ("{s:s, s:b, s:o, s:o, s:s, s:o}", "vfs", vfs, "ok",
                     report->ok, "violations", bad, "examples", example,
-                    "integrity_check", report->integrity);
+                    "integrity_check", report->integrity, "commits",
+                    report->commits[0] ? json_string (report->commits)
+                                       : json_null ());
 }
 
 static json_t *
@@ -164,6 +166,7 @@ add_run (json_t *o, const struct result *result)
   put (o, "rolled_back", result->rolled_back);
   put (o, "busy_retries", result->retries);
   put (o, "skipped_districts", result->skipped_districts);
+  put (o, "kills", result->kills);
   json_object_set_new (o, "transactions", types (result));
   json_object_set_new (o, "largest_terminal", terminal (&result->proc));
   json_object_set_new (o, "all_terminals", terminals (&result->proc));
@@ -187,7 +190,7 @@ head (const struct tpcc *tpcc)
   const struct options *opt = &tpcc->opt;
   int loads = opt->actions & LOAD;
 
-  return json_pack ("{s:s, s:s, s:i, s:s, s:i, s:s, s:s, s:I}",
+  return json_pack ("{s:s, s:s, s:i, s:s, s:i, s:s, s:s, s:o, s:I}",
                     "sqlite", sqlite3_libversion (),
                     "oriel", oriel_version (),
                     "warehouses",
@@ -197,6 +200,9 @@ head (const struct tpcc *tpcc)
                     "terminals", opt->terminals,
                     "journal", opt->journal,
                     "synchronous", opt->synchronous,
+                    "kill_every_ms",
+                    opt->kill_every ? json_integer (opt->kill_every)
+                                    : json_null (),
                     "seed", (json_int_t) opt->seed);
 }
 

@@ -37,7 +37,7 @@ enum {
   OPT_VFS = 256, OPT_MODULE, OPT_POOL, OPT_POOL_SIZE, OPT_WINDOW, OPT_SLOT,
   OPT_BACKEND, OPT_JOURNAL, OPT_SYNCHRONOUS, OPT_CACHE_SIZE, OPT_PAGE_SIZE,
   OPT_MMAP_SIZE, OPT_SEED, OPT_LOAD_ONLY, OPT_RUN_ONLY, OPT_CHECK_ONLY,
-  OPT_COMPARE, OPT_MEMORY, OPT_KEEP, OPT_DB, OPT_JSON, OPT_SCALE
+  OPT_COMPARE, OPT_KILL_EVERY, OPT_MEMORY, OPT_KEEP, OPT_DB, OPT_JSON, OPT_SCALE
 };
 
 static const struct argp_option list[] = {
@@ -54,6 +54,8 @@ static const struct argp_option list[] = {
   { "check-only", OPT_CHECK_ONLY, 0, 0, "Check a database", 0 },
   { "compare", OPT_COMPARE, 0, 0,
     "Run through Oriel, then from the same state on the stock VFS", 0 },
+  { "kill-every", OPT_KILL_EVERY, "MS", 0,
+    "Every MS milliseconds kill a terminal at random and start another", 0 },
   { "memory", OPT_MEMORY, "SIZE", 0,
     "Run each side in a memory cgroup of SIZE; \"none\": in none (default:"
     " with --compare, the pool, 16M, and 8M for each terminal)", 0 },
@@ -291,6 +293,9 @@ parse_action (int key, char *arg, struct argp_state *state)
     case OPT_COMPARE:
       opt->compare = 1;
       break;
+    case OPT_KILL_EVERY:
+      opt->kill_every = get_number (state, "kill-every", arg, 1, 86400000);
+      break;
     case OPT_MEMORY:
       set_memory (state, opt, arg);
       parsed->memory_given = 1;
@@ -402,6 +407,12 @@ check (struct argp_state *state, struct parsed *parsed)
     argp_error (state, "--compare chooses the VFS by itself: no --vfs");
   if (opt->compare && !(opt->actions & RUN))
     argp_error (state, "--compare runs: no --load-only, no --check-only");
+  if (opt->kill_every && !(opt->actions & RUN))
+    argp_error (state, "--kill-every is for a run: no --load-only, no"
+                " --check-only");
+  if (opt->kill_every && strcmp (opt->journal, "memory") == 0)
+    argp_error (state, "--kill-every: a journal in memory dies with its"
+                " transaction; choose another --journal");
   if (!opt->compare && strcmp (opt->vfs, "oriel") != 0
       && (opt->pool || opt->pool_size || opt->window || opt->slot
           || opt->backend))

@@ -129,3 +129,14 @@ tpcc_proc_merge (struct proc *into, const struct proc *from)
   add (&into->write_bytes, from->write_bytes);
   add (&into->cpu_usec, from->cpu_usec);
 }
+
+/* Counters only: those of the processes that were killed are gone. */
+void
+tpcc_proc_forget (struct proc *proc)
+{
+  proc->rchar = -1;
+  proc->wchar = -1;
+  proc->read_bytes = -1;
+  proc->write_bytes = -1;
+  proc->cpu_usec = -1;
+}

@@ -111,6 +111,12 @@ skipped (const struct result *r)
 }
 
 static double
+kills (const struct result *r)
+{
+  return (double) r->kills;
+}
+
+static double
 cpu (const struct result *r)
 {
   uint64_t n = all_done (r) + r->rolled_back;
@@ -199,6 +205,8 @@ print_speed (const struct tpcc *tpcc)
   print_row (tpcc, "new-orders rolled back on purpose", rolled_back, 0);
   print_row (tpcc, "retries after a busy timeout", retries, 0);
   print_row (tpcc, "deliveries with nothing to deliver", skipped, 0);
+  if (tpcc->opt.kill_every)
+    print_row (tpcc, "terminals killed", kills, 0);
   print_row (tpcc, "CPU us/transaction", cpu, 1);
 }
 
@@ -293,6 +301,8 @@ print_pool (const struct result *result)
   print_count ("dropped files (changed by others)", pool->drops);
   print_count ("barriers", pool->barriers);
   print_count ("waits for a latch", pool->latch_waits);
+  if (result->kills)
+    print_count ("repairs of what the dead left", pool->repairs);
 }
 
 /* ------------------------------------------------------------------ */
@@ -314,6 +324,8 @@ print_check (const char *side, const char *vfs,
               check->bad[n], check->rows[n], check->example[n]);
   if (strcmp (check->integrity, "ok"))
     printf ("    integrity_check: %s\n", check->integrity);
+  if (check->commits[0] && strcmp (check->commits, "ok"))
+    printf ("    commits: %s\n", check->commits);
 }
 
 static void
@@ -351,6 +363,8 @@ tpcc_report_head (const struct tpcc *tpcc)
             "synchronous %s\n", opt->terminals,
             opt->terminals == 1 ? "" : "s", opt->seconds, opt->journal,
             opt->synchronous);
+  if (opt->kill_every)
+    printf ("every %d ms a terminal is killed\n", opt->kill_every);
   printf ("seed %llu\n", (unsigned long long) opt->seed);
   fflush (stdout);
 }

@@ -7,6 +7,10 @@
  * and none that dies can leave it waiting.  Children die with the parent
  * (PR_SET_PDEATHSIG) and leave SIGINT to it: the first signal ends the run in
  * good order, as any failure does.
+ *
+ * With --kill-every it is also their murderer, while the run lasts: whoever is
+ * killed it waits for, so that look_after() never meets its victims, and another
+ * takes the place.
  */
 #include <errno.h>
 #include <signal.h>
@@ -36,10 +40,9 @@ struct family {
 };
 
 static void
-add_child (struct family *family, child_main *run, const struct side *side,
-           const struct cgroup *group, const char *name)
+start_child (struct family *family, struct child *child, child_main *run,
+             const struct side *side, const struct cgroup *group)
 {
-  struct child *child = &family->child[family->children];
   struct tpcc *tpcc = family->tpcc;
   pid_t parent = getpid (), pid;
   int err;
@@ -48,7 +51,8 @@ add_child (struct family *family, child_main *run, const struct side *side,
   pid = fork ();
   if (pid < 0)
     {
-      tpcc_fail (tpcc->shared, "starting %s: %s", name, strerror (errno));
+      tpcc_fail (tpcc->shared, "starting %s: %s", child->name,
+                 strerror (errno));
       return;
     }
   if (pid == 0)
@@ -66,8 +70,17 @@ add_child (struct family *family, child_main *run, const struct side *side,
       exit (run (tpcc, side));
     }
   child->pid = pid;
+}
+
+static void
+add_child (struct family *family, child_main *run, const struct side *side,
+           const struct cgroup *group, const char *name)
+{
+  struct child *child = &family->child[family->children++];
+
+  child->pid = 0;
   snprintf (child->name, sizeof child->name, "%s", name);
-  family->children++;
+  start_child (family, child, run, side, group);
 }
 
 /* A child that failed has said why, unless it was killed. */
@@ -282,6 +295,48 @@ show_progress (struct tpcc *tpcc, const struct side *side, int64_t start,
   tpcc_progress (&tpcc->opt, what, seconds / tpcc->opt.seconds, detail);
 }
 
+/* When a terminal is killed next, and which: random values of their own. */
+struct killer {
+  struct rng rng;
+  int64_t next;
+};
+
+static void
+killer_init (struct killer *killer, const struct options *opt, int64_t start)
+{
+  tpcc_rng_seed (&killer->rng, opt->seed, UINT64_MAX - 2);
+  killer->next = opt->kill_every ? start + opt->kill_every * (NSEC / 1000)
+                                 : INT64_MAX;
+}
+
+/* Terminals were the first children to be started. */
+static void
+kill_one (struct family *family, const struct side *side,
+          struct killer *killer)
+{
+  struct tpcc *tpcc = family->tpcc;
+  int n = (int) tpcc_uniform (&killer->rng, 0, tpcc->opt.terminals - 1);
+  struct child *child = &family->child[n];
+  int status = 0;
+
+  killer->next += tpcc->opt.kill_every * (NSEC / 1000);
+  if (child->pid == 0)
+    return; /* it has failed */
+  kill (child->pid, SIGKILL);
+  while (waitpid (child->pid, &status, 0) < 0 && errno == EINTR)
+    ;
+  child->pid = 0;
+  if (!WIFSIGNALED (status) || WTERMSIG (status) != SIGKILL)
+    {
+      note_end (family, child, status); /* before we could */
+      return;
+    }
+  tpcc->life = ++tpcc->shared->kills;
+  tpcc->number = n; /* the child's copies keep both */
+  tpcc->shared->terminal[n].state = STATE_NEW;
+  start_child (family, child, tpcc_terminal, side, &family->group);
+}
+
 /* From the moment when all are ready to the deadline. */
 static int
 measure (struct family *family, const struct side *side,
@@ -289,8 +344,10 @@ measure (struct family *family, const struct side *side,
 {
   struct tpcc *tpcc = family->tpcc;
   struct shared *shared = tpcc->shared;
-  int64_t start = tpcc_now (), now;
+  int64_t start = tpcc_now (), now, nap;
+  struct killer killer;
 
+  killer_init (&killer, &tpcc->opt, start);
   shared->deadline = start + tpcc->opt.seconds * NSEC;
   shared->phase = PHASE_RUN;
   while ((now = tpcc_now ()) < shared->deadline)
@@ -298,7 +355,11 @@ measure (struct family *family, const struct side *side,
       if (look_after (family) < 0)
         return 1;
       show_progress (tpcc, side, start, now);
-      tpcc_sleep (50);
+      if (now >= killer.next)
+        kill_one (family, side, &killer);
+      nap = killer.next - tpcc_now ();
+      if (nap > 0)
+        tpcc_sleep (nap < NSEC / 20 ? (int) (nap / (NSEC / 1000)) + 1 : 50);
     }
   tpcc_progress_end ();
   result->seconds = (double) (shared->deadline - start) / NSEC;
@@ -330,7 +391,8 @@ start_terminals (struct family *family, const struct side *side)
 
   for (i = 0; i < tpcc->opt.terminals; i++)
     {
-      tpcc->number = i; /* the child's copy keeps it */
+      tpcc->number = i; /* the child's copies keep both */
+      tpcc->life = 0;
       snprintf (name, sizeof name, "terminal %d", i + 1);
       add_child (family, tpcc_terminal, side, &family->group, name);
     }
@@ -355,6 +417,9 @@ add_up (const struct shared *shared, int terminals, struct result *result)
       result->skipped_districts += report->skipped_districts;
       tpcc_proc_merge (&result->proc, &report->proc);
     }
+  result->kills = shared->kills;
+  if (result->kills)
+    tpcc_proc_forget (&result->proc);
 }
 
 /* Counters over the run, gauges at its end. */
@@ -427,6 +492,7 @@ static void
 reset (struct shared *shared)
 {
   shared->phase = PHASE_WAIT;
+  shared->kills = 0;
   memset (&shared->observer, 0, sizeof shared->observer);
   memset (shared->terminal, 0, sizeof shared->terminal);
 }

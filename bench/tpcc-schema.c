@@ -234,3 +234,18 @@ tpcc_meta_read (sqlite3 *db, struct meta *meta)
     name_scale (meta);
   return rc;
 }
+
+int
+tpcc_orders (sqlite3 *db, int64_t *orders)
+{
+  sqlite3_stmt *stmt;
+  int rc;
+
+  rc = sqlite3_prepare_v2 (db, "SELECT total (d_next_o_id) FROM district", -1,
+                           &stmt, NULL);
+  if (rc != SQLITE_OK)
+    return rc;
+  if (sqlite3_step (stmt) == SQLITE_ROW)
+    *orders = sqlite3_column_int64 (stmt, 0);
+  return sqlite3_finalize (stmt);
+}

@@ -13,6 +13,9 @@
  * after which the parent starts everyone at once; REPORTED (the deadline has
  * passed, the numbers are in shared memory, the connection is still open so
  * that the pool can be looked at); DONE.
+ *
+ * Where terminals are killed (--kill-every), each that follows another adds to
+ * its report; it has random values of its own, or it would only repeat.
  */
 #include <string.h>
 
@@ -73,6 +76,8 @@ work (struct terminal *t, enum type type, const _Atomic int64_t *deadline)
   end = tpcc_now ();
   if (rc != SQLITE_OK && rc != TPCC_UNUSED_ITEM)
     return rc;
+  if (rc == SQLITE_OK && type == NEW_ORDER)
+    report->orders++;
 
   if (end <= *deadline)
     {
@@ -142,7 +147,8 @@ init (struct tpcc *tpcc, struct terminal *t)
   t->district = n / shared->warehouses % DISTRICTS + 1;
   t->scale = shared->scale;
   t->report = &shared->terminal[n];
-  tpcc_rng_seed (&t->rng, tpcc->opt.seed, (uint64_t) n);
+  tpcc_rng_seed (&t->rng, tpcc->opt.seed,
+                 (uint64_t) n + tpcc->life * (MAX_TERMINALS + 1));
   tpcc_nurand_init (&t->c, tpcc->opt.seed, shared->c_last_load);
 }
 

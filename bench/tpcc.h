@@ -106,6 +106,7 @@ struct options {
   int warehouses;
   int terminals;
   int seconds;
+  int kill_every; /* ms between kills of a terminal; 0: none */
   const struct scale *scale;
   uint64_t seed;
 
@@ -181,12 +182,15 @@ enum state {
   STATE_DONE
 };
 
-/* Written by terminal number i alone. */
+/* Written by terminal number i alone: by all that had this number one after the
+ * other, where terminals are killed.  Between two of them the parent makes state
+ * STATE_NEW. */
 struct terminal_report {
   _Atomic int state;
   _Atomic uint64_t done[TYPES]; /* committed in time */
   _Atomic uint64_t rolled_back; /* new-orders with an unused item */
   _Atomic uint64_t retries;     /* after SQLITE_BUSY */
+  _Atomic uint64_t orders;      /* new-orders committed, also late */
   uint64_t skipped_districts;   /* deliveries that found nothing to do */
   struct hist hist[TYPES];
   struct proc proc; /* at the end; its counters since the start */
@@ -208,6 +212,7 @@ struct check_report {
   long long bad[CONDITIONS];  /* of those, in violation */
   char example[CONDITIONS][ERROR_TEXT];
   char integrity[ERROR_TEXT]; /* "ok" */
+  char commits[ERROR_TEXT];   /* "ok"; "" if there was no run */
   int ok;
 };
 
@@ -215,6 +220,7 @@ struct shared {
   /* written by the parent */
   _Atomic int phase;
   _Atomic int64_t deadline; /* of the run */
+  _Atomic uint64_t kills;   /* of terminals, during the run */
   /* written by the loader */
   _Atomic uint64_t loaded;  /* rows */
   _Atomic uint64_t to_load;
@@ -223,6 +229,7 @@ struct shared {
   char scale_name[16];
   int warehouses;
   int c_last_load;
+  int64_t orders_before; /* the run: sum of d_next_o_id */
   /* written by whichever child fails first, who wins error_taken */
   _Atomic int error_taken;
   char error[ERROR_TEXT];
@@ -239,6 +246,7 @@ struct result {
   uint64_t rolled_back;
   uint64_t retries;
   uint64_t skipped_districts;
+  uint64_t kills;
   struct hist hist[TYPES];
   struct proc proc; /* the worst terminal's gauges, everyone's counters */
   int observed;     /* pool holds the difference over the run */
@@ -263,7 +271,8 @@ struct tpcc {
   struct side side[2];
   struct result result[2];
   int sides;
-  int number; /* in a terminal: which */
+  int number;    /* in a terminal: which */
+  uint64_t life; /* in a terminal: how many were killed before it */
 };
 
 /* Record why this child fails, if none did before; returns 1, its status. */
@@ -327,6 +336,9 @@ int tpcc_meta_write (sqlite3 *db, const struct meta *meta);
 
 /* SQLITE_NOTADB if the database was not made by the loader. */
 int tpcc_meta_read (sqlite3 *db, struct meta *meta);
+
+/* Sum of d_next_o_id: grows by one with each new-order. */
+int tpcc_orders (sqlite3 *db, int64_t *orders);
 
 /* ------------------------------------------------------------------ */
 /* tpcc-db.c: connections                                             */
@@ -484,6 +496,7 @@ int tpcc_checker (struct tpcc *tpcc, const struct side *side);
 void tpcc_proc_read (struct proc *proc);
 void tpcc_proc_subtract (struct proc *proc, const struct proc *start);
 void tpcc_proc_merge (struct proc *into, const struct proc *from);
+void tpcc_proc_forget (struct proc *proc);
 
 /* ------------------------------------------------------------------ */
 /* tpcc-cgroup.c                                                      */

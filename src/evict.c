@@ -18,6 +18,7 @@
  * No I/O here.  Locks: a partition's, in step 4.
  */
 #include "evict.h"
+#include "point.h"
 #include "table.h"
 
 struct batch {
@@ -57,6 +58,7 @@ take_free (struct orl_thread *me, uint32_t frame, uint64_t word)
     return false;
   if (orl_frame_move (f, &word, ORL_RESERVED, me->owner, 0, ORL_FLAGS))
     {
+      ORL_POINT ("evict.free.reserved");
       stash (me, frame);
       return true;
     }
@@ -136,6 +138,7 @@ put_back (struct orl_thread *me, uint32_t frame)
 
   atomic_store_explicit (&f->ref, 1, memory_order_relaxed);
   orl_frame_settle (f, ORL_VALID, 0, 0, 0);
+  ORL_POINT ("evict.put-back");
   orl_work_end (me->ledger, frame);
 }
 
@@ -146,10 +149,13 @@ take_marked (struct orl_thread *me, uint32_t frame)
   struct orl_frame *f = &shm->frames[frame];
 
   orl_table_remove (shm, me->owner, frame);
+  ORL_POINT ("evict.removed");
   /* Only a dead page can be dirty here: its content goes nowhere. */
   if (atomic_load_explicit (&f->state, memory_order_relaxed) & ORL_DIRTY)
     orl_frame_mark_dirty (shm, frame, false);
+  ORL_POINT ("evict.cleaned");
   orl_frame_settle (f, ORL_RESERVED, me->owner, 0, ORL_FLAGS);
+  ORL_POINT ("evict.reserved");
   stash (me, frame);
 }
 
@@ -161,9 +167,11 @@ finish (struct orl_thread *me, struct batch *b)
 
   if (b->n == 0)
     return 0;
+  ORL_POINT ("evict.marked");
   orl_barrier_everyone (b->shm);
   orl_count (me->ledger, ORL_BARRIERS, 1);
   orl_ledger_scan (b->shm, ORL_EVERYONE, see_pin, b);
+  ORL_POINT ("evict.scanned");
   for (uint32_t i = 0; i < b->n; i++)
     {
       struct orl_frame *f = &b->shm->frames[b->frame[i]];

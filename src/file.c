@@ -18,11 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "doubt.h"
 #include "error.h"
 #include "file.h"
 #include "flush.h"
 #include "lock.h"
 #include "pin.h"
+#include "point.h"
 #include "proc.h"
 #include "seen.h"
 #include "sys.h"
@@ -33,13 +35,17 @@ take_file_lock (struct orl_thread *me)
 {
   struct orl_shm *shm = &me->pool->shm;
 
+  atomic_fetch_or (&me->ledger->locks, ORL_HAS_FILE_LOCK);
   orl_lock_take (shm, &shm->super->file_lock, me->owner);
+  ORL_POINT ("file.locked");
 }
 
 static void
 give_file_lock (struct orl_thread *me)
 {
+  ORL_POINT ("file.unlock");
   orl_lock_give (&me->pool->shm.super->file_lock);
+  atomic_fetch_and (&me->ledger->locks, ~ORL_HAS_FILE_LOCK);
 }
 
 static orl_a64 *
@@ -69,10 +75,15 @@ has_dirty_pages (const struct orl_shm *shm, uint32_t index)
       {
         uint64_t frame = w * 64 + (uint64_t) __builtin_ctzll (bits);
         const struct orl_frame *f = &shm->frames[frame];
+        uint64_t word;
 
-        if (frame < shm->geo.nframes
-            && (uint32_t) atomic_load (&f->file) == index
-            && !orl_frame_is_dead (shm, f, atomic_load (&f->state)))
+        if (frame >= shm->geo.nframes
+            || (uint32_t) atomic_load (&f->file) != index)
+          continue;
+        word = atomic_load (&f->state);
+        /* The bit alone means nothing: who set it may have died then. */
+        if (((word & ORL_DIRTY) || orl_state (word) == ORL_WRITING)
+            && !orl_frame_is_dead (shm, f, word))
           return true;
       }
   return false;
@@ -118,7 +129,9 @@ find_record (const struct orl_shm *shm, const struct orl_store_id *id,
     return -ENFILE;
   rec = &shm->files[spare];
   atomic_store (&rec->state, ORL_FILE_FREE);
+  ORL_POINT ("file.record.free");
   atomic_fetch_add (&rec->epoch, 1);
+  ORL_POINT ("file.record.aged");
   atomic_store (&rec->dev, id->dev);
   atomic_store (&rec->ino, id->ino);
   atomic_store (&rec->birth, id->birth);
@@ -128,13 +141,15 @@ find_record (const struct orl_shm *shm, const struct orl_store_id *id,
   orl_seen_reset (rec, id);
   for (int i = 0; i < ORIEL_FILE_WORDS; i++)
     atomic_store (&rec->words[i], 0);
+  ORL_POINT ("file.record.named");
   atomic_store (&rec->state, ORL_FILE_USED);
+  ORL_POINT ("file.record.used");
   *index = spare;
   return 0;
 }
 
 /* Make all clean pages of the file STALE, by a look at every frame.  No one has
- * the file open, so none is being written. */
+ * the file open, so what is being written is so by the dead, and dirty. */
 static void
 drop_clean_pages (const struct orl_shm *shm, uint32_t index)
 {
@@ -144,6 +159,7 @@ drop_clean_pages (const struct orl_shm *shm, uint32_t index)
       uint64_t word = atomic_load (&f->state);
 
       while (orl_state (word) > ORL_RESERVED
+             && orl_state (word) != ORL_WRITING
              && !(word & (ORL_STALE | ORL_DIRTY))
              && (uint32_t) atomic_load (&f->file) == index
              && !atomic_compare_exchange_weak (&f->state, &word,
@@ -210,6 +226,7 @@ enter (struct orl_thread *me, const char *path, unsigned flags,
   if (r == 0)
     atomic_fetch_or (open_word (shm, shm->proc, *index),
                      UINT64_C (1) << *index % 64);
+  ORL_POINT ("file.entered");
   give_file_lock (me);
   return r;
 }
@@ -222,6 +239,7 @@ leave (struct orl_thread *me, uint32_t index)
   take_file_lock (me);
   atomic_fetch_and (open_word (shm, shm->proc, index),
                     ~(UINT64_C (1) << index % 64));
+  ORL_POINT ("file.left");
   give_file_lock (me);
 }
 
@@ -292,6 +310,11 @@ open_new (struct orl_thread *me, const char *path, unsigned flags,
       goto out;
     }
   r = enter (me, path, flags, &id, &f->index);
+  if (r == 0 && pool->files[f->index])
+    r = orl_fail (-EPROTO,
+                  "%s: its place in the pool is that of %s, which is open: the "
+                  "pool is damaged; close all and destroy it",
+                  path, pool->files[f->index]->path);
   if (r < 0)
     goto out;
   f->pool = pool;
@@ -421,7 +444,10 @@ drop_frame (const struct orl_shm *shm, uint32_t frame, uint64_t key,
         return false;
       /* The generation in the word vouches for the key. */
       if (atomic_compare_exchange_weak (&f->state, &word, word | ORL_STALE))
-        return orl_state (word) == ORL_WRITING;
+        {
+          ORL_POINT ("file.drop.stale");
+          return orl_state (word) == ORL_WRITING;
+        }
     }
 }
 
@@ -429,6 +455,7 @@ static void
 wait_written (struct orl_thread *me, uint32_t frame)
 {
   struct orl_shm *shm = &me->pool->shm;
+  struct orl_doubt doubt = { 0 };
 
   for (;;)
     {
@@ -440,6 +467,7 @@ wait_written (struct orl_thread *me, uint32_t frame)
       orl_frame_wait (&shm->frames[frame], word);
       if (!orl_owner_alive (shm, owner))
         me->pool->repair (me->pool, me->owner, owner - 1);
+      orl_doubt_state (shm, &doubt, me->owner, frame, word);
     }
 }
 
@@ -482,10 +510,13 @@ set_size (struct orl_thread *me, struct oriel_file *file, uint64_t old,
   int r;
 
   atomic_store (&rec->size, bytes);
+  ORL_POINT ("file.cut.sized");
   if (first < end)
     orl_file_drop_pages (me, file, first, end - first);
+  ORL_POINT ("file.cut.dropped");
   orl_seen_begin (file);
   r = file->store->ops->truncate (file->store, bytes);
+  ORL_POINT ("file.cut");
   orl_seen_end (file);
   if (r < 0)
     {
@@ -519,6 +550,7 @@ orl_file_truncate (struct orl_thread *me, struct oriel_file *file,
     r = set_size (me, file, old, bytes);
   if (r == 0)
     memset ((char *) at + keep, 0, shm->geo.page_size - keep);
+  ORL_POINT ("file.cut.zeroed");
   orl_hold_end (shm, &me->ledger->pins[h.entry]);
   return r;
 }
@@ -539,6 +571,7 @@ void
 orl_file_drop (struct orl_thread *me, struct oriel_file *file)
 {
   atomic_fetch_add (&file->rec->epoch, 1);
+  ORL_POINT ("file.dropped");
   orl_count (me->ledger, ORL_DROPS, 1);
 }
 

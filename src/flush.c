@@ -19,10 +19,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "doubt.h"
 #include "error.h"
 #include "flush.h"
 #include "latch.h"
 #include "lock.h"
+#include "point.h"
 #include "seen.h"
 #include "sys.h"
 #include "table.h"
@@ -50,7 +52,8 @@ is_to_write (const struct oriel_file *file, const struct item *it,
   const struct orl_shm *shm = &file->pool->shm;
   const struct orl_frame *f = &shm->frames[it->frame];
 
-  return (word & ORL_DIRTY) && !orl_frame_is_dead (shm, f, word)
+  return (word & ORL_DIRTY) && orl_state (word) >= ORL_VALID
+         && !orl_frame_is_dead (shm, f, word)
          && (uint32_t) atomic_load (&f->file) == file->index
          && atomic_load (&f->page) == it->page;
 }
@@ -91,12 +94,14 @@ begin (struct orl_thread *me, struct chunk *c, const struct item *it)
   if (entry < 0)
     return entry;
   orl_ledger_write (me->ledger, entry, ORL_PIN_SHARED, it->frame);
+  ORL_POINT ("flush.held");
   orl_barrier_pin (shm);
   word = atomic_load_explicit (&f->state, memory_order_acquire);
   if (orl_state (word) != ORL_WRITING && !is_to_write (c->file, it, word))
     r = -ENOENT;
   else if (orl_state (word) == ORL_VALID && orl_latch_shared (&f->latch) == 0)
     {
+      ORL_POINT ("flush.latched");
       r = content (me, c->n, it->frame, &at);
       if (r == 0)
         r = orl_work_begin (me->ledger, it->frame);
@@ -112,6 +117,7 @@ begin (struct orl_thread *me, struct chunk *c, const struct item *it)
       orl_ledger_clear (me->ledger, entry);
       return r;
     }
+  ORL_POINT ("flush.begun");
   c->item[c->n] = *it;
   c->entry[c->n] = entry;
   c->at[c->n] = at;
@@ -131,10 +137,13 @@ end (struct orl_thread *me, struct chunk *c)
 
       if (!c->failed[i])
         orl_frame_mark_dirty (shm, frame, false);
+      ORL_POINT ("flush.cleaned");
       orl_frame_settle (&shm->frames[frame], ORL_VALID, 0,
                         c->failed[i] ? ORL_DIRTY : 0, 0);
+      ORL_POINT ("flush.settled");
       orl_work_end (me->ledger, frame);
       orl_ledger_clear (me->ledger, c->entry[i]);
+      ORL_POINT ("flush.unpinned");
       if (!c->failed[i])
         orl_count (me->ledger, ORL_WRITEBACKS, 1);
     }
@@ -164,7 +173,9 @@ write_run (struct orl_thread *me, struct chunk *c, uint32_t first,
     }
   if (n == 0) /* cut off meanwhile */
     return 0;
+  ORL_POINT ("flush.write");
   r = file->store->ops->write (file->store, iov, n, at);
+  ORL_POINT ("flush.written");
   orl_count (me->ledger, ORL_WRITES, 1);
   if (r < 0)
     return orl_fail (r, "%s: writing %llu bytes at %llu failed; the pages stay "
@@ -300,12 +311,13 @@ collect (struct oriel_file *file, struct item **items, size_t *n)
 /* Wait for whoever has the page, with no latch held. */
 static int
 wait_for (struct orl_thread *me, struct oriel_file *file,
-          const struct item *it, unsigned round)
+          const struct item *it, unsigned round, struct orl_doubt doubt[2])
 {
   struct orl_shm *shm = &me->pool->shm;
   struct orl_frame *f = &shm->frames[it->frame];
   uint64_t word = atomic_load (&f->state);
-  uint32_t owner = orl_latch_owner (atomic_load (&f->latch));
+  uint32_t latch = atomic_load (&f->latch);
+  uint32_t owner = orl_latch_owner (latch);
 
   if (owner == me->owner)
     return orl_fail (-EDEADLK,
@@ -323,6 +335,8 @@ wait_for (struct orl_thread *me, struct oriel_file *file,
     orl_backoff (round);
   if (owner && !orl_owner_alive (shm, owner))
     me->pool->repair (me->pool, me->owner, owner - 1);
+  orl_doubt_state (shm, &doubt[0], me->owner, it->frame, word);
+  orl_doubt_latch (shm, &doubt[1], me->owner, it->frame, latch);
   return 0;
 }
 
@@ -332,12 +346,13 @@ orl_flush_file (struct orl_thread *me, struct oriel_file *file)
   struct item *items;
   size_t n;
   int result = collect (file, &items, &n);
+  struct orl_doubt doubt[2] = { { 0 } };
 
   for (unsigned round = 0; result == 0 && n > 0; round++)
     {
       result = write_items (me, file, items, n, &n);
       if (result == 0 && n > 0)
-        result = wait_for (me, file, &items[0], round);
+        result = wait_for (me, file, &items[0], round, doubt);
     }
   free (items);
   return result;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "image.h"
+#include "point.h"
 
 static uint32_t
 start (const struct orl_shm *shm, uint32_t owner)
@@ -39,9 +40,13 @@ orl_image_take (const struct orl_shm *shm, uint32_t owner, uint32_t frame,
       if (atomic_load_explicit (&im->owner, memory_order_relaxed) != 0
           || !atomic_compare_exchange_strong (&im->owner, &none, owner))
         continue;
+      ORL_POINT ("image.claimed");
       memcpy (data (shm, i), content, shm->geo.page_size);
+      ORL_POINT ("image.copied");
       atomic_fetch_add (&shm->ledgers[owner - 1].images, 1);
+      ORL_POINT ("image.counted");
       atomic_store_explicit (&im->frame, frame + 1, memory_order_release);
+      ORL_POINT ("image.tied");
       return 0;
     }
   return -ENOBUFS;
@@ -66,7 +71,9 @@ static void
 release (struct orl_image *im)
 {
   atomic_store_explicit (&im->frame, 0, memory_order_release);
+  ORL_POINT ("image.untied");
   atomic_store_explicit (&im->owner, 0, memory_order_release);
+  ORL_POINT ("image.released");
 }
 
 void

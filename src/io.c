@@ -15,6 +15,7 @@
 #include "frame.h"
 #include "io.h"
 #include "pin.h"
+#include "point.h"
 
 /* Copies before a latch is taken instead. */
 #define TRIES 8
@@ -153,6 +154,7 @@ orl_io_write (struct orl_thread *me, struct oriel_file *file, uint64_t offset,
       if (r < 0)
         return r;
       r = copy_in (me, file, &h, skip, from, n);
+      ORL_POINT ("io.copied");
       if (r == 0)
         orl_hold_dirty (file, h.frame, offset + n, 0);
       else if (h.fresh)

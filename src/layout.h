@@ -142,10 +142,15 @@ struct orl_ledger {
   orl_a32 tid;                  /* for people */
   orl_a32 images;               /* before-images that it has; 0: don't search */
   orl_a32 shared;               /* 1: pins of a process, not of a thread */
+  orl_a32 locks;                /* ORL_HAS_*: has them or is about to */
   _Alignas (ORL_LINE) orl_a64 stat[ORL_NSTATS];
   _Alignas (ORL_LINE) orl_a32 work[ORL_WORK]; /* frame + 1 */
   _Alignas (ORL_LINE) orl_a32 pins[ORL_PINS];
 };
+
+/* In orl_ledger.locks. */
+#define ORL_HAS_FILE_LOCK 1u
+#define ORL_HAS_REPAIR_LOCK 2u
 
 #define ORL_FILE_FREE 0u
 #define ORL_FILE_USED 1u
@@ -210,6 +215,7 @@ struct orl_shm {
   bool fence;                   /* pins need a full fence */
   uint32_t proc;                /* my place */
   uint64_t token;
+  orl_a32 *mine;                /* [ledger]: not 0, this process claimed it */
   unsigned char *map;
   struct orl_super *super;
   struct orl_proc *procs;

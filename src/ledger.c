@@ -15,11 +15,15 @@
 
 #include "error.h"
 #include "ledger.h"
+#include "point.h"
 #include "sys.h"
 
+/* The first entry of pins counts as used from the start: a hit writes there
+ * without a look at high. */
 static void
 sign (struct orl_ledger *l, bool shared)
 {
+  atomic_store (&l->high, 1);
   atomic_store (&l->tid, (uint32_t) syscall (SYS_gettid));
   atomic_store (&l->shared, shared);
 }
@@ -32,10 +36,18 @@ orl_ledger_claim (struct orl_shm *shm, bool shared, uint32_t *index)
       orl_a64 *token = &shm->tokens[i];
       uint64_t none = 0;
 
-      if (atomic_load_explicit (token, memory_order_relaxed) != 0
-          || !atomic_compare_exchange_strong (token, &none, shm->token))
+      if (atomic_load_explicit (token, memory_order_relaxed) != 0)
         continue;
+      /* Before it is so: a ledger with our token that is not ours is damage. */
+      atomic_fetch_add (&shm->mine[i], 1);
+      if (!atomic_compare_exchange_strong (token, &none, shm->token))
+        {
+          atomic_fetch_sub (&shm->mine[i], 1);
+          continue;
+        }
+      ORL_POINT ("ledger.claimed");
       sign (&shm->ledgers[i], shared);
+      ORL_POINT ("ledger.signed");
       *index = i;
       return 0;
     }
@@ -47,7 +59,9 @@ orl_ledger_of_process (struct orl_shm *shm)
 {
   uint32_t index = shm->geo.nthreads + shm->proc;
 
+  atomic_store (&shm->mine[index], 1);
   sign (&shm->ledgers[index], true);
+  ORL_POINT ("ledger.of-process.signed");
   atomic_store (&shm->tokens[index], shm->token);
   return index;
 }
@@ -56,13 +70,21 @@ void
 orl_ledger_release (struct orl_shm *shm, uint32_t index)
 {
   struct orl_ledger *l = &shm->ledgers[index];
+  bool mine = atomic_load (&shm->tokens[index]) == shm->token
+              && atomic_load (&shm->mine[index]) > 0;
 
   atomic_store (&l->high, 0);
+  ORL_POINT ("ledger.release.high");
   atomic_store (&l->work_high, 0);
   atomic_store (&l->part, 0);
   atomic_store (&l->tid, 0);
   atomic_store (&l->shared, 0);
+  atomic_store (&l->locks, 0);
+  ORL_POINT ("ledger.release.clean");
   atomic_store (&shm->tokens[index], 0);
+  if (mine)
+    atomic_fetch_sub (&shm->mine[index], 1);
+  ORL_POINT ("ledger.released");
 }
 
 int
@@ -76,6 +98,7 @@ orl_ledger_room (struct orl_ledger *ledger)
   if (high >= ORL_PINS)
     return -ENOBUFS;
   atomic_store_explicit (&ledger->high, high + 1, memory_order_release);
+  ORL_POINT ("ledger.room.raised");
   return (int) high;
 }
 
@@ -151,9 +174,11 @@ orl_work_begin (struct orl_ledger *ledger, uint32_t frame)
       {
         atomic_store_explicit (&ledger->work[i], frame + 1,
                                memory_order_release);
+        ORL_POINT ("work.begin.said");
         if (i >= high)
           atomic_store_explicit (&ledger->work_high, i + 1,
                                  memory_order_release);
+        ORL_POINT ("work.begun");
         return 0;
       }
   return -ENOBUFS;
@@ -169,7 +194,9 @@ orl_work_end (struct orl_ledger *ledger, uint32_t frame)
     if (atomic_load_explicit (&ledger->work[i], memory_order_relaxed)
         == frame + 1)
       {
+        ORL_POINT ("work.end");
         atomic_store_explicit (&ledger->work[i], 0, memory_order_release);
+        ORL_POINT ("work.ended");
         return;
       }
 }

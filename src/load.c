@@ -25,6 +25,7 @@
 #include "latch.h"
 #include "load.h"
 #include "lock.h"
+#include "point.h"
 #include "sys.h"
 #include "table.h"
 
@@ -84,8 +85,10 @@ take_back (struct orl_thread *me, struct run *run, uint32_t i)
   uint32_t frame = run->frame[i];
 
   orl_table_remove (shm, me->owner, frame);
+  ORL_POINT ("load.back.removed");
   orl_frame_settle (&shm->frames[frame], ORL_RESERVED, me->owner, 0,
                     ORL_FLAGS);
+  ORL_POINT ("load.back.reserved");
   orl_ledger_clear (me->ledger, run->entry[i]);
   me->stash[me->nstash++] = frame;
 }
@@ -104,6 +107,7 @@ add (struct orl_thread *me, struct run *run, uint64_t key, uint64_t page)
                      me->pool->path, ORL_PINS);
   frame = me->stash[--me->nstash];
   orl_ledger_write (me->ledger, entry, ORL_PIN_PLAIN, frame);
+  ORL_POINT ("load.held");
   r = orl_table_insert (shm, me->owner, frame, key, page, &other);
   if (r < 0)
     {
@@ -163,6 +167,7 @@ gather (struct orl_thread *me, uint64_t key, uint64_t page, uint32_t want,
         break;
       if (add (me, run, key, page + run->n) < 0)
         break;
+      ORL_POINT ("load.run.added");
     }
   return 0;
 }
@@ -235,7 +240,10 @@ carry (struct orl_thread *me, struct oriel_file *file, uint64_t page,
       if (!run->bounced[i]
           || orl_window_copy_in (w, run->frame[i], 0, run->at[i],
                                  geo->page_size))
-        continue;
+        {
+          ORL_POINT ("load.carried");
+          continue;
+        }
       r = orl_window_show (w, me->ledger, run->frame[i], &at);
       if (r < 0)
         return no_slot (file, page + i, r);
@@ -258,8 +266,10 @@ read_run (struct orl_thread *me, struct oriel_file *file, uint64_t page,
       iov[i].iov_base = run->at[i];
       iov[i].iov_len = geo->page_size;
     }
+  ORL_POINT ("load.read");
   got = file->store->ops->read (file->store, iov, (int) run->n,
                                 page << geo->page_shift);
+  ORL_POINT ("load.read.done");
   orl_count (me->ledger, ORL_READS, 1);
   if (got < 0)
     return orl_fail ((int) got, "%s: reading page %llu failed", file->path,
@@ -285,11 +295,17 @@ publish (struct orl_thread *me, uint32_t frame, int entry, bool fresh)
   if (fresh)
     {
       orl_ledger_write (me->ledger, entry, ORL_PIN_EXCL, frame);
+      ORL_POINT ("load.fresh.held");
       orl_latch_exclusive (&f->latch, me->owner, &drain);
+      ORL_POINT ("load.fresh.latched");
       atomic_fetch_add (&f->version, 1);
+      ORL_POINT ("load.fresh.odd");
       orl_frame_mark_dirty (shm, frame, true);
+      ORL_POINT ("load.fresh.marked");
     }
+  ORL_POINT ("load.publish");
   orl_frame_settle (f, ORL_VALID, 0, fresh ? ORL_DIRTY : 0, 0);
+  ORL_POINT ("load.published");
   orl_work_end (me->ledger, frame);
 }
 
@@ -322,7 +338,10 @@ orl_load (struct orl_thread *me, struct oriel_file *file, uint64_t key,
     {
       publish (me, run.frame[i], run.entry[i], fresh);
       if (i > 0)
-        orl_ledger_clear (me->ledger, run.entry[i]);
+        {
+          orl_ledger_clear (me->ledger, run.entry[i]);
+          ORL_POINT ("load.run.unpinned");
+        }
     }
   if (!fresh)
     {

@@ -5,6 +5,8 @@ core_sources = \
 	src/api.c \
 	src/attach.c \
 	src/attach.h \
+	src/doubt.c \
+	src/doubt.h \
 	src/error.c \
 	src/error.h \
 	src/evict.c \
@@ -35,6 +37,8 @@ core_sources = \
 	src/options.h \
 	src/pin.c \
 	src/pin.h \
+	src/point.c \
+	src/point.h \
 	src/pool.c \
 	src/pool.h \
 	src/poolfile.c \

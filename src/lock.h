@@ -16,6 +16,10 @@
 bool orl_lock_take (const struct orl_shm *shm, orl_a32 *lock, uint32_t owner);
 void orl_lock_give (orl_a32 *lock);
 
+/* Rounds of up to 1 ms before a lock that a living process does not give back is
+ * a fatal condition; tests wait less. */
+extern unsigned orl_lock_rounds;
+
 /* Does the process live whose ledger the owner number names? */
 bool orl_owner_alive (const struct orl_shm *shm, uint32_t owner);
 

@@ -18,12 +18,14 @@
 #include <errno.h>
 #include <string.h>
 
+#include "doubt.h"
 #include "error.h"
 #include "image.h"
 #include "latch.h"
 #include "load.h"
 #include "lock.h"
 #include "pin.h"
+#include "point.h"
 #include "sys.h"
 #include "table.h"
 
@@ -78,30 +80,37 @@ latch_shared (struct orl_thread *me, struct oriel_file *file,
 {
   const struct orl_shm *shm = &me->pool->shm;
   orl_a32 *latch = &shm->frames[h->frame].latch;
+  struct orl_doubt doubt = { 0 };
 
   for (;;)
     {
-      uint32_t owner;
+      uint32_t word;
 
       orl_ledger_write (me->ledger, h->entry, ORL_PIN_SHARED, h->frame);
+      ORL_POINT ("latch.shared.said");
       orl_barrier_pin (shm);
       if (orl_latch_shared (latch) == 0)
-        return 0;
+        {
+          ORL_POINT ("latch.shared");
+          return 0;
+        }
       /* Out of the writer's way, still pinned. */
       orl_ledger_write (me->ledger, h->entry, ORL_PIN_PLAIN, h->frame);
       if (own_mode (me, h->frame, h->entry) == ORL_PIN_EXCL)
         return deadlock (file, h->frame);
       if (flags & ORIEL_NOWAIT)
         return would_wait (file, h->frame);
-      owner = orl_latch_owner (atomic_load (latch));
+      word = atomic_load (latch);
       orl_count (me->ledger, ORL_LATCH_WAITS, 1);
       orl_latch_wait (latch);
-      after_wait (me, owner);
+      after_wait (me, orl_latch_owner (word));
+      orl_doubt_latch (shm, &doubt, me->owner, h->frame, word);
     }
 }
 
 struct readers {
   uint32_t frame;
+  uint32_t nthreads;
   uint32_t ledger;              /* one of those who read */
   bool any;
 };
@@ -111,7 +120,8 @@ see_reader (void *arg, uint32_t ledger, uint32_t frame, uint32_t mode)
 {
   struct readers *r = arg;
 
-  if (frame == r->frame && mode == ORL_PIN_SHARED)
+  /* A process's own ledger has no latches, whatever stands there. */
+  if (frame == r->frame && mode == ORL_PIN_SHARED && ledger < r->nthreads)
     {
       r->any = true;
       r->ledger = ledger;
@@ -125,11 +135,12 @@ drain (struct orl_thread *me, struct oriel_file *file,
 {
   const struct orl_shm *shm = &me->pool->shm;
 
+  ORL_POINT ("latch.drain");
   orl_barrier_everyone (shm);
   orl_count (me->ledger, ORL_BARRIERS, 1);
   for (unsigned round = 0;; round++)
     {
-      struct readers r = { .frame = h->frame };
+      struct readers r = { h->frame, shm->geo.nthreads, 0, false };
       int error = 0;
 
       orl_ledger_scan (shm, ORL_EVERYONE, see_reader, &r);
@@ -147,7 +158,7 @@ drain (struct orl_thread *me, struct oriel_file *file,
       if (round == 0)
         orl_count (me->ledger, ORL_LATCH_WAITS, 1);
       orl_backoff (round);
-      if (round % 64 == 63)
+      if (round >= 96 && round % 16 == 0)
         after_wait (me, r.ledger + 1);
     }
 }
@@ -167,8 +178,13 @@ keep_image (struct orl_thread *me, struct oriel_file *file,
     at = NULL;
   if (!at)
     r = orl_hold_show (me, file, h, &at);
-  if (r == 0)
-    r = orl_image_take (&me->pool->shm, me->owner, h->frame, at);
+  if (r == 0
+      && (r = orl_image_take (&me->pool->shm, me->owner, h->frame, at)) < 0)
+    {
+      /* The dead may have them all. */
+      me->pool->repair (me->pool, me->owner, ORL_ALL_DEAD);
+      r = orl_image_take (&me->pool->shm, me->owner, h->frame, at);
+    }
   if (r == -ENOBUFS)
     orl_fail (r,
               "%s: too many pages are pinned for writing, by all processes, or "
@@ -185,12 +201,14 @@ latch_exclusive (struct orl_thread *me, struct oriel_file *file,
 {
   const struct orl_shm *shm = &me->pool->shm;
   struct orl_frame *f = &shm->frames[h->frame];
+  struct orl_doubt doubt = { 0 };
   bool biased;
   int r;
 
   while (orl_latch_exclusive (&f->latch, me->owner, &biased) < 0)
     {
-      uint32_t owner = orl_latch_owner (atomic_load (&f->latch));
+      uint32_t word = atomic_load (&f->latch);
+      uint32_t owner = orl_latch_owner (word);
 
       if (owner == me->owner)
         return deadlock (file, h->frame);
@@ -199,23 +217,30 @@ latch_exclusive (struct orl_thread *me, struct oriel_file *file,
       orl_count (me->ledger, ORL_LATCH_WAITS, 1);
       orl_latch_wait (&f->latch);
       after_wait (me, owner);
+      orl_doubt_latch (shm, &doubt, me->owner, h->frame, word);
     }
+  ORL_POINT ("latch.exclusive.word");
   if (biased && (r = drain (me, file, h, flags)) < 0)
     return r;
+  ORL_POINT ("latch.exclusive.drained");
   if (!(file->flags & ORIEL_NO_IMAGES) && (r = keep_image (me, file, h)) < 0)
     {
       orl_latch_release (&f->latch, false);
       return r;
     }
+  ORL_POINT ("latch.exclusive.kept");
   orl_ledger_write (me->ledger, h->entry, ORL_PIN_EXCL, h->frame);
+  ORL_POINT ("latch.exclusive.said");
   atomic_fetch_add (&f->version, 1);
+  ORL_POINT ("latch.exclusive");
   return 0;
 }
 
 /* Someone else is at work on the frame.  0: look again. */
 static int
 wait_for_frame (struct orl_thread *me, struct oriel_file *file,
-                uint64_t page, uint32_t frame, uint64_t word, unsigned flags)
+                uint64_t page, uint32_t frame, uint64_t word, unsigned flags,
+                struct orl_doubt *doubt)
 {
   if (flags & ORIEL_NOWAIT)
     return orl_fail (-EAGAIN, "%s: page %llu is being moved or loaded",
@@ -225,6 +250,7 @@ wait_for_frame (struct orl_thread *me, struct oriel_file *file,
   else
     orl_backoff (96); /* EVICTING lasts some microseconds */
   after_wait (me, orl_state_owner (word));
+  orl_doubt_state (&me->pool->shm, doubt, me->owner, frame, word);
   return 0;
 }
 
@@ -249,6 +275,7 @@ hold_found (struct orl_thread *me, struct oriel_file *file, uint64_t key,
     return orl_fail (-ENOBUFS, "%s: this thread has %d pages pinned; unpin some",
                      file->path, ORL_PINS);
   orl_ledger_write (me->ledger, h->entry, mode, h->frame);
+  ORL_POINT ("pin.said");
   orl_barrier_pin (shm);
   now = atomic_load_explicit (&f->state, memory_order_acquire);
   if (orl_state_gen (now) != orl_state_gen (*word) || !orl_state_usable (now))
@@ -304,6 +331,7 @@ orl_hold (struct orl_thread *me, struct oriel_file *file, uint64_t page,
 {
   const struct orl_shm *shm = &me->pool->shm;
   bool shared = !(flags & (ORIEL_WRITE | ORIEL_OPTIMISTIC));
+  struct orl_doubt doubt = { 0 };
 
   h->fresh = false;
   for (;;)
@@ -318,7 +346,7 @@ orl_hold (struct orl_thread *me, struct oriel_file *file, uint64_t page,
       if (r == 0)
         r = hold_missing (me, file, key, page, flags, h);
       else if (r == -EAGAIN)
-        r = wait_for_frame (me, file, page, h->frame, word, flags);
+        r = wait_for_frame (me, file, page, h->frame, word, flags, &doubt);
       if (r == 1 && !h->fresh)
         r = latch_by_flags (me, file, h, flags);
       if (r < 0)
@@ -368,16 +396,23 @@ void
 orl_hold_end (const struct orl_shm *shm, orl_a32 *entry)
 {
   uint32_t pin = atomic_load_explicit (entry, memory_order_relaxed);
-  struct orl_frame *f = &shm->frames[(pin & ORL_PIN_FRAME) - 1];
+  uint32_t frame = (pin & ORL_PIN_FRAME) - 1;
 
-  if ((pin & ~ORL_PIN_FRAME) == ORL_PIN_EXCL)
+  if ((pin & ~ORL_PIN_FRAME) == ORL_PIN_EXCL && frame < shm->geo.nframes)
     {
+      struct orl_frame *f = &shm->frames[frame];
+
       /* An even version says that the change is whole. */
+      ORL_POINT ("latch.release");
       atomic_fetch_add (&f->version, 1);
-      orl_image_end (shm, owner_of (shm, entry), (pin & ORL_PIN_FRAME) - 1);
+      ORL_POINT ("latch.release.even");
+      orl_image_end (shm, owner_of (shm, entry), frame);
+      ORL_POINT ("latch.release.forgotten");
       orl_latch_release (&f->latch, false);
+      ORL_POINT ("latch.released");
     }
   atomic_store_explicit (entry, 0, memory_order_release);
+  ORL_POINT ("pin.ended");
 }
 
 void
@@ -391,6 +426,7 @@ orl_hold_dirty (struct oriel_file *file, uint32_t frame, uint64_t end,
   while (size < end
          && !atomic_compare_exchange_weak (&file->rec->size, &size, end))
     ;
+  ORL_POINT ("dirty.sized");
   if ((file->flags & ORIEL_FOREIGN)
       && atomic_load_explicit (&file->rec->dirtied_by, memory_order_relaxed)
              != shm->token)
@@ -400,7 +436,9 @@ orl_hold_dirty (struct oriel_file *file, uint32_t frame, uint64_t end,
   if (atomic_load_explicit (&f->state, memory_order_relaxed) & ORL_DIRTY)
     return;
   orl_frame_mark_dirty (shm, frame, true);
+  ORL_POINT ("dirty.marked");
   orl_frame_flag (f, ORL_DIRTY);
+  ORL_POINT ("dirty.flagged");
 }
 
 /* A shared ledger with room, claimed if there is none; under pool->lock. */
@@ -417,9 +455,15 @@ shared_room (struct oriel_pool *pool, struct orl_ledger **ledger)
       if (r >= 0)
         return r;
     }
-  if (pool->nshared == ORL_SHARED_LEDGERS
-      || orl_ledger_claim (&pool->shm, true, &index) < 0)
+  if (pool->nshared == ORL_SHARED_LEDGERS)
     return -ENOBUFS;
+  if (orl_ledger_claim (&pool->shm, true, &index) < 0)
+    {
+      /* The dead may have them all. */
+      pool->repair (pool, pool->shared[0] + 1, ORL_ALL_DEAD);
+      if (orl_ledger_claim (&pool->shm, true, &index) < 0)
+        return -ENOBUFS;
+    }
   pool->shared[pool->nshared++] = index;
   *ledger = &pool->shm.ledgers[index];
   return orl_ledger_room (*ledger);
@@ -443,7 +487,9 @@ share (struct orl_thread *me, struct orl_hold *h, orl_a32 **entry)
                         "thread; unpin some",
                      pool->path);
   /* Held twice until here, so never not at all. */
+  ORL_POINT ("pin.share.twice");
   orl_ledger_clear (me->ledger, h->entry);
+  ORL_POINT ("pin.shared");
   *entry = &ledger->pins[r];
   return 0;
 }
@@ -483,6 +529,7 @@ pin_hit (struct orl_thread *me, struct oriel_file *file, uint64_t number,
       || (atomic_load_explicit (&f->state, memory_order_relaxed) & ORL_STALE)
       || (at = orl_window_find (file->pool->window, frame)) == NULL)
     {
+      ORL_POINT ("pin.hit.missed");
       atomic_store_explicit (entry, 0, memory_order_release);
       return false;
     }
@@ -495,6 +542,7 @@ pin_hit (struct orl_thread *me, struct oriel_file *file, uint64_t number,
   page->ledger_entry = (uint32_t *) entry;
   page->frame = frame;
   page->flags = flags;
+  ORL_POINT ("pin.hit");
   return true;
 }
 
@@ -573,23 +621,31 @@ uint64_t
 orl_read_begin (struct oriel_pool *pool, uint32_t frame)
 {
   struct orl_frame *f = &pool->shm.frames[frame];
+  struct orl_doubt doubt = { 0 };
 
   for (unsigned round = 0;; round++)
     {
       uint64_t v = atomic_load_explicit (&f->version, memory_order_acquire);
       struct orl_thread *me;
-      uint32_t owner;
+      uint32_t word, owner;
 
-      if (!(v & 1) || (atomic_load (&f->state) & ORL_STALE))
+      /* While another latches what the dead left STALE, its version is even. */
+      if (atomic_load (&f->state) & ORL_STALE)
+        return v | 1;
+      if (!(v & 1))
         return v;
-      owner = orl_latch_owner (atomic_load (&f->latch));
+      word = atomic_load (&f->latch);
+      owner = orl_latch_owner (word);
+      if (orl_thread_self (pool, &me) == 0 && owner == me->owner
+          && own_mode (me, frame, -1) == ORL_PIN_EXCL)
+        return v;
       if (owner)
         orl_latch_wait (&f->latch);
       else
         orl_backoff (round);
-      if (owner && !orl_owner_alive (&pool->shm, owner)
-          && orl_thread_self (pool, &me) == 0)
-        pool->repair (pool, me->owner, owner - 1);
+      if (me)
+        after_wait (me, owner);
+      orl_doubt_latch (&pool->shm, &doubt, me ? me->owner : 0, frame, word);
       /* Being written by no one: only a damaged pool has such pages. */
       if (!owner && round > 1000)
         orl_frame_flag (f, ORL_STALE);

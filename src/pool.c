@@ -20,6 +20,7 @@
 #include "evict.h"
 #include "fault.h"
 #include "ledger.h"
+#include "point.h"
 #include "pool.h"
 #include "poolfile.h"
 #include "proc.h"
@@ -46,17 +47,28 @@ after_fork_parent (void)
   pthread_mutex_unlock (&list_lock);
 }
 
-/* The child has no part in its parent's pools.  Its copy of the descriptor
- * would keep the parent's place alive, so it goes at once. */
+/* The child has no part in its parent's pools.  Its copies of the descriptor and
+ * of the mappings would keep the parent's place alive when the parent dies, so
+ * they go at once; where the tables were, calls that only look find zeroes. */
 static void
 after_fork_child (void)
 {
   for (struct oriel_pool *p = list; p; p = p->next)
     {
       p->forked = true;
-      orl_sys.munmap (p->window->reserved, (size_t) p->window->reserved_bytes);
-      p->window->reserved = NULL;
-      orl_sys.close (p->shm.fd);
+      if (p->window)
+        {
+          orl_sys.munmap (p->window->reserved,
+                          (size_t) p->window->reserved_bytes);
+          p->window->reserved = NULL;
+        }
+      if (p->shm.map)
+        orl_sys.mmap (p->shm.map, (size_t) p->shm.geo.meta_bytes,
+                      PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
+                      -1, 0);
+      if (p->shm.fd >= 0)
+        orl_sys.close (p->shm.fd);
       p->shm.fd = -1;
       pthread_mutex_init (&p->lock, NULL);
     }
@@ -87,7 +99,11 @@ replace_old (const char *path, int fd, const struct orl_super *super)
                            "attached to it; choose another name",
                   path);
   else if (r == 0)
-    r = orl_sys.unlink (path);
+    {
+      ORL_POINT ("replace.gated");
+      r = orl_sys.unlink (path);
+      ORL_POINT ("replace.unlinked");
+    }
   orl_poolfile_leave_gate (fd);
   return r;
 }
@@ -171,14 +187,18 @@ take_place (struct oriel_pool *pool)
   /* While the place still has its old token, that ledger is repaired under its
    * own number: no one else may, as the lock on the place is ours. */
   orl_recover (pool, index + 1, index);
+  ORL_POINT ("attach.place.repaired");
   for (uint32_t w = 0; w < shm->geo.map_words; w++)
     atomic_store (&shm->open_maps[(uint64_t) shm->proc * shm->geo.map_words
                                   + w],
                   0);
   atomic_store (&shm->procs[shm->proc].pid, (uint32_t) getpid ());
+  ORL_POINT ("attach.place.clean");
   atomic_store (&shm->procs[shm->proc].token, shm->token);
+  ORL_POINT ("attach.place.ours");
   pool->shared[0] = orl_ledger_of_process (shm);
   pool->nshared = 1;
+  ORL_POINT ("attach.ledger");
   orl_recover (pool, index + 1, ORL_ALL_DEAD);
   return 0;
 }
@@ -213,6 +233,7 @@ detach (struct oriel_pool *pool)
 {
   struct orl_shm *shm = &pool->shm;
 
+  ORL_POINT ("detach");
   if (pool->window)
     {
       pthread_mutex_lock (&list_lock);
@@ -232,6 +253,7 @@ detach (struct oriel_pool *pool)
     orl_sys.close (shm->fd);
   pthread_mutex_destroy (&pool->lock);
   free (pool->files);
+  free (pool->shm.mine);
   free (pool->path);
   free (pool);
 }
@@ -247,7 +269,8 @@ attach (struct oriel_pool *pool, const oriel_options *opt, bool fence,
   pool->shm.geo = super->geo;
   pool->repair = orl_recover;
   pool->files = calloc (super->geo.nfiles, sizeof *pool->files);
-  if (!pool->files)
+  pool->shm.mine = calloc (super->geo.nledgers, sizeof *pool->shm.mine);
+  if (!pool->files || !pool->shm.mine)
     return orl_fail (-ENOMEM, "%s: no memory", pool->path);
   /* A batch shares one barrier among its frames; but no thread may hoard what
    * the others need, so a small pool has small batches. */
@@ -258,6 +281,7 @@ attach (struct oriel_pool *pool, const oriel_options *opt, bool fence,
   r = take_place (pool);
   if (r < 0)
     return r;
+  ORL_POINT ("attach.repaired");
   return show_window (pool, opt);
 }
 
@@ -299,6 +323,8 @@ orl_pool_open (const char *name, const oriel_options *opt,
     return orl_fail (-ENOMEM, "%s: no memory", name);
   pool->shm.fd = -1;
   pthread_mutex_init (&pool->lock, NULL);
+  /* From here on a fork() in another thread takes it from the child. */
+  enlist (pool);
   r = orl_poolfile_path (name, opt->directory, &pool->path);
   if (r < 0)
     goto out;
@@ -316,17 +342,21 @@ orl_pool_open (const char *name, const oriel_options *opt,
       goto out;
     }
   r = attach (pool, opt, fence, &super);
+  ORL_POINT ("attach.gate");
   orl_poolfile_leave_gate (pool->shm.fd);
+  ORL_POINT ("attached");
   if (r == 0)
     r = orl_thread_key (pool);
   if (r < 0)
     goto out;
   pool->id = atomic_fetch_add (&last_id, 1) + 1;
-  enlist (pool);
   *result = pool;
 out:
   if (r < 0)
-    detach (pool);
+    {
+      delist (pool);
+      detach (pool);
+    }
   return r;
 }
 
@@ -401,8 +431,10 @@ orl_pool_destroy (const char *name, const char *directory, int force)
   if (r > 0)
     r = orl_fail (-EBUSY, "%s: %d processes are attached; end them, or force",
                   path, r);
+  ORL_POINT ("destroy.gated");
   if (r == 0 && (r = orl_sys.unlink (path)) < 0)
     orl_fail (r, "%s: cannot be removed", path);
+  ORL_POINT ("destroyed");
   orl_poolfile_leave_gate (fd);
 out:
   if (fd >= 0)

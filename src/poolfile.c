@@ -2,10 +2,14 @@
 /*
  * poolfile.c - the file that a pool is
  *
- * A pool is built under another name, PATH.building, and gets its own by link() when
- * it is whole, so no one ever sees half a pool, and whoever loses the race
- * finds the winner's.  The builder holds an OFD lock on PATH.building: what is there
- * without a lock was left by one that died, and is removed.
+ * A pool is built under another name, PATH.building, and gets its own by a
+ * rename when it is whole, so no one ever sees half a pool, and whoever loses
+ * the race finds the winner's.  The builder holds the gate, an OFD lock, of
+ * PATH.building: what is there without it was left by one that died.  That is
+ * removed and never built upon: where there is only link() in place of the
+ * rename, it may be a pool that others are attached to.
+ *
+ * No one removes a name without the gate of the file that has it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +20,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "point.h"
 #include "poolfile.h"
 #include "sys.h"
 
@@ -243,11 +248,14 @@ build (const char *path, int fd, const oriel_options *opt, bool fence)
   if (r < 0)
     return r;
   data = geo.file_bytes - geo.data;
+  ORL_POINT ("create.locked");
   r = orl_sys.ftruncate (fd, (off_t) geo.file_bytes);
+  ORL_POINT ("create.sized");
   if (r == 0)
     r = allocate (fd, 0, geo.meta_bytes);
   if (r == 0)
     r = allocate (fd, geo.data, data);
+  ORL_POINT ("create.filled");
   if (r == 0)
     r = write_super (fd, &geo);
   if (r == 0)
@@ -263,32 +271,56 @@ build (const char *path, int fd, const oriel_options *opt, bool fence)
                    (unsigned long long) room);
 }
 
-/* Open PATH.building and lock it.  -EAGAIN: another process is building, or has
- * just ended. */
+/* PATH.building is there: wait until no one builds, and remove what is left. */
+static int
+discard (const char *path)
+{
+  struct stat st, named;
+  int fd = orl_sys.open (path, O_RDWR | O_NOFOLLOW, 0);
+  int look = -1;
+  int r;
+
+  if (fd == -ENOENT)
+    return 0;
+  if (fd < 0)
+    return orl_fail (fd, "%s: cannot be opened", path);
+  r = check_owner (fd, path, &st);
+  if (r == 0 && (r = orl_poolfile_enter_gate (fd)) == -EOPNOTSUPP)
+    orl_fail (r, "%s: the kernel has no OFD locks (Linux 3.15 and later)",
+              path);
+  if (r < 0)
+    goto out;
+  look = orl_sys.open (path, O_PATH | O_NOFOLLOW, 0);
+  if (look >= 0 && orl_sys.fstat (look, &named) == 0
+      && named.st_dev == st.st_dev && named.st_ino == st.st_ino)
+    {
+      ORL_POINT ("create.discard");
+      orl_sys.unlink (path);
+    }
+  orl_poolfile_leave_gate (fd);
+out:
+  if (look >= 0)
+    orl_sys.close (look);
+  orl_sys.close (fd);
+  return r == -ENOENT ? 0 : r;
+}
+
+/* Make PATH.building and lock it.  -EAGAIN: another process was building. */
 static int
 open_new (const char *path, int *fd)
 {
-  struct stat st;
   int r = orl_sys.open (path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 
   if (r == -EEXIST)
-    r = orl_sys.open (path, O_RDWR | O_NOFOLLOW, 0);
-  if (r == -ENOENT)
     {
-      /* Gone between the two; or the directory is missing. */
-      char *slash = strrchr (path, '/');
-      char dir[4200];
-
-      snprintf (dir, sizeof dir, "%.*s/.", (int) (slash - path), path);
-      if (access (dir, F_OK) == 0)
-        return -EAGAIN;
+      r = discard (path);
+      return r < 0 ? r : -EAGAIN;
     }
   if (r < 0)
     return orl_fail (r, "%s: cannot be created", path);
   *fd = r;
-  r = check_owner (*fd, path, &st);
-  if (r == 0)
-    r = orl_poolfile_enter_gate (*fd);
+  ORL_POINT ("create.opened");
+  r = orl_poolfile_enter_gate (*fd);
   if (r == -ENOENT)
     r = -EAGAIN;
   else if (r == -EOPNOTSUPP)
@@ -321,13 +353,17 @@ orl_poolfile_create (const char *path, const oriel_options *opt, bool fence)
   /* While we hold the gate no one else builds; but someone may have ended just
    * before we took it. */
   r = access (path, F_OK) == 0 ? -EEXIST : build (path, fd, opt, fence);
-  if (r == 0 && (r = orl_sys.link (new, path)) < 0 && r != -EEXIST)
+  ORL_POINT ("create.built");
+  if (r == 0 && (r = orl_sys.rename (new, path)) < 0 && r != -EEXIST)
     orl_fail (r, "%s: cannot be given its name", path);
+  ORL_POINT ("create.named");
+  if (r < 0)
+    orl_sys.unlink (new);
   if (r == -EEXIST)
     r = 0;
   else if (r == 0)
     r = 1;
-  orl_sys.unlink (new);
+  orl_poolfile_leave_gate (fd);
   orl_sys.close (fd);
 out:
   free (new);

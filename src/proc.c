@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "point.h"
 #include "proc.h"
 #include "sys.h"
 
@@ -25,6 +26,7 @@ enter (struct orl_shm *shm, uint32_t i, uint64_t *dead)
 
   if (r < 0)
     return r;
+  ORL_POINT ("attach.place.locked");
   shm->proc = i;
   shm->token = (atomic_fetch_add (&shm->super->serial, 1) + 1) << 16 | (i + 1);
   *dead = atomic_load (&shm->procs[i].token);
@@ -53,7 +55,9 @@ void
 orl_proc_leave (struct orl_shm *shm)
 {
   atomic_store (&shm->procs[shm->proc].token, 0);
+  ORL_POINT ("detach.place.left");
   orl_sys.lock (shm->fd, F_UNLCK, LOCK_BASE + shm->proc);
+  ORL_POINT ("detach.place.unlocked");
 }
 
 bool

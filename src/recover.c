@@ -7,6 +7,7 @@
  * looks at these and not at the pool, and each of its steps leaves a state from
  * which it can be begun anew:
  *
+ *   file_lock        given: what it protects is whole or free
  *   partition lock   every prefix of a change is a valid table; count anew
  *   exclusive latch  version odd: the page gets its before-image back, and the
  *                    version is made even; without one (a fresh page, or
@@ -18,9 +19,7 @@
  *   RESERVED         FREE
  *   LOADING          out of the table, FREE
  *   WRITING          VALID and DIRTY, its bit set: it is written again
- *   EVICTING         FREE if it is out of the table, else VALID; also VALID if it
- *                    is STALE, when the table cannot tell: the next sweep takes
- *                    it
+ *   EVICTING         FREE if it is out of the table, else VALID
  *
  * One survivor repairs at a time (super.repair_lock); if it dies, the lock is
  * taken over and the repair begun anew.
@@ -36,6 +35,7 @@
 #include "latch.h"
 #include "ledger.h"
 #include "lock.h"
+#include "point.h"
 #include "recover.h"
 #include "sys.h"
 #include "table.h"
@@ -44,15 +44,26 @@ static void
 repair_partition (const struct orl_shm *shm, uint32_t owner,
                   struct orl_ledger *l, uint32_t dead)
 {
+  orl_a32 *own = &shm->ledgers[owner - 1].part;
   uint32_t part = atomic_load (&l->part) - 1;
   uint32_t w = dead;
 
-  if (part < shm->geo.nparts
-      && atomic_compare_exchange_strong (&shm->parts[part].lock, &w, owner))
+  if (part < shm->geo.nparts)
     {
-      orl_table_repair (shm, part);
-      orl_lock_give (&shm->parts[part].lock);
+      /* Said before it is so, as everywhere: we may die, too. */
+      atomic_store (own, part + 1);
+      ORL_POINT ("recover.part.said");
+      if (atomic_compare_exchange_strong (&shm->parts[part].lock, &w, owner))
+        {
+          ORL_POINT ("recover.part.taken");
+          orl_table_repair (shm, part);
+          ORL_POINT ("recover.part.repaired");
+          orl_lock_give (&shm->parts[part].lock);
+        }
+      ORL_POINT ("recover.part.given");
+      atomic_store (own, 0);
     }
+  ORL_POINT ("recover.part.done");
   atomic_store (&l->part, 0);
 }
 
@@ -87,12 +98,18 @@ repair_latch (const struct orl_shm *shm, uint32_t frame, uint32_t dead)
   if (version & 1)
     {
       image = orl_image_find (shm, dead, frame);
+      ORL_POINT ("recover.latch.found");
       if (image && restore (shm, frame, image) == 0)
-        atomic_store (&f->version, version + 1);
+        {
+          ORL_POINT ("recover.latch.restored");
+          atomic_store (&f->version, version + 1);
+        }
       else
         orl_frame_flag (f, ORL_STALE);
     }
+  ORL_POINT ("recover.latch");
   orl_latch_release (&f->latch, true);
+  ORL_POINT ("recover.latch.released");
 }
 
 static void
@@ -101,7 +118,6 @@ repair_frame (const struct orl_shm *shm, uint32_t owner, uint32_t frame,
 {
   struct orl_frame *f = &shm->frames[frame];
   uint64_t word = atomic_load (&f->state);
-  uint64_t seen;
 
   if (orl_state_owner (word) != dead)
     return;
@@ -109,24 +125,25 @@ repair_frame (const struct orl_shm *shm, uint32_t owner, uint32_t frame,
     {
     case ORL_LOADING:
       orl_table_remove (shm, owner, frame);
+      ORL_POINT ("recover.loading.removed");
       /* fall through */
     case ORL_RESERVED:
       orl_frame_mark_dirty (shm, frame, false);
+      ORL_POINT ("recover.reserved.cleaned");
       orl_frame_settle (f, ORL_FREE, 0, 0, ORL_FLAGS);
       break;
     case ORL_WRITING:
       orl_frame_mark_dirty (shm, frame, true);
+      ORL_POINT ("recover.writing.marked");
       orl_frame_settle (f, ORL_VALID, 0, ORL_DIRTY, 0);
       break;
     case ORL_EVICTING:
-      if ((word & ORL_STALE)
-          || orl_table_find (shm, atomic_load (&f->file),
-                             atomic_load (&f->page), &seen)
-                 == frame)
+      if (orl_table_holds (shm, frame))
         orl_frame_settle (f, ORL_VALID, 0, 0, 0);
       else
         {
           orl_frame_mark_dirty (shm, frame, false);
+          ORL_POINT ("recover.evicting.cleaned");
           orl_frame_settle (f, ORL_FREE, 0, 0, ORL_FLAGS);
         }
       break;
@@ -141,23 +158,36 @@ repair_ledger (const struct orl_shm *shm, uint32_t owner, uint32_t index)
 {
   struct orl_ledger *l = &shm->ledgers[index];
   uint32_t dead = index + 1;
+  uint32_t w = dead;
 
+  ORL_POINT ("recover.begin");
+  /* What it protects is whole or free; but its next owner may have our dead's
+   * number. */
+  atomic_compare_exchange_strong (&shm->super->file_lock, &w, 0);
   repair_partition (shm, owner, l, dead);
   for (uint32_t i = 0; i < ORL_PINS; i++)
     {
       uint32_t frame = (atomic_load (&l->pins[i]) & ORL_PIN_FRAME) - 1;
 
       if (frame < shm->geo.nframes)
-        repair_latch (shm, frame, dead);
+        {
+          repair_latch (shm, frame, dead);
+          ORL_POINT ("recover.pin");
+        }
       atomic_store (&l->pins[i], 0);
     }
+  ORL_POINT ("recover.pins.done");
   orl_image_end_all (shm, dead);
+  ORL_POINT ("recover.images.done");
   for (uint32_t i = 0; i < ORL_WORK; i++)
     {
       uint32_t frame = atomic_load (&l->work[i]) - 1;
 
       if (frame < shm->geo.nframes)
-        repair_frame (shm, owner, frame, dead);
+        {
+          repair_frame (shm, owner, frame, dead);
+          ORL_POINT ("recover.frame");
+        }
       atomic_store (&l->work[i], 0);
     }
 }
@@ -181,17 +211,29 @@ orl_recover (struct oriel_pool *pool, uint32_t owner, uint32_t index)
 
   for (uint32_t i = first; i <= last; i++)
     {
+      bool repair;
+
+      /* An owner may be any 16 bits, in a pool that is damaged. */
+      if (i >= shm->geo.nledgers)
+        break;
       if (!is_to_repair (shm, owner, i)
           || (index == ORL_ALL_DEAD && i == owner - 1))
         continue;
+      atomic_fetch_or (&own->locks, ORL_HAS_REPAIR_LOCK);
       orl_lock_take (shm, &shm->super->repair_lock, owner);
-      if (is_to_repair (shm, owner, i))
+      repair = is_to_repair (shm, owner, i);
+      if (repair)
+        repair_ledger (shm, owner, i);
+      if (repair && i != owner - 1)
         {
-          repair_ledger (shm, owner, i);
-          if (i != owner - 1)
-            orl_count (own, ORL_REPAIRS, 1);
+          orl_count (own, ORL_REPAIRS, 1);
           orl_ledger_release (shm, i);
         }
+      ORL_POINT ("recover.end");
       orl_lock_give (&shm->super->repair_lock);
+      atomic_fetch_and (&own->locks, ~ORL_HAS_REPAIR_LOCK);
+      /* Our own only now: a lock whose owner has no ledger looks abandoned. */
+      if (repair && i == owner - 1)
+        orl_ledger_release (shm, i);
     }
 }

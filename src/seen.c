@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 
 #include "seen.h"
+#include "point.h"
 
 static uint64_t
 mix (uint64_t h, uint64_t v)
@@ -35,6 +36,7 @@ void
 orl_seen_begin (struct oriel_file *file)
 {
   atomic_fetch_add (&file->rec->begun, 1);
+  ORL_POINT ("seen.begun");
   atomic_store (&file->rec->seen_valid, 0);
 }
 
@@ -44,6 +46,7 @@ orl_seen_end (struct oriel_file *file)
   struct orl_frec *rec = file->rec;
   uint64_t done = atomic_fetch_add (&rec->done, 1) + 1;
 
+  ORL_POINT ("seen.done");
   while (done == atomic_load (&rec->begun))
     {
       struct orl_store_id id;
@@ -51,7 +54,9 @@ orl_seen_end (struct oriel_file *file)
       if (orl_store_times (file->store, &id) < 0)
         return; /* unknown, then */
       atomic_store (&rec->seen, digest (&id));
+      ORL_POINT ("seen.taken");
       atomic_store (&rec->seen_valid, 1);
+      ORL_POINT ("seen.valid");
       if (done == atomic_load (&rec->begun))
         return;
       /* Someone began meanwhile: perhaps it has ended, too, and took the digest

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/futex.h>
 #include <linux/magic.h>
 #include <linux/stat.h>
@@ -122,9 +123,18 @@ sys_space (int fd, uint64_t *free_bytes, uint32_t *block)
 }
 
 static int
-sys_link (const char *from, const char *to)
+sys_rename (const char *from, const char *to)
 {
-  return link (from, to) < 0 ? -errno : 0;
+#if defined SYS_renameat2 && defined RENAME_NOREPLACE
+  if (syscall (SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE)
+      == 0)
+    return 0;
+  if (errno != EINVAL && errno != ENOSYS)
+    return -errno;
+#endif
+  if (link (from, to) < 0)
+    return -errno;
+  return unlink (from) < 0 ? -errno : 0;
 }
 
 static int
@@ -222,7 +232,7 @@ struct orl_sys orl_sys = {
   .ftruncate = sys_ftruncate,
   .fallocate = sys_fallocate,
   .space = sys_space,
-  .link = sys_link,
+  .rename = sys_rename,
   .unlink = sys_unlink,
   .lock = sys_lock,
   .locked = sys_locked,

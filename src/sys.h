@@ -32,7 +32,8 @@ struct orl_sys {
   /* Of the file system: bytes free for us, and the unit of mappings (a huge
    * page on hugetlbfs, else 4096). */
   int (*space) (int fd, uint64_t *free_bytes, uint32_t *block);
-  int (*link) (const char *from, const char *to);
+  /* -EEXIST rather than replace a file. */
+  int (*rename) (const char *from, const char *to);
   int (*unlink) (const char *path);
   /* An OFD lock of one byte; type is F_WRLCK or F_UNLCK.  -EAGAIN if held. */
   int (*lock) (int fd, int type, off_t at);

@@ -18,6 +18,7 @@
 
 #include "ledger.h"
 #include "lock.h"
+#include "point.h"
 #include "table.h"
 
 uint32_t
@@ -32,14 +33,18 @@ lock (const struct orl_shm *shm, uint32_t owner, uint32_t part)
 {
   /* Said before it is so: a stranger looks at what we may hold. */
   atomic_store (&shm->ledgers[owner - 1].part, part + 1);
+  ORL_POINT ("table.lock.said");
   if (orl_lock_take (shm, &shm->parts[part].lock, owner))
     orl_table_repair (shm, part);
+  ORL_POINT ("table.locked");
 }
 
 static void
 unlock (const struct orl_shm *shm, uint32_t owner, uint32_t part)
 {
+  ORL_POINT ("table.unlock");
   orl_lock_give (&shm->parts[part].lock);
+  ORL_POINT ("table.unlock.given");
   atomic_store_explicit (&shm->ledgers[owner - 1].part, 0,
                          memory_order_release);
 }
@@ -66,9 +71,13 @@ enter (const struct orl_shm *shm, const struct orl_spot *s, uint32_t frame)
   if (i < 0)
     return -ENOBUFS;
   for (uint32_t k = 0; k < step; k++)
-    atomic_fetch_add (&orl_bucket_at (shm, s, k)->passed, 1);
+    {
+      atomic_fetch_add (&orl_bucket_at (shm, s, k)->passed, 1);
+      ORL_POINT ("table.insert.counted");
+    }
   atomic_store_explicit (&orl_bucket_at (shm, s, step)->word[i],
                          s->tag | (frame + 1), memory_order_release);
+  ORL_POINT ("table.insert.entered");
   return 0;
 }
 
@@ -92,12 +101,33 @@ orl_table_insert (const struct orl_shm *shm, uint32_t owner, uint32_t frame,
     {
       /* LOADING first: an entry always leads to a frame that has a key. */
       orl_frame_key (&shm->frames[frame], owner, file, page);
+      ORL_POINT ("table.insert.keyed");
       r = enter (shm, &s, frame);
       if (r < 0)
         orl_frame_settle (&shm->frames[frame], ORL_RESERVED, owner, 0, 0);
     }
   unlock (shm, owner, s.part);
   return r;
+}
+
+bool
+orl_table_holds (const struct orl_shm *shm, uint32_t frame)
+{
+  const struct orl_frame *f = &shm->frames[frame];
+  struct orl_spot s
+      = orl_spot (shm, atomic_load (&f->file), atomic_load (&f->page));
+
+  for (uint32_t step = 0; step < shm->geo.part_buckets; step++)
+    {
+      struct orl_bucket *b = orl_bucket_at (shm, &s, step);
+
+      for (int i = 0; i < ORL_BUCKET_WORDS; i++)
+        if (atomic_load (&b->word[i]) == (s.tag | (frame + 1)))
+          return true;
+      if (atomic_load (&b->passed) == 0)
+        break;
+    }
+  return false;
 }
 
 void
@@ -116,8 +146,12 @@ orl_table_remove (const struct orl_shm *shm, uint32_t owner, uint32_t frame)
         if (atomic_load_explicit (&b->word[i], memory_order_relaxed) == entry)
           {
             atomic_store_explicit (&b->word[i], 0, memory_order_release);
+            ORL_POINT ("table.remove.cleared");
             for (uint32_t k = 0; k < step; k++)
-              atomic_fetch_sub (&orl_bucket_at (shm, &s, k)->passed, 1);
+              {
+                atomic_fetch_sub (&orl_bucket_at (shm, &s, k)->passed, 1);
+                ORL_POINT ("table.remove.counted");
+              }
             goto out;
           }
       if (atomic_load (&b->passed) == 0)
@@ -136,7 +170,10 @@ orl_table_repair (const struct orl_shm *shm, uint32_t part)
   struct orl_bucket *first = &shm->buckets[(uint64_t) part * n];
 
   for (uint32_t b = 0; b < n; b++)
-    atomic_fetch_add (&first[b].passed, 1u << 30);
+    {
+      atomic_fetch_add (&first[b].passed, 1u << 30);
+      ORL_POINT ("table.repair.raised");
+    }
   for (uint32_t b = 0; b < n; b++)
     {
       uint64_t passed = 0;
@@ -165,5 +202,6 @@ orl_table_repair (const struct orl_shm *shm, uint32_t part)
             break;
         }
       atomic_store (&first[b].passed, passed);
+      ORL_POINT ("table.repair.counted");
     }
 }

@@ -134,6 +134,9 @@ int orl_table_insert (const struct orl_shm *shm, uint32_t owner,
                       uint32_t frame, uint64_t file, uint64_t page,
                       uint32_t *other);
 
+/* Is the frame's entry there?  The frame's key does not change meanwhile. */
+bool orl_table_holds (const struct orl_shm *shm, uint32_t frame);
+
 /* Take the frame's entry out, if it is there. */
 void orl_table_remove (const struct orl_shm *shm, uint32_t owner,
                        uint32_t frame);

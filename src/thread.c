@@ -10,6 +10,7 @@
 
 #include "error.h"
 #include "frame.h"
+#include "point.h"
 #include "thread.h"
 
 _Thread_local struct orl_thread_cache orl_thread_cache;
@@ -37,6 +38,7 @@ on_exit_of_thread (void *arg)
 
   if (!pool->forked)
     {
+      ORL_POINT ("thread.exit");
       orl_thread_unstash (me);
       pool->repair (pool, me->owner, me->owner - 1);
     }
@@ -89,6 +91,14 @@ make (struct oriel_pool *pool, struct orl_thread **thread)
   if (!me)
     return orl_fail (-ENOMEM, "%s: no memory for a thread", pool->path);
   r = orl_ledger_claim (&pool->shm, false, &index);
+  if (r < 0)
+    {
+      /* The dead may have them all. */
+      pthread_mutex_lock (&pool->lock); /* for the process's own ledger */
+      pool->repair (pool, pool->shared[0] + 1, ORL_ALL_DEAD);
+      pthread_mutex_unlock (&pool->lock);
+      r = orl_ledger_claim (&pool->shm, false, &index);
+    }
   if (r < 0)
     {
       free (me);
@@ -157,6 +167,7 @@ orl_thread_unstash (struct orl_thread *me)
       uint32_t frame = me->stash[--me->nstash];
 
       orl_frame_settle (&shm->frames[frame], ORL_FREE, 0, 0, ORL_FLAGS);
+      ORL_POINT ("thread.unstashed");
       orl_work_end (me->ledger, frame);
     }
 }

@@ -20,15 +20,22 @@ tests_c = \
 	tests/drop-pages-forgets-those \
 	tests/error-text-names-the-object \
 	tests/eviction-keeps-every-page \
+	tests/exec-leaves-the-pool \
+	tests/exit-with-pinned-pages-leaks-nothing \
 	tests/failed-write-keeps-pages-dirty \
 	tests/fence-mode-works \
 	tests/file-descriptor-is-the-files \
 	tests/file-open-refuses-what-is-no-file \
+	tests/first-pin-of-a-thread-holds \
 	tests/flush-writes-sorted-runs \
 	tests/foreign-dirty-pages-are-their-writers \
 	tests/foreign-file-is-not-judged \
 	tests/forked-child-gets-eownerdead \
+	tests/forked-child-keeps-no-one-alive \
 	tests/hits-write-only-the-ledger \
+	tests/io-of-the-dead-lands-nowhere-else \
+	tests/killed-parent-is-dead-while-its-child-lives \
+	tests/killed-pool-restarts-warm \
 	tests/killed-process-blocks-no-one \
 	tests/killed-process-is-not-alive \
 	tests/killed-writer-leaves-the-old-page \
@@ -81,10 +88,12 @@ tests_c = \
 	tests/signals-are-given-back \
 	tests/slots-beyond-vma-budget-are-enomem \
 	tests/stats-move-for-their-cause \
+	tests/stopped-process-is-not-repaired \
 	tests/stray-access-is-named \
 	tests/stress-processes \
 	tests/stress-threads \
 	tests/synced-pages-are-in-the-store \
+	tests/thread-exit-leaves-the-old-page \
 	tests/thread-exit-unpins \
 	tests/threads-beyond-maximum-are-refused \
 	tests/truncate-cuts-pool-and-store \
@@ -139,7 +148,9 @@ tests_sqlite = \
 	tests/vfs-killed-writer-leaves-nothing \
 	tests/vfs-no-read-is-stale \
 	tests/vfs-page-sizes-match-stock \
+	tests/vfs-pool-without-room-is-bypassed \
 	tests/vfs-recreated-database-is-new \
+	tests/vfs-shim-above-may-keep-the-wal-index \
 	tests/vfs-strangers-writes-are-seen \
 	tests/vfs-threads-have-their-own-connections \
 	tests/vfs-truncated-pages-are-forgotten \
@@ -166,6 +177,7 @@ tests_sqlite_sh = \
 	tests/tpcc-bad-options-are-refused.sh \
 	tests/tpcc-check-finds-damage.sh \
 	tests/tpcc-consistency-holds.sh \
+	tests/tpcc-survives-kills.sh \
 	tests/vfs-shell-loads-the-module.sh \
 	$(NULL)
 
@@ -265,6 +277,25 @@ tests_stress_threads_asan_CFLAGS = $(AM_CFLAGS) $(ASAN_FLAGS)
 tests_stress_threads_asan_LDFLAGS = $(AM_LDFLAGS) $(ASAN_FLAGS)
 tests_stress_threads_asan_LDADD = tests/libcore-asan.a
 endif
+
+# -------------------------------------------------------------------------
+# The test that dies everywhere: library and test are built with the points of
+# src/point.h, which else only --enable-debug has.
+
+check_LIBRARIES += tests/libcore-points.a
+tests_libcore_points_a_SOURCES = $(core_sources)
+tests_libcore_points_a_CPPFLAGS = $(AM_CPPFLAGS) -DORL_DEBUG=1
+
+tests_points = \
+	tests/every-kill-point-is-survived \
+	$(NULL)
+check_PROGRAMS += $(tests_points)
+TESTS += $(tests_points)
+tests_points_objects = $(addsuffix .$(OBJEXT),$(tests_points))
+$(tests_points_objects): private AM_CPPFLAGS += -DORL_DEBUG=1 \
+	-I$(top_srcdir)/src
+$(tests_points): tests/libcore-points.a
+$(tests_points): private LDADD = tests/libcore-points.a
 
 # -------------------------------------------------------------------------
 # Two of them would still meet: let the log of one depend on the other's.

@@ -29,7 +29,8 @@ main (void)
   sqlite3_file_control (db, "main", SQLITE_FCNTL_VFSNAME, &stack);
   is_str (stack, "oriel/unix", "a database opened by its plain name uses it");
   sqlite3_free (stack);
-  is_int ((long long) stat_of (db, "frames"), 256, "with the environment's pool");
+  is_int ((long long) stat_of (db, "frames"), 256,
+          "with the environment's pool");
   close_db (db);
 
   is_int (sqlite3_shutdown (), SQLITE_OK, "SQLite is shut down");

@@ -62,6 +62,8 @@
  * log starts anew.  A reader does not read from the database file any page that
  * has a frame in the log behind nBackfill as it loaded it and up to its own
  * mark, and a checkpoint copies no frame behind any reader's mark.  So:
+ * - So SHARED alone protects nothing: without a read mark, or EXCLUSIVE, pages
+ *   are read from the file.
  * - What matters is that the pool has no page from before a checkpoint that
  *   the reader took for done.  SQLite loads nBackfill after it got its read
  *   lock, then calls xShmBarrier, then may give up and try again.  We compare
@@ -324,6 +326,7 @@ vfs_lock_taken (struct vfs_connection *c)
   c->unchecked = true;
   c->stranger = false;
   c->head_valid = false;
+  c->crowded = vfs_has_pool (c) && vfs_is_crowded (c);
 }
 
 /* The pool has nothing old, and no dead writer's pages: no need to become
@@ -367,6 +370,15 @@ check (struct vfs_connection *c)
   return good;
 }
 
+/* With a log it takes more than SHARED: a read mark, or EXCLUSIVE.  We do not
+ * see the mark when another VFS above us keeps the wal-index itself. */
+static bool
+is_protected (const struct vfs_connection *c)
+{
+  return !c->wal_format || c->read_marks != 0 || c->immutable
+         || c->lock == SQLITE_LOCK_EXCLUSIVE;
+}
+
 bool
 vfs_may_read (struct vfs_connection *c)
 {
@@ -381,7 +393,7 @@ vfs_may_read (struct vfs_connection *c)
       c->stranger = !check (c);
       c->unchecked = c->stranger;
     }
-  return !c->stranger;
+  return !c->stranger && is_protected (c);
 }
 
 /* ------------------------------------------------------------------ */

@@ -119,7 +119,7 @@ flush_and_pass (struct vfs_connection *c, int op, void *arg)
 int
 vfs_file_control (sqlite3_file *file, int op, void *arg)
 {
-  struct vfs_connection *c = (struct vfs_connection *) file;
+  struct vfs_connection *c = vfs_connection (file);
   int rc;
 
   switch (op)

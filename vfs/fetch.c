@@ -76,6 +76,7 @@ pin (struct vfs_connection *c, uint64_t number, uint64_t end)
 {
   struct vfs_pool *p = c->shared->pool;
   struct vfs_fetched *e;
+  int r;
 
   if (!c->fetched)
     c->fetched = calloc (BUCKETS, sizeof *c->fetched);
@@ -85,10 +86,11 @@ pin (struct vfs_connection *c, uint64_t number, uint64_t end)
   e = malloc (sizeof *e);
   if (!e)
     return NULL;
-  if (oriel_pin (vfs_oriel (c), number, ORIEL_OPTIMISTIC | ORIEL_ANYTHREAD,
-                 &e->page)
-      < 0)
+  r = oriel_pin (vfs_oriel (c), number, ORIEL_OPTIMISTIC | ORIEL_ANYTHREAD,
+                 &e->page);
+  if (r < 0)
     {
+      vfs_note_failure (c, r);
       free (e);
       return NULL;
     }
@@ -115,7 +117,7 @@ vfs_fetch (struct vfs_connection *c, sqlite3_int64 offset, int amount,
   struct vfs_fetched *e;
 
   *data = NULL;
-  if (c->mmap_limit < offset + amount || !vfs_may_read (c)
+  if (c->mmap_limit < offset + amount || !vfs_may_read (c) || c->crowded
       || (uint64_t) (offset + amount) > oriel_file_size (vfs_oriel (c)))
     return SQLITE_OK;
   size = c->shared->pool->page_size;

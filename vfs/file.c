@@ -14,12 +14,6 @@
 #define SHM_CKPT 1
 #define SHM_READ 3              /* the first of the read marks */
 
-static struct vfs_connection *
-connection (sqlite3_file *file)
-{
-  return (struct vfs_connection *) file;
-}
-
 static const sqlite3_io_methods *
 lower (const struct vfs_connection *c)
 {
@@ -29,16 +23,13 @@ lower (const struct vfs_connection *c)
 static int
 x_close (sqlite3_file *file)
 {
-  struct vfs_connection *c = connection (file);
-  int rc;
+  struct vfs_connection *c = vfs_connection (file);
 
+  file->pMethods = NULL;
   vfs_fetch_close (c);
   vfs_write_end (c);
   vfs_shm_forget (c);
-  rc = lower (c)->xClose (c->lower);
-  vfs_registry_close (c);
-  c->base.pMethods = NULL;
-  return rc;
+  return vfs_connection_free (c);
 }
 
 /* SQLite looks at the version bytes right after SHARED, as the check did. */
@@ -51,7 +42,7 @@ is_version (const struct vfs_connection *c, int amount, sqlite3_int64 offset)
 static int
 x_read (sqlite3_file *file, void *data, int amount, sqlite3_int64 offset)
 {
-  struct vfs_connection *c = connection (file);
+  struct vfs_connection *c = vfs_connection (file);
   size_t got;
   int r;
 
@@ -63,10 +54,14 @@ x_read (sqlite3_file *file, void *data, int amount, sqlite3_int64 offset)
       memcpy (data, c->head + 8, 16);
       return c->head_short ? SQLITE_IOERR_SHORT_READ : SQLITE_OK;
     }
-  r = oriel_read (vfs_oriel (c), (uint64_t) offset, data, (size_t) amount,
-                  &got);
-  if (r == 0 && got == (size_t) amount)
-    return SQLITE_OK;
+  if (!c->crowded)
+    {
+      r = oriel_read (vfs_oriel (c), (uint64_t) offset, data, (size_t) amount,
+                      &got);
+      if (r == 0 && got == (size_t) amount)
+        return SQLITE_OK;
+      vfs_note_failure (c, r);
+    }
   /* No room, an error, or the end of the file: the file has the last word. */
   r = vfs_flush (c);
   return r == SQLITE_OK ? lower (c)->xRead (c->lower, data, amount, offset)
@@ -77,19 +72,19 @@ static int
 x_write (sqlite3_file *file, const void *data, int amount,
          sqlite3_int64 offset)
 {
-  return vfs_write (connection (file), data, amount, offset);
+  return vfs_write (vfs_connection (file), data, amount, offset);
 }
 
 static int
 x_truncate (sqlite3_file *file, sqlite3_int64 size)
 {
-  return vfs_truncate (connection (file), size);
+  return vfs_truncate (vfs_connection (file), size);
 }
 
 static int
 x_sync (sqlite3_file *file, int flags)
 {
-  struct vfs_connection *c = connection (file);
+  struct vfs_connection *c = vfs_connection (file);
   int rc = vfs_flush (c);
 
   return rc == SQLITE_OK ? lower (c)->xSync (c->lower, flags) : rc;
@@ -98,7 +93,7 @@ x_sync (sqlite3_file *file, int flags)
 static int
 x_file_size (sqlite3_file *file, sqlite3_int64 *size)
 {
-  struct vfs_connection *c = connection (file);
+  struct vfs_connection *c = vfs_connection (file);
   int rc = vfs_flush (c);
 
   return rc == SQLITE_OK ? lower (c)->xFileSize (c->lower, size) : rc;
@@ -107,7 +102,7 @@ x_file_size (sqlite3_file *file, sqlite3_int64 *size)
 static int
 x_lock (sqlite3_file *file, int level)
 {
-  struct vfs_connection *c = connection (file);
+  struct vfs_connection *c = vfs_connection (file);
   int rc = lower (c)->xLock (c->lower, level);
 
   if (rc != SQLITE_OK)
@@ -124,7 +119,7 @@ x_lock (sqlite3_file *file, int level)
 static int
 x_unlock (sqlite3_file *file, int level)
 {
-  struct vfs_connection *c = connection (file);
+  struct vfs_connection *c = vfs_connection (file);
   int rc;
 
   if (!c->checkpointing)
@@ -138,7 +133,7 @@ x_unlock (sqlite3_file *file, int level)
 static int
 x_check_reserved_lock (sqlite3_file *file, int *result)
 {
-  struct vfs_connection *c = connection (file);
+  struct vfs_connection *c = vfs_connection (file);
 
   return lower (c)->xCheckReservedLock (c->lower, result);
 }
@@ -146,7 +141,7 @@ x_check_reserved_lock (sqlite3_file *file, int *result)
 static int
 x_sector_size (sqlite3_file *file)
 {
-  struct vfs_connection *c = connection (file);
+  struct vfs_connection *c = vfs_connection (file);
 
   return lower (c)->xSectorSize ? lower (c)->xSectorSize (c->lower) : 4096;
 }
@@ -154,7 +149,7 @@ x_sector_size (sqlite3_file *file)
 static int
 x_device_characteristics (sqlite3_file *file)
 {
-  struct vfs_connection *c = connection (file);
+  struct vfs_connection *c = vfs_connection (file);
   int flags = lower (c)->xDeviceCharacteristics
                   ? lower (c)->xDeviceCharacteristics (c->lower)
                   : 0;
@@ -169,7 +164,7 @@ static int
 x_shm_map (sqlite3_file *file, int region, int size, int extend,
            void volatile **p)
 {
-  return vfs_shm_map (connection (file), region, size, extend, p);
+  return vfs_shm_map (vfs_connection (file), region, size, extend, p);
 }
 
 static int
@@ -180,7 +175,10 @@ lock_shm (struct vfs_connection *c, int first, int n, int flags)
   if (rc != SQLITE_OK)
     return rc;
   if ((flags & SQLITE_SHM_SHARED) && first >= SHM_READ)
-    vfs_lock_taken (c);
+    {
+      vfs_lock_taken (c);
+      c->read_marks |= 1u << first;
+    }
   if ((flags & SQLITE_SHM_EXCLUSIVE) && first <= SHM_CKPT
       && SHM_CKPT < first + n)
     {
@@ -200,13 +198,15 @@ unlock_shm (struct vfs_connection *c, int first, int n, int flags)
       vfs_write_end (c);
       c->checkpointing = false;
     }
+  if (flags & SQLITE_SHM_SHARED)
+    c->read_marks &= ~(1u << first);
   return lower (c)->xShmLock (c->lower, first, n, flags);
 }
 
 static int
 x_shm_lock (sqlite3_file *file, int first, int n, int flags)
 {
-  struct vfs_connection *c = connection (file);
+  struct vfs_connection *c = vfs_connection (file);
 
   return flags & SQLITE_SHM_LOCK ? lock_shm (c, first, n, flags)
                                  : unlock_shm (c, first, n, flags);
@@ -215,7 +215,7 @@ x_shm_lock (sqlite3_file *file, int first, int n, int flags)
 static void
 x_shm_barrier (sqlite3_file *file)
 {
-  struct vfs_connection *c = connection (file);
+  struct vfs_connection *c = vfs_connection (file);
 
   lower (c)->xShmBarrier (c->lower);
 }
@@ -223,7 +223,7 @@ x_shm_barrier (sqlite3_file *file)
 static int
 x_shm_unmap (sqlite3_file *file, int delete_file)
 {
-  struct vfs_connection *c = connection (file);
+  struct vfs_connection *c = vfs_connection (file);
 
   vfs_shm_forget (c);
   return lower (c)->xShmUnmap (c->lower, delete_file);
@@ -232,7 +232,7 @@ x_shm_unmap (sqlite3_file *file, int delete_file)
 static int
 x_fetch (sqlite3_file *file, sqlite3_int64 offset, int amount, void **data)
 {
-  struct vfs_connection *c = connection (file);
+  struct vfs_connection *c = vfs_connection (file);
 
   return c->shared ? vfs_fetch (c, offset, amount, data)
                    : lower (c)->xFetch (c->lower, offset, amount, data);
@@ -241,7 +241,7 @@ x_fetch (sqlite3_file *file, sqlite3_int64 offset, int amount, void **data)
 static int
 x_unfetch (sqlite3_file *file, sqlite3_int64 offset, void *data)
 {
-  struct vfs_connection *c = connection (file);
+  struct vfs_connection *c = vfs_connection (file);
 
   return c->shared ? vfs_unfetch (c, offset, data)
                    : lower (c)->xUnfetch (c->lower, offset, data);

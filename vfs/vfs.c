@@ -12,7 +12,7 @@
  * does not have.
  */
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "vfs.h"
 #include "oriel_vfs.h"
@@ -31,19 +31,35 @@ unsigned vfs_generation;
 #define CONNECTION_BYTES \
   ((sizeof (struct vfs_connection) + 15) & ~(size_t) 15)
 
-static int
-open_lower (struct vfs_connection *c, const char *name, int flags,
-            int *out_flags)
+int
+vfs_connection_free (struct vfs_connection *c)
 {
+  int rc = SQLITE_OK;
+
+  if (c->lower->pMethods)
+    rc = c->lower->pMethods->xClose (c->lower);
+  /* Only now: it may close descriptors, when no lock is left. */
+  vfs_registry_close (c);
+  free (c);
+  return rc;
+}
+
+static int
+open_lower (const char *name, int flags, int *out_flags,
+            struct vfs_connection **connection)
+{
+  struct vfs_connection *c
+      = calloc (1, CONNECTION_BYTES + (size_t) vfs_lower->szOsFile);
   int rc;
 
+  if (!c)
+    return SQLITE_NOMEM;
   c->lower = (sqlite3_file *) ((char *) c + CONNECTION_BYTES);
-  c->lower->pMethods = NULL;
   rc = vfs_lower->xOpen (vfs_lower, name, c->lower, flags, out_flags);
   if (rc == SQLITE_OK)
-    c->base.pMethods = vfs_file_methods (c->lower);
-  else if (c->lower->pMethods)
-    c->lower->pMethods->xClose (c->lower);
+    *connection = c;
+  else
+    vfs_connection_free (c);
   return rc;
 }
 
@@ -93,17 +109,18 @@ static int
 x_open (sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
         int *out_flags)
 {
-  struct vfs_connection *c = (struct vfs_connection *) file;
+  struct vfs_handle *handle = (struct vfs_handle *) file;
+  struct vfs_connection *c = NULL;
   struct vfs_params params;
   int rc;
 
   (void) vfs;
   if (!name || !(flags & SQLITE_OPEN_MAIN_DB))
     return vfs_lower->xOpen (vfs_lower, name, file, flags, out_flags);
-  memset (c, 0, sizeof *c);
+  file->pMethods = NULL;
   rc = vfs_params_get (name, &params);
   if (rc == SQLITE_OK)
-    rc = open_lower (c, name, flags, out_flags);
+    rc = open_lower (name, flags, out_flags, &c);
   if (rc != SQLITE_OK)
     return rc;
   c->generation = vfs_generation;
@@ -111,10 +128,12 @@ x_open (sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
   rc = open_pool (c, name, &params);
   if (rc != SQLITE_OK)
     {
-      c->lower->pMethods->xClose (c->lower);
-      c->base.pMethods = NULL;
+      vfs_connection_free (c);
+      return rc;
     }
-  return rc;
+  handle->connection = c;
+  handle->base.pMethods = vfs_file_methods (c->lower);
+  return SQLITE_OK;
 }
 
 /* ------------------------------------------------------------------ */
@@ -279,7 +298,9 @@ put_above (sqlite3_vfs *lower)
 {
   vfs_lower = lower;
   oriel_vfs.iVersion = lower->iVersion < 3 ? lower->iVersion : 3;
-  oriel_vfs.szOsFile = (int) CONNECTION_BYTES + lower->szOsFile;
+  oriel_vfs.szOsFile = lower->szOsFile;
+  if (oriel_vfs.szOsFile < (int) sizeof (struct vfs_handle))
+    oriel_vfs.szOsFile = (int) sizeof (struct vfs_handle);
   oriel_vfs.mxPathname = lower->mxPathname;
   if (lower->iVersion >= 2 && lower->xCurrentTimeInt64)
     oriel_vfs.xCurrentTimeInt64 = x_current_time_64;

@@ -48,6 +48,7 @@ struct vfs_pool {
   uint64_t dirty_max;           /* bytes a connection may have unflushed */
   uint32_t fetch_max;           /* pages that a connection may have fetched */
   _Atomic uint32_t fetched;     /* by all connections */
+  _Atomic uint64_t full_until;  /* milliseconds of the clock; 0: it is not */
 };
 
 /* A database file, shared by all connections to it.  It outlives them: see
@@ -73,19 +74,26 @@ struct vfs_file {
 
 struct vfs_fetched;
 
-/* An open main database: what SQLite sees as sqlite3_file.  Used by one thread
- * at a time, as SQLite promises. */
-struct vfs_connection {
+/* What SQLite sees of it as sqlite3_file.  Small: SQLite has room for three
+ * files of the largest size in every pager. */
+struct vfs_handle {
   sqlite3_file base;
+  struct vfs_connection *connection;
+};
+
+/* An open main database.  Used by one thread at a time, as SQLite promises. */
+struct vfs_connection {
   sqlite3_file *lower;          /* the default VFS's file, behind this struct */
   struct vfs_file *shared;      /* NULL: the pool is not used */
   struct vfs_file *refused;     /* then: the file that the pool did not take */
   unsigned generation;          /* vfs_generation at open */
   int lock;                     /* SQLITE_LOCK_* that we hold */
+  unsigned read_marks;          /* of the wal-index, that we hold: a bit each */
   bool immutable;
   /* coherence.c */
   bool unchecked;               /* a lock was taken since the last check */
   bool stranger;                /* until the next lock: do without the pool */
+  bool crowded;                 /* until the next lock: the pool is full */
   bool writing;                 /* we are shared->writer */
   bool wrote;                   /* and have written */
   bool checkpointing;           /* with the wal-index's checkpoint lock */
@@ -130,6 +138,15 @@ vfs_oriel (const struct vfs_connection *c)
 {
   return c->shared->file;
 }
+
+static inline struct vfs_connection *
+vfs_connection (sqlite3_file *file)
+{
+  return ((struct vfs_handle *) file)->connection;
+}
+
+/* Close the lower file, and free the connection. */
+int vfs_connection_free (struct vfs_connection *c);
 
 /* ------------------------------------------------------------------ */
 /* params.c                                                           */
@@ -182,6 +199,13 @@ int vfs_file_control (sqlite3_file *file, int op, void *arg);
 
 /* ------------------------------------------------------------------ */
 /* write.c                                                            */
+
+/* A call of Oriel's has failed.  If for want of room, do not try again soon:
+ * it has tried hard before it gave up. */
+void vfs_note_failure (struct vfs_connection *c, int r);
+
+/* Was there no room lately?  Ask when a lock was taken. */
+bool vfs_is_crowded (const struct vfs_connection *c);
 
 /* Into the pool, if the connection may; else to the lower file. */
 int vfs_write (struct vfs_connection *c, const void *data, int amount,

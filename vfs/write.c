@@ -20,8 +20,45 @@
  * No locks of our own: the connection is the file's writer.
  */
 #include <errno.h>
+#include <time.h>
 
 #include "vfs.h"
+
+/* A full pool is asked again after this time.  It takes some 30 ms to say that
+ * there is no room, as it waits for others to make some. */
+#define FULL_MS 100
+
+static uint64_t
+milliseconds (void)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_MONOTONIC_COARSE, &now);
+  return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
+}
+
+void
+vfs_note_failure (struct vfs_connection *c, int r)
+{
+  if (r != -ENOBUFS)
+    return;
+  c->crowded = true;
+  atomic_store (&c->shared->pool->full_until, milliseconds () + FULL_MS);
+}
+
+bool
+vfs_is_crowded (const struct vfs_connection *c)
+{
+  struct vfs_pool *p = c->shared->pool;
+  uint64_t until = atomic_load_explicit (&p->full_until, memory_order_relaxed);
+
+  if (until == 0)
+    return false;
+  if (milliseconds () < until)
+    return true;
+  atomic_store (&p->full_until, 0);
+  return false;
+}
 
 static int
 failed (struct vfs_connection *c, int r)
@@ -94,11 +131,16 @@ vfs_write (struct vfs_connection *c, const void *data, int amount,
   if (!vfs_write_begin (c))
     return c->lower->pMethods->xWrite (c->lower, data, amount, offset);
   c->wrote = true;
+  if (c->crowded)
+    return write_beside (c, data, amount, offset);
   /* Before, as a failed write may have made some pages dirty. */
   c->dirty += (uint64_t) amount;
   r = oriel_write (vfs_oriel (c), (uint64_t) offset, data, (size_t) amount);
   if (r < 0)
-    return write_beside (c, data, amount, offset);
+    {
+      vfs_note_failure (c, r);
+      return write_beside (c, data, amount, offset);
+    }
   if (c->dirty >= c->shared->pool->dirty_max || is_last (c, amount, offset))
     return vfs_flush (c);
   return SQLITE_OK;
