@@ -92,6 +92,7 @@ typedef struct oriel_file oriel_file;   /* a file that this process opened */
                                    membarrier(2); found by itself where the
                                    kernel has no membarrier */
 #define ORIEL_NO_FAULT_HANDLER 0x0008u /* leave SIGSEGV and SIGBUS alone */
+#define ORIEL_WATCH     0x0010u /* attach only, to look: see oriel_pool_open() */
 
 /* How a window's slots are swapped; see oriel_options.backend. */
 #define ORIEL_BACKEND_AUTO     0 /* linear if the window covers the pool, else
@@ -152,7 +153,15 @@ ORIEL_API int oriel_options_set (oriel_options *opt, const char *name,
  * of an earlier boot to which no one is attached is created anew.
  * opt may be NULL for all defaults.
  *
- * Errors: -ENOENT (with ORIEL_ATTACH) and -EEXIST (with ORIEL_EXCL);
+ * With ORIEL_WATCH nothing of the pool is changed or waited for, and no process
+ * place is taken: one can look into a pool that is full, whose processes are
+ * stopped or stuck, or that is of an earlier boot.  What works on such a pool
+ * are oriel_pool_stats(), oriel_pool_files(), oriel_pool_processes(),
+ * oriel_pool_check(), oriel_pool_page_size(), oriel_pool_frames(),
+ * oriel_alive() and oriel_pool_close(); oriel_self() is 0, and all else is
+ * -EACCES.  Options other than the directory do not matter.
+ *
+ * Errors: -ENOENT (with ORIEL_ATTACH or ORIEL_WATCH) and -EEXIST (with ORIEL_EXCL);
  * -ENOSPC the directory has too little free; -EPROTO the file is not a pool, is
  * damaged, or was made by a build with another layout; -EPERM it belongs to
  * another user or its mode is not 0600; -ELOOP it is a symbolic link;
@@ -180,6 +189,15 @@ ORIEL_API int oriel_pool_close (oriel_pool *pool);
  */
 ORIEL_API int oriel_pool_destroy (const char *name, const char *directory,
                                   int force);
+
+/*
+ * Give up the frames of all pages that are clean and that no one has pinned, of
+ * the file, or of all files if it is NULL.  They are read again when they are
+ * wanted: nothing is lost, whoever uses the pool meanwhile.  Dirty pages stay.
+ * Errors: -EINVAL the file is of another pool; -EUSERS all max_threads places
+ * are taken.
+ */
+ORIEL_API int oriel_pool_evict (oriel_pool *pool, oriel_file *file);
 
 ORIEL_API uint32_t oriel_pool_page_size (const oriel_pool *pool); /* bytes */
 ORIEL_API uint64_t oriel_pool_frames (const oriel_pool *pool); /* pages held */
@@ -457,6 +475,98 @@ typedef struct oriel_stats {
 /* stats->struct_size must be set.  Takes some microseconds per MiB of pool.
  * Errors: -EINVAL struct_size is not one that any version had. */
 ORIEL_API int oriel_pool_stats (oriel_pool *pool, oriel_stats *stats);
+
+/*
+ * A file that the pool knows, open or not.  misses, readahead and writebacks
+ * were counted, by all processes, since the file entered the pool.
+ */
+typedef struct oriel_file_info {
+  uint32_t struct_size;    /* sizeof (oriel_file_info) */
+  uint32_t foreign;        /* 1: last opened with ORIEL_FOREIGN */
+  const char *path;        /* a path that it was opened by; of a long one, the
+                              last 199 bytes.  Gone when the call returns */
+  uint64_t dev;            /* with ino, what fstat(2) says of it */
+  uint64_t ino;
+  uint64_t size;           /* bytes, with what is not yet in the store */
+  uint64_t pages;          /* in the pool */
+  uint64_t dirty;          /* of those, not yet in the store */
+  uint64_t pinned;         /* pins on them */
+  uint64_t openers;        /* living processes that have it open */
+  uint64_t misses;         /* pages that had to be loaded, or made fresh */
+  uint64_t readahead;      /* pages loaded before they were asked for */
+  uint64_t writebacks;     /* dirty pages written */
+} oriel_file_info;
+
+/* Call each for every file that the pool knows.  Like all calls of this part it
+ * takes no lock that another process could hold; what others change meanwhile
+ * is seen or not.  each may not close the pool.  Errors: -ENOMEM. */
+ORIEL_API int oriel_pool_files (oriel_pool *pool,
+                                void (*each) (void *arg,
+                                              const oriel_file_info *info),
+                                void *arg);
+
+/*
+ * A process that is attached, or that died and whose state no one has put right
+ * yet.  The counters are those of oriel_stats, counted by this process since it
+ * attached; those of processes that are gone are in oriel_stats alone.
+ */
+typedef struct oriel_process_info {
+  uint32_t struct_size;    /* sizeof (oriel_process_info) */
+  uint32_t pid;            /* in its own pid namespace; for people */
+  uint64_t token;          /* see oriel_self() */
+  uint32_t alive;          /* 0: it died; the next who attaches repairs */
+  uint32_t backend;        /* ORIEL_BACKEND_* */
+  uint64_t window_bytes;
+  uint64_t slot_size;
+  uint64_t threads;        /* that use the pool */
+  uint64_t pins;
+  uint64_t hits;
+  uint64_t misses;
+  uint64_t readahead;
+  uint64_t reads;
+  uint64_t read_bytes;
+  uint64_t writes;
+  uint64_t write_bytes;
+  uint64_t syncs;
+  uint64_t evictions;
+  uint64_t writebacks;
+  uint64_t swaps;
+  uint64_t installs;
+  uint64_t copies;
+  uint64_t barriers;
+  uint64_t latch_waits;
+  uint64_t drops;
+  uint64_t repairs;
+} oriel_process_info;
+
+/* Call each for every process, likewise. */
+ORIEL_API int oriel_pool_processes (oriel_pool *pool,
+                                    void (*each) (void *arg,
+                                      const oriel_process_info *info),
+                                    void *arg);
+
+/*
+ * Check every rule that the shared state keeps, also while others work on the
+ * pool: what a process is in the middle of, or died in the middle of and left
+ * for repair, breaks none.  problem, if not NULL, is called with one line for
+ * each finding.  What may have been a moment's is looked at again, some times
+ * over some milliseconds.
+ * Returns the number of findings, 0 if all is well.  Errors: -ENOMEM.
+ */
+ORIEL_API int oriel_pool_check (oriel_pool *pool,
+                                void (*problem) (void *arg, const char *text),
+                                void *arg);
+
+/*
+ * Call each for every pool of this user in the directory (as in oriel_options),
+ * sorted by name, damaged ones and those of other versions too.  name and path
+ * are gone when the call returns; either opens the pool.
+ * Errors: those of opendir(3).
+ */
+ORIEL_API int oriel_pool_list (const char *directory,
+                               void (*each) (void *arg, const char *name,
+                                             const char *path),
+                               void *arg);
 
 /* The text for the last error in this thread; "" if none.  Valid until the next
  * call of this thread that fails. */

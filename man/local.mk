@@ -22,11 +22,16 @@ dist_man_MANS += \
 	man/oriel_options_init.3 \
 	man/oriel_options_set.3 \
 	man/oriel_pin.3 \
+	man/oriel_pool_check.3 \
 	man/oriel_pool_close.3 \
 	man/oriel_pool_destroy.3 \
+	man/oriel_pool_evict.3 \
+	man/oriel_pool_files.3 \
 	man/oriel_pool_frames.3 \
+	man/oriel_pool_list.3 \
 	man/oriel_pool_open.3 \
 	man/oriel_pool_page_size.3 \
+	man/oriel_pool_processes.3 \
 	man/oriel_pool_stats.3 \
 	man/oriel_read.3 \
 	man/oriel_read_begin.3 \

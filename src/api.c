@@ -6,9 +6,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "check.h"
 #include "error.h"
+#include "evict.h"
 #include "file.h"
 #include "flush.h"
+#include "inspect.h"
 #include "io.h"
 #include "options.h"
 #include "pin.h"
@@ -24,7 +27,8 @@
   (ORIEL_CREATE | ORIEL_EXCL | ORIEL_RDONLY | ORIEL_BUFFERED                  \
    | ORIEL_DISCARD | ORIEL_FOREIGN | ORIEL_NO_IMAGES)
 #define POOL_FLAGS                                                            \
-  (ORIEL_ATTACH | ORIEL_EXCL | ORIEL_FENCE | ORIEL_NO_FAULT_HANDLER)
+  (ORIEL_ATTACH | ORIEL_EXCL | ORIEL_FENCE | ORIEL_NO_FAULT_HANDLER           \
+   | ORIEL_WATCH)
 #define PIN_FLAGS                                                             \
   (ORIEL_WRITE | ORIEL_FRESH | ORIEL_OPTIMISTIC | ORIEL_NOWAIT                \
    | ORIEL_ANYTHREAD)
@@ -50,11 +54,13 @@ oriel_pool_open (const char *name, const oriel_options *opt, oriel_pool **pool)
     return orl_fail (-EINVAL, "oriel_pool_open: options were not set up by "
                               "oriel_options_init()");
   if ((opt->flags & ~POOL_FLAGS)
-      || (opt->flags & (ORIEL_ATTACH | ORIEL_EXCL))
-             == (ORIEL_ATTACH | ORIEL_EXCL))
+      || ((opt->flags & ORIEL_EXCL)
+          && (opt->flags & (ORIEL_ATTACH | ORIEL_WATCH))))
     return orl_fail (-EINVAL, "%s: flags 0x%x are unknown or contradict each "
                               "other",
                      name, opt->flags);
+  if (opt->flags & ORIEL_WATCH)
+    return orl_inspect_open (name, opt, pool);
   r = orl_options_check (opt);
   return r < 0 ? r : orl_pool_open (name, opt, pool);
 }
@@ -70,6 +76,23 @@ oriel_pool_destroy (const char *name, const char *directory, int force)
 {
   return name ? orl_pool_destroy (name, directory, force)
               : null ("oriel_pool_destroy");
+}
+
+int
+oriel_pool_evict (oriel_pool *pool, oriel_file *file)
+{
+  struct orl_thread *me;
+  int r;
+
+  if (!pool)
+    return null ("oriel_pool_evict");
+  if (file && file->pool != pool)
+    return orl_fail (-EINVAL, "oriel_pool_evict: %s is open in another pool",
+                     file->path);
+  r = orl_thread_self (pool, &me);
+  if (r == 0)
+    orl_evict_all (me, file ? file->index : UINT32_MAX);
+  return r;
 }
 
 uint32_t
@@ -406,20 +429,78 @@ oriel_sync (oriel_file *file)
   return file->flags & ORIEL_RDONLY ? 0 : orl_file_sync (me, file);
 }
 
+static int
+not_forked (const oriel_pool *pool)
+{
+  return pool->forked
+             ? orl_fail (-EOWNERDEAD, "%s: the pool was opened before fork()",
+                         pool->path)
+             : 0;
+}
+
 int
 oriel_pool_stats (oriel_pool *pool, oriel_stats *stats)
 {
+  int r;
+
   if (!pool || !stats)
     return null ("oriel_pool_stats");
   if (stats->struct_size != sizeof *stats)
     return orl_fail (-EINVAL, "oriel_pool_stats: struct_size is %u and should "
                               "be %zu",
                      stats->struct_size, sizeof *stats);
-  if (pool->forked)
-    return orl_fail (-EOWNERDEAD, "%s: the pool was opened before fork()",
-                     pool->path);
-  orl_stats_read (pool, stats);
-  return 0;
+  r = not_forked (pool);
+  if (r == 0)
+    orl_stats_read (pool, stats);
+  return r;
+}
+
+int
+oriel_pool_files (oriel_pool *pool,
+                  void (*each) (void *arg, const oriel_file_info *info),
+                  void *arg)
+{
+  int r;
+
+  if (!pool || !each)
+    return null ("oriel_pool_files");
+  r = not_forked (pool);
+  return r < 0 ? r : orl_inspect_files (pool, each, arg);
+}
+
+int
+oriel_pool_processes (oriel_pool *pool,
+                      void (*each) (void *arg,
+                                    const oriel_process_info *info),
+                      void *arg)
+{
+  int r;
+
+  if (!pool || !each)
+    return null ("oriel_pool_processes");
+  r = not_forked (pool);
+  return r < 0 ? r : orl_inspect_processes (pool, each, arg);
+}
+
+int
+oriel_pool_check (oriel_pool *pool,
+                  void (*problem) (void *arg, const char *text), void *arg)
+{
+  int r;
+
+  if (!pool)
+    return null ("oriel_pool_check");
+  r = not_forked (pool);
+  return r < 0 ? r : orl_check (pool, problem, arg);
+}
+
+int
+oriel_pool_list (const char *directory,
+                 void (*each) (void *arg, const char *name, const char *path),
+                 void *arg)
+{
+  return each ? orl_inspect_list (directory, each, arg)
+              : null ("oriel_pool_list");
 }
 
 const char *

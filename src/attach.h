@@ -27,6 +27,8 @@ struct oriel_pool {
   char *path;
   pthread_key_t key;            /* each thread's struct orl_thread */
   uint32_t batch;               /* frames that a sweep takes at once */
+  bool watch;                   /* ORIEL_WATCH: neither window nor place, and
+                                   the metadata is mapped read-only */
   /* recover.c, which is above those who need it: put right what the ledger's
    * thread left, if its process is dead or it is this process's own thread that
    * ends.  owner: the caller's. */

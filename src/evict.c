@@ -221,3 +221,34 @@ orl_evict (struct orl_thread *me, uint32_t want, struct orl_dirty_list *dirty)
     }
   return taken + finish (me, &b);
 }
+
+void
+orl_evict_all (struct orl_thread *me, uint32_t file)
+{
+  struct orl_shm *shm = &me->pool->shm;
+  struct batch b = { .shm = shm, .owner = me->owner };
+
+  orl_thread_unstash (me);
+  for (uint32_t frame = 0; frame < shm->geo.nframes; frame++)
+    {
+      struct orl_frame *f = &shm->frames[frame];
+      uint64_t word = atomic_load_explicit (&f->state, memory_order_acquire);
+
+      if (orl_state (word) == ORL_VALID
+          && (file == UINT32_MAX
+              || (uint32_t) atomic_load_explicit (&f->file,
+                                                  memory_order_relaxed)
+                     == file)
+          && (!(word & ORL_DIRTY) || orl_frame_is_dead (shm, f, word))
+          && mark (me, frame, word))
+        {
+          b.pinned[b.n] = false;
+          b.frame[b.n++] = frame;
+        }
+      if (b.n == ORL_BATCH || frame == shm->geo.nframes - 1)
+        {
+          finish (me, &b);
+          orl_thread_unstash (me);
+        }
+    }
+}

@@ -19,6 +19,10 @@ struct orl_dirty_list {
 uint32_t orl_evict (struct orl_thread *me, uint32_t want,
                     struct orl_dirty_list *dirty);
 
+/* Free all clean frames that no one has pinned, of the file with this index;
+ * UINT32_MAX: of all files.  Also this thread's stash. */
+void orl_evict_all (struct orl_thread *me, uint32_t file);
+
 /* Does the frame's key belong to no file's present pages? */
 bool orl_frame_is_dead (const struct orl_shm *shm,
                         const struct orl_frame *frame, uint64_t word);

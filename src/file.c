@@ -141,6 +141,9 @@ find_record (const struct orl_shm *shm, const struct orl_store_id *id,
   orl_seen_reset (rec, id);
   for (int i = 0; i < ORIEL_FILE_WORDS; i++)
     atomic_store (&rec->words[i], 0);
+  atomic_store (&rec->misses, 0);
+  atomic_store (&rec->readahead, 0);
+  atomic_store (&rec->writebacks, 0);
   ORL_POINT ("file.record.named");
   atomic_store (&rec->state, ORL_FILE_USED);
   ORL_POINT ("file.record.used");
@@ -201,14 +204,32 @@ judge (const struct orl_shm *shm, uint32_t index,
   return 0;
 }
 
+/* A path of the file as a record keeps it, for people. */
+static void
+path_words (const char *path, uint64_t words[ORL_PATH_WORDS])
+{
+  size_t size = ORL_PATH_WORDS * sizeof *words;
+  char *whole = *path == '/' ? NULL : realpath (path, NULL);
+  const char *text = whole ? whole : path;
+  size_t n = strlen (text);
+
+  if (n >= size)
+    text += n - (size - 1);
+  memset (words, 0, size);
+  memcpy (words, text, strlen (text));
+  free (whole);
+}
+
 /* The file's record, marked open by this process. */
 static int
 enter (struct orl_thread *me, const char *path, unsigned flags,
        const struct orl_store_id *id, uint32_t *index)
 {
   struct orl_shm *shm = &me->pool->shm;
+  uint64_t words[ORL_PATH_WORDS];
   int r;
 
+  path_words (path, words);
   take_file_lock (me);
   r = find_record (shm, id, index);
   if (r < 0)
@@ -224,8 +245,14 @@ enter (struct orl_thread *me, const char *path, unsigned flags,
   else
     r = judge (shm, *index, id, path, flags);
   if (r == 0)
-    atomic_fetch_or (open_word (shm, shm->proc, *index),
-                     UINT64_C (1) << *index % 64);
+    {
+      /* By words: who reads it takes no lock. */
+      for (int i = 0; i < ORL_PATH_WORDS; i++)
+        atomic_store_explicit (&shm->files[*index].path[i], words[i],
+                               memory_order_relaxed);
+      atomic_fetch_or (open_word (shm, shm->proc, *index),
+                       UINT64_C (1) << *index % 64);
+    }
   ORL_POINT ("file.entered");
   give_file_lock (me);
   return r;

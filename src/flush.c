@@ -145,7 +145,11 @@ end (struct orl_thread *me, struct chunk *c)
       orl_ledger_clear (me->ledger, c->entry[i]);
       ORL_POINT ("flush.unpinned");
       if (!c->failed[i])
-        orl_count (me->ledger, ORL_WRITEBACKS, 1);
+        {
+          orl_count (me->ledger, ORL_WRITEBACKS, 1);
+          atomic_fetch_add_explicit (&c->file->rec->writebacks, 1,
+                                     memory_order_relaxed);
+        }
     }
 }
 

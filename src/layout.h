@@ -70,34 +70,6 @@ struct orl_geometry {
   uint64_t file_bytes;
 };
 
-#define ORL_PRINT_WORDS 24
-
-struct orl_super {
-  /* written once, before the file gets its name */
-  char magic[8];
-  uint32_t format;
-  uint32_t byte_order;
-  uint32_t print[ORL_PRINT_WORDS]; /* layout fingerprint */
-  char boot_id[40];
-  struct orl_geometry geo;
-
-  /* by all, atomically */
-  _Alignas (ORL_LINE) orl_a64 hand;   /* where the next eviction sweep starts */
-  _Alignas (ORL_LINE) orl_a64 serial; /* attachments so far, for tokens */
-  orl_a32 file_lock;            /* owner: the ledger that changes files[] */
-  orl_a32 repair_lock;          /* owner: the ledger that repairs */
-};
-
-/* A process's place.  The OFD lock on its byte of the pool file protects it:
- * who holds the lock owns the place, and it alone writes here. */
-struct orl_proc {
-  _Alignas (ORL_LINE) orl_a64 token; /* serial << 16 | (index + 1), 0 if free */
-  orl_a32 pid;                  /* for people; never trusted */
-  orl_a32 backend;
-  orl_a64 window_bytes;
-  orl_a64 slot_size;
-};
-
 /* Counters: each written by one thread, summed by who asks. */
 enum orl_stat {
   ORL_HITS,
@@ -118,6 +90,42 @@ enum orl_stat {
   ORL_DROPS,
   ORL_REPAIRS,
   ORL_NSTATS = 32               /* room for more without a new layout */
+};
+
+#define ORL_PRINT_WORDS 32
+
+struct orl_super {
+  /* written once, before the file gets its name */
+  char magic[8];
+  uint32_t format;
+  uint32_t byte_order;
+  uint32_t print[ORL_PRINT_WORDS]; /* layout fingerprint */
+  char boot_id[40];
+  struct orl_geometry geo;
+
+  /* by all, atomically */
+  _Alignas (ORL_LINE) orl_a64 hand;   /* where the next eviction sweep starts */
+  _Alignas (ORL_LINE) orl_a64 serial; /* attachments so far, for tokens */
+  orl_a32 file_lock;            /* owner: the ledger that changes files[] */
+  orl_a32 repair_lock;          /* owner: the ledger that repairs */
+
+  /* under repair_lock; counters.c.  Counters of ledgers that are gone, and the
+   * journal of the move that is being made while moves is odd. */
+  _Alignas (ORL_LINE) orl_a64 moves;
+  orl_a32 move_from;            /* a ledger's index + 1, */
+  orl_a32 move_to;              /* and another's, or 0 for retired, */
+  orl_a64 move_sum[ORL_NSTATS]; /* which will then have these */
+  orl_a64 retired[ORL_NSTATS];
+};
+
+/* A process's place.  The OFD lock on its byte of the pool file protects it:
+ * who holds the lock owns the place, and it alone writes here. */
+struct orl_proc {
+  _Alignas (ORL_LINE) orl_a64 token; /* serial << 16 | (index + 1), 0 if free */
+  orl_a32 pid;                  /* for people; never trusted */
+  orl_a32 backend;
+  orl_a64 window_bytes;
+  orl_a64 slot_size;
 };
 
 #define ORL_PINS 448
@@ -152,6 +160,8 @@ struct orl_ledger {
 #define ORL_HAS_FILE_LOCK 1u
 #define ORL_HAS_REPAIR_LOCK 2u
 
+#define ORL_PATH_WORDS 25       /* 199 characters and a 0 */
+
 #define ORL_FILE_FREE 0u
 #define ORL_FILE_USED 1u
 
@@ -175,6 +185,12 @@ struct orl_frec {
   orl_a64 seen;                 /* digest of size and times */
   orl_a32 seen_valid;
   _Alignas (ORL_LINE) orl_a64 words[16];
+  /* for people: counted since the file entered the pool, off the hit path, and
+   * a path that led to it; the end of one that is too long */
+  _Alignas (ORL_LINE) orl_a64 misses; /* pages */
+  orl_a64 readahead;            /* pages */
+  orl_a64 writebacks;           /* pages */
+  orl_a64 path[ORL_PATH_WORDS];
 };
 
 /* Owner: the ledger (index + 1) that changes the partition's buckets. */

@@ -351,6 +351,10 @@ orl_load (struct orl_thread *me, struct oriel_file *file, uint64_t key,
     }
   orl_count (me->ledger, ORL_MISSES, 1);
   orl_count (me->ledger, ORL_READAHEAD, run.n - 1);
+  atomic_fetch_add_explicit (&file->rec->misses, 1, memory_order_relaxed);
+  if (run.n > 1)
+    atomic_fetch_add_explicit (&file->rec->readahead, run.n - 1,
+                               memory_order_relaxed);
   *frame = run.frame[0];
   *entry = run.entry[0];
   return 0;

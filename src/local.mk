@@ -5,6 +5,11 @@ core_sources = \
 	src/api.c \
 	src/attach.c \
 	src/attach.h \
+	src/check-pages.c \
+	src/check.c \
+	src/check.h \
+	src/counters.c \
+	src/counters.h \
 	src/doubt.c \
 	src/doubt.h \
 	src/error.c \
@@ -21,6 +26,8 @@ core_sources = \
 	src/frame.h \
 	src/image.c \
 	src/image.h \
+	src/inspect.c \
+	src/inspect.h \
 	src/io.c \
 	src/io.h \
 	src/latch.c \

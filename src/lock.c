@@ -15,7 +15,8 @@
 #define ROUNDS 16
 #define LOOKS 5
 
-unsigned orl_lock_rounds = 60000;
+/* For ever: who is stopped, by a debugger say, goes on some day. */
+unsigned orl_lock_rounds = UINT32_MAX;
 
 bool
 orl_owner_alive (const struct orl_shm *shm, uint32_t owner)
@@ -78,9 +79,8 @@ orl_lock_take (const struct orl_shm *shm, orl_a32 *lock, uint32_t owner)
           && atomic_compare_exchange_strong (lock, &w, owner))
         return true;
       if (round >= orl_lock_rounds)
-        orl_fatal ("a lock that is held for microseconds was not given back for "
-                   "a minute, by a process that lives: it is stopped, or the "
-                   "pool is damaged");
+        orl_fatal ("a lock that is held for microseconds was not given back, by "
+                   "a process that lives: it is stopped, or the pool is damaged");
       orl_backoff (round);
     }
 }

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "counters.h"
 #include "error.h"
 #include "evict.h"
 #include "fault.h"
@@ -55,6 +56,8 @@ after_fork_child (void)
 {
   for (struct oriel_pool *p = list; p; p = p->next)
     {
+      if (p->forked) /* the grandparent's: gone already */
+        continue;
       p->forked = true;
       if (p->window)
         {
@@ -76,7 +79,10 @@ after_fork_child (void)
   pthread_mutex_init (&list_lock, NULL);
 }
 
-static void
+/* When the library is loaded, so before any handler of those who use it: what
+ * is installed later runs earlier before a fork, and takes its locks first, as
+ * callers do who hold one while they open a pool. */
+__attribute__ ((constructor)) static void
 install_fork_handlers (void)
 {
   pthread_atfork (before_fork, after_fork_parent, after_fork_child);
@@ -243,8 +249,12 @@ detach (struct oriel_pool *pool)
     }
   if (pool->nshared > 0 && !pool->forked)
     {
-      for (uint32_t i = 0; i < pool->nshared; i++)
-        orl_ledger_release (shm, pool->shared[i]);
+      /* Backwards: shared[0], the process's own, answers for all of them. */
+      for (uint32_t i = pool->nshared; i-- > 0;)
+        {
+          orl_counters_retire (shm, pool->shared[0] + 1, pool->shared[i], 0);
+          orl_ledger_release (shm, pool->shared[i]);
+        }
       orl_proc_leave (shm);
     }
   if (shm->map)
@@ -288,9 +298,6 @@ attach (struct oriel_pool *pool, const oriel_options *opt, bool fence,
 static void
 enlist (struct oriel_pool *pool)
 {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-  pthread_once (&once, install_fork_handlers);
   pthread_mutex_lock (&list_lock);
   pool->next = list;
   list = pool;
@@ -396,6 +403,11 @@ orl_pool_close (struct oriel_pool *pool)
 {
   int r;
 
+  if (pool->watch)
+    {
+      detach (pool);
+      return 0;
+    }
   if (!pool->forked && (r = is_busy (pool)) < 0)
     return r;
   delist (pool);

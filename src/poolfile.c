@@ -25,7 +25,6 @@
 #include "sys.h"
 
 #define DIRECTORY "/dev/shm"
-#define PREFIX "oriel-"
 #define SIZE_DEFAULT (UINT64_C (128) << 20)
 #define PAGE_DEFAULT 4096
 #define PROCS_DEFAULT 128
@@ -38,6 +37,14 @@
  * takes about 20 s. */
 #define BUILD_ROUNDS 60000      /* of 1 ms */
 
+const char *
+orl_poolfile_directory (const char *directory)
+{
+  if (!directory)
+    directory = getenv ("ORIEL_DIR");
+  return directory && *directory ? directory : DIRECTORY;
+}
+
 int
 orl_poolfile_path (const char *name, const char *directory, char **path)
 {
@@ -49,14 +56,12 @@ orl_poolfile_path (const char *name, const char *directory, char **path)
     *path = strdup (name);
   else
     {
-      if (!directory)
-        directory = getenv ("ORIEL_DIR");
-      if (!directory || !*directory)
-        directory = DIRECTORY;
-      n = snprintf (NULL, 0, "%s/" PREFIX "%s", directory, name) + 1;
+      directory = orl_poolfile_directory (directory);
+      n = snprintf (NULL, 0, "%s/" ORL_POOL_PREFIX "%s", directory, name) + 1;
       *path = malloc ((size_t) n);
       if (*path)
-        snprintf (*path, (size_t) n, "%s/" PREFIX "%s", directory, name);
+        snprintf (*path, (size_t) n, "%s/" ORL_POOL_PREFIX "%s", directory,
+                  name);
     }
   return *path ? 0 : orl_fail (-ENOMEM, "%s: no memory", name);
 }
@@ -334,14 +339,14 @@ open_new (const char *path, int *fd)
 int
 orl_poolfile_create (const char *path, const oriel_options *opt, bool fence)
 {
-  size_t n = strlen (path) + sizeof ".building";
+  size_t n = strlen (path) + sizeof ORL_POOL_BUILDING;
   char *new = malloc (n);
   int fd = -1;
   int r = -EAGAIN;
 
   if (!new)
     return orl_fail (-ENOMEM, "%s: no memory", path);
-  snprintf (new, n, "%s.building", path);
+  snprintf (new, n, "%s" ORL_POOL_BUILDING, path);
   for (unsigned round = 0; r == -EAGAIN && round < BUILD_ROUNDS; round++)
     {
       r = open_new (new, &fd);

@@ -11,6 +11,12 @@
 /* The path of a pool, to be freed; NULL with the text: -EINVAL or -ENOMEM. */
 int orl_poolfile_path (const char *name, const char *directory, char **path);
 
+#define ORL_POOL_PREFIX "oriel-"
+#define ORL_POOL_BUILDING ".building" /* behind the path, while it is made */
+
+/* Where pools are: directory, or if that is NULL the default. */
+const char *orl_poolfile_directory (const char *directory);
+
 /* Open an existing pool and read its super block.  -ENOENT, -ELOOP, -EPERM,
  * -EPROTO (with *fd open still: the caller may look at it, and closes it), with
  * the text.  A super block of no pool has another magic. */

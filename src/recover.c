@@ -20,6 +20,7 @@
  *   LOADING          out of the table, FREE
  *   WRITING          VALID and DIRTY, its bit set: it is written again
  *   EVICTING         FREE if it is out of the table, else VALID
+ *   counters         moved to where they are kept (counters.c)
  *
  * One survivor repairs at a time (super.repair_lock); if it dies, the lock is
  * taken over and the repair begun anew.
@@ -30,6 +31,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "counters.h"
 #include "frame.h"
 #include "image.h"
 #include "latch.h"
@@ -201,6 +203,16 @@ is_to_repair (const struct orl_shm *shm, uint32_t owner, uint32_t index)
          && (index == owner - 1 || !orl_owner_alive (shm, index + 1));
 }
 
+/* Where its counters go: those of this process's own thread, which ends, to the
+ * process's ledger. */
+static uint32_t
+heir (const struct orl_shm *shm, uint32_t owner, uint32_t index)
+{
+  return index == owner - 1 && index < shm->geo.nthreads
+             ? shm->geo.nthreads + shm->proc + 1
+             : 0;
+}
+
 void
 orl_recover (struct oriel_pool *pool, uint32_t owner, uint32_t index)
 {
@@ -221,9 +233,13 @@ orl_recover (struct oriel_pool *pool, uint32_t owner, uint32_t index)
         continue;
       atomic_fetch_or (&own->locks, ORL_HAS_REPAIR_LOCK);
       orl_lock_take (shm, &shm->super->repair_lock, owner);
+      orl_counters_finish (shm);
       repair = is_to_repair (shm, owner, i);
       if (repair)
-        repair_ledger (shm, owner, i);
+        {
+          repair_ledger (shm, owner, i);
+          orl_counters_move (shm, i, heir (shm, owner, i));
+        }
       if (repair && i != owner - 1)
         {
           orl_count (own, ORL_REPAIRS, 1);

@@ -2,28 +2,18 @@
 /*
  * stats.c - sum up counters and read gauges
  *
- * Counters lie in ledgers and are never reset, not even when a ledger passes to
- * another thread, so the sum over all ledgers is the pool's since its creation.
- * Takes no lock that anyone could hold: it also watches a pool in trouble.
+ * Takes no lock that anyone could hold, and needs no window: it also watches a
+ * pool in trouble.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "counters.h"
 #include "evict.h"
 #include "frame.h"
 #include "ledger.h"
 #include "proc.h"
 #include "stats.h"
-
-static void
-sum_counters (const struct orl_shm *shm, uint64_t sum[ORL_NSTATS])
-{
-  memset (sum, 0, ORL_NSTATS * sizeof *sum);
-  for (uint32_t i = 0; i < shm->geo.nledgers; i++)
-    for (int k = 0; k < ORL_NSTATS; k++)
-      sum[k] += atomic_load_explicit (&shm->ledgers[i].stat[k],
-                                      memory_order_relaxed);
-}
 
 static void
 count_pin (void *arg, uint32_t ledger, uint32_t frame, uint32_t mode)
@@ -108,7 +98,7 @@ orl_stats_read (struct oriel_pool *pool, oriel_stats *stats)
 
   memset (stats, 0, sizeof *stats);
   stats->struct_size = size;
-  sum_counters (shm, sum);
+  orl_counters_sum (shm, ORL_EVERYONE, sum);
   stats->hits = sum[ORL_HITS];
   stats->misses = sum[ORL_MISSES];
   stats->readahead = sum[ORL_READAHEAD];
@@ -127,6 +117,8 @@ orl_stats_read (struct oriel_pool *pool, oriel_stats *stats)
   stats->drops = sum[ORL_DROPS];
   stats->repairs = sum[ORL_REPAIRS];
   read_pool (shm, stats);
+  if (!w) /* one who watches */
+    return;
   stats->backend = w->backend->id;
   stats->window_bytes = w->bytes;
   stats->slot_size = UINT64_C (1) << w->slot_shift;

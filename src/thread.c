@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "counters.h"
 #include "error.h"
 #include "frame.h"
 #include "point.h"
@@ -67,6 +68,7 @@ orl_thread_end_all (struct oriel_pool *pool)
       if (!pool->forked)
         {
           orl_thread_unstash (t);
+          orl_counters_retire (&pool->shm, t->owner, t->owner - 1, 0);
           orl_ledger_release (&pool->shm, t->owner - 1);
         }
       free (t->bounce);
@@ -136,6 +138,11 @@ orl_thread_enter (struct oriel_pool *pool, struct orl_thread **me)
     return orl_fail (-EOWNERDEAD,
                      "%s: the pool was opened before fork(); a child opens it "
                      "anew",
+                     pool->path);
+  if (pool->watch)
+    return orl_fail (-EACCES,
+                     "%s: the pool was opened to watch it; open it without "
+                     "ORIEL_WATCH",
                      pool->path);
   found = pthread_getspecific (pool->key);
   if (!found && (r = make (pool, &found)) < 0)

@@ -32,7 +32,8 @@ extern _Thread_local struct orl_thread_cache orl_thread_cache
     __attribute__ ((tls_model ("initial-exec"), visibility ("hidden")));
 
 /* The thread's part in the pool, made at first use.  -EOWNERDEAD in a forked
- * child, -EUSERS no ledger is free, -ENOMEM; with the text. */
+ * child, -EACCES for who watches, -EUSERS no ledger is free, -ENOMEM; with the
+ * text. */
 int orl_thread_enter (struct oriel_pool *pool, struct orl_thread **me);
 
 /* Room for ORL_BATCH pages of private memory, aligned for O_DIRECT, to carry

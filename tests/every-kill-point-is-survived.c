@@ -42,7 +42,7 @@ main (void)
 #define MAX_POINTS 512
 #define WAIT_MAX 0.1            /* what a waiter may wait after a death */
 #define WAIT_CI 1.5             /* that, on a machine that is busy */
-#define PAIRS 5                 /* deaths at most at one point of a repair */
+#define PAIRS 3                 /* deaths at most at one point of a repair */
 
 struct content {
   uint64_t number;

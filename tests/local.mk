@@ -12,13 +12,16 @@
 tests_c = \
 	tests/changed-file-is-read-again \
 	tests/changed-file-with-dirty-pages-is-estale \
+	tests/check-is-clean-on-a-busy-pool \
 	tests/copies-match-a-shadow \
 	tests/copying-read-needs-no-slot \
+	tests/counters-outlive-threads-and-processes \
 	tests/dirty-without-write-pin-is-einval \
 	tests/discard-forgets-cached-pages \
 	tests/drop-forgets-all-pages \
 	tests/drop-pages-forgets-those \
 	tests/error-text-names-the-object \
+	tests/evict-frees-what-is-clean \
 	tests/eviction-keeps-every-page \
 	tests/exec-leaves-the-pool \
 	tests/exit-with-pinned-pages-leaks-nothing \
@@ -26,15 +29,16 @@ tests_c = \
 	tests/fence-mode-works \
 	tests/file-descriptor-is-the-files \
 	tests/file-open-refuses-what-is-no-file \
+	tests/files-are-listed-with-their-pages \
 	tests/first-pin-of-a-thread-holds \
 	tests/flush-writes-sorted-runs \
 	tests/foreign-dirty-pages-are-their-writers \
 	tests/foreign-file-is-not-judged \
+	tests/fork-twice-unmaps-nothing-else \
 	tests/forked-child-gets-eownerdead \
 	tests/forked-child-keeps-no-one-alive \
 	tests/hits-write-only-the-ledger \
 	tests/io-of-the-dead-lands-nowhere-else \
-	tests/killed-parent-is-dead-while-its-child-lives \
 	tests/killed-pool-restarts-warm \
 	tests/killed-process-blocks-no-one \
 	tests/killed-process-is-not-alive \
@@ -42,6 +46,7 @@ tests_c = \
 	tests/latch-excludes-processes \
 	tests/latch-excludes-threads \
 	tests/latch-of-own-thread-is-edeadlk \
+	tests/list-names-the-pools \
 	tests/names-and-version \
 	tests/null-arguments-are-einval \
 	tests/one-file-by-many-paths-is-one \
@@ -82,6 +87,7 @@ tests_c = \
 	tests/pool-with-changed-geometry-is-eproto \
 	tests/pool-with-flipped-header-is-eproto \
 	tests/pool-with-random-damage-never-crashes \
+	tests/read-of-own-written-page-is-edeadlk \
 	tests/read-only-file-refuses-writes \
 	tests/recreated-file-never-meets-old-pages \
 	tests/refresh-takes-the-stores-size \
@@ -100,6 +106,9 @@ tests_c = \
 	tests/two-pools-in-one-process \
 	tests/two-threads-one-page-do-not-slow-down \
 	tests/unpin-twice-is-einval \
+	tests/watch-refuses-all-else \
+	tests/watch-works-on-a-full-pool \
+	tests/watch-works-while-a-process-is-stopped \
 	tests/window-64-times-smaller-shows-every-page \
 	tests/window-takes-slots-of-each-size \
 	tests/words-are-shared-and-stay \
@@ -108,7 +117,9 @@ tests_c = \
 
 # Of those, what valgrind cannot run, or would take too long over.
 tests_not_under_valgrind = \
+	tests/check-is-clean-on-a-busy-pool \
 	tests/hits-write-only-the-ledger \
+	tests/io-of-the-dead-lands-nowhere-else \
 	tests/killed-process-blocks-no-one \
 	tests/pool-lives-on-hugetlbfs \
 	tests/pool-on-full-tmpfs-is-enospc \
@@ -131,6 +142,7 @@ tests_alone = \
 
 # Linked with libcore, and may include headers of src.
 tests_inside = \
+	tests/check-finds-planted-damage \
 	tests/torture \
 	$(NULL)
 
@@ -146,6 +158,7 @@ tests_sqlite = \
 	tests/vfs-is-not-the-default-unless-asked \
 	tests/vfs-journal-modes-match-stock \
 	tests/vfs-killed-writer-leaves-nothing \
+	tests/vfs-kills-leave-no-stale-read \
 	tests/vfs-no-read-is-stale \
 	tests/vfs-page-sizes-match-stock \
 	tests/vfs-pool-without-room-is-bypassed \
@@ -197,6 +210,7 @@ EXTRA_DIST += \
 	tests/tap.h \
 	tests/tap.sh \
 	tests/util.h \
+	tests/vfs-versions.h \
 	tests/vfs.h \
 	tests/window.h \
 	$(NULL)
@@ -255,17 +269,34 @@ tests_stress_threads_tsan_LDFLAGS = $(AM_LDFLAGS) $(TSAN_FLAGS)
 tests_stress_threads_tsan_LDADD = tests/libcore-tsan.a
 endif
 
+fuzz_sources = \
+	tests/fuzz/damage.c \
+	tests/fuzz/fuzz-pool.c \
+	tests/fuzz/fuzz.h \
+	tests/fuzz/run.c \
+	$(NULL)
+EXTRA_DIST += $(fuzz_sources)
+
 if HAVE_ASAN
 check_LIBRARIES += tests/libcore-asan.a
 tests_libcore_asan_a_SOURCES = $(core_sources)
+tests_libcore_asan_a_CPPFLAGS = $(AM_CPPFLAGS) -DORL_GAP=4096
 tests_libcore_asan_a_CFLAGS = $(AM_CFLAGS) $(ASAN_FLAGS)
 
 tests_asan = \
+	tests/fuzz/fuzz-pool-asan \
 	tests/stress-processes-asan \
 	tests/stress-threads-asan \
 	$(NULL)
 check_PROGRAMS += $(tests_asan)
 TESTS += $(tests_asan)
+
+# Seeded random damage; make fuzz has libFuzzer choose it.
+tests_fuzz_fuzz_pool_asan_SOURCES = $(fuzz_sources)
+tests_fuzz_fuzz_pool_asan_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/src
+tests_fuzz_fuzz_pool_asan_CFLAGS = $(AM_CFLAGS) $(ASAN_FLAGS)
+tests_fuzz_fuzz_pool_asan_LDFLAGS = $(AM_LDFLAGS) $(ASAN_FLAGS)
+tests_fuzz_fuzz_pool_asan_LDADD = tests/libcore-asan.a
 
 tests_stress_processes_asan_SOURCES = tests/stress-processes.c
 tests_stress_processes_asan_CFLAGS = $(AM_CFLAGS) $(ASAN_FLAGS)
@@ -308,6 +339,32 @@ $(alone_logs): $(filter-out $(alone_logs),$(TEST_LOGS))
 
 torture: tests/torture$(EXEEXT)
 	tests/torture$(EXEEXT)
+
+# -------------------------------------------------------------------------
+# make fuzz SECONDS=600 SEED=1: damage to a pool's metadata, chosen by libFuzzer
+# for the code that it comes to.  An input that fails is left as fuzz-crash-*:
+# replay it with tests/fuzz/fuzz-pool-libfuzzer FILE.
+
+FUZZ_CC = clang
+FUZZ_CFLAGS = -g -O1 -pthread -fvisibility=hidden -fsanitize=fuzzer,address
+fuzz_inputs = $(filter %.c,$(core_sources) $(fuzz_sources))
+CLEANFILES += tests/fuzz/fuzz-pool-libfuzzer
+
+tests/fuzz/fuzz-pool-libfuzzer: $(core_sources) $(fuzz_sources)
+	$(AM_V_at)command -v $(FUZZ_CC) > /dev/null || { \
+	  echo 'make fuzz: needs clang with its libFuzzer (on Debian: clang,' \
+	    'libclang-rt-dev); FUZZ_CC names it' >&2; exit 1; }
+	$(AM_V_at)$(MKDIR_P) tests/fuzz
+	$(AM_V_CCLD)$(FUZZ_CC) $(AM_CPPFLAGS) -I$(top_srcdir)/src \
+	  -DFUZZ_LIBFUZZER -DORL_GAP=4096 $(FUZZ_CFLAGS) -o $@ \
+	  $(addprefix $(top_srcdir)/,$(fuzz_inputs))
+
+fuzz: tests/fuzz/fuzz-pool-libfuzzer
+	$(AM_V_at)corpus=`mktemp -d` && { \
+	  $< -max_total_time=$${SECONDS:-60} -seed=$${SEED:-0} -max_len=300 \
+	    -len_control=0 -print_final_stats=1 -artifact_prefix=fuzz- \
+	    "$$corpus"; \
+	  status=$$?; rm -rf "$$corpus"; exit $$status; }
 
 # -------------------------------------------------------------------------
 # make check-valgrind: the C tests once more, where memory errors fail a test.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A pool that names another boot is made anew by who opens it, with the
- * options then given; attach-only finds none.
+ * options then given; attach-only finds none, and who watches sees the old
+ * one.
  */
 #include "util.h"
 
@@ -56,6 +57,10 @@ main (void)
   if (access ("/proc/sys/kernel/random/boot_id", R_OK) < 0)
     skip_all ("no boot id here");
   is_int (change_boot_id (), 0, "the pool file has this boot's id");
+  opt.flags = ORIEL_WATCH;
+  is_rc (oriel_pool_open ("test", &opt, &pool), 0, "it can be watched");
+  is_int ((long long) get_stats (pool).files, 1, "as it was left");
+  must (oriel_pool_close (pool), "oriel_pool_close");
   opt.flags = ORIEL_ATTACH;
   is_rc (oriel_pool_open ("test", &opt, &pool), -ENOENT,
          "attach-only finds no pool");

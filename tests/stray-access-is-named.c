@@ -6,6 +6,13 @@
  */
 #include "window.h"
 
+/* An address outside every window that can't be accessed. */
+static void *
+nowhere (void)
+{
+  return mmap (NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
 static uint32_t backend;
 static int with_handler, elsewhere;
 
@@ -70,7 +77,7 @@ strays (void *arg)
     return 77;
   file = must_open_file (pool, scratch_file ("data"), ORIEL_CREATE);
   page = must_pin (file, 0, ORIEL_READ);
-  where = elsewhere ? NULL : inaccessible_neighbour (page.data);
+  where = elsewhere ? nowhere () : inaccessible_neighbour (page.data);
   if (!where && !elsewhere)
     return 98;
   fprintf (stderr, "before the stray access\n");

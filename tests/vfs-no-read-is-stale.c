@@ -1,198 +1,36 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Two users of a pool, a user of another and a stranger read and write one
- * database at the same time, checkpoint, and come and go.  For each row the
- * test knows which version was committed before a read began, and which was
- * begun before it ended: what is read lies between.  Rows that are written
- * together are seen together.
+ * database at the same time, checkpoint, and come and go: no read is stale.
  *
- * ORIEL_TEST_ROUNDS makes it longer; ORIEL_TEST_VFS=unix runs it with SQLite's
- * own VFS alone, to see whose a failure is.
+ * ORIEL_TEST_ROUNDS makes it longer.
  */
-#include "vfs.h"
+#include "vfs-versions.h"
 
-#define ROWS 120                /* each with a twin, far away in the file */
-#define PEERS 4
-
-struct shared {
-  _Atomic unsigned committed[ROWS];
-  _Atomic unsigned begun[ROWS];
-  _Atomic unsigned long reads;
-  _Atomic unsigned long writes;
-  _Atomic unsigned long stale;
-  _Atomic unsigned long early;
-  _Atomic unsigned long apart;
-  _Atomic unsigned long damaged;
-};
-
-static struct shared *shared;
-static char path[512];
-static const char *mode;
 static uint64_t seed;
 static int rounds;
-
-static const struct {
-  const char *vfs;
-  const char *more;
-} kinds[PEERS] = {
-  { "oriel", POOL },
-  { "oriel", POOL },
-  { "unix", "" },
-  { "oriel", "pool=other&pool_size=512K&window=64K&slot=4K" },
-};
-
-static sqlite3 *
-open_as (int kind)
-{
-  const char *forced = getenv ("ORIEL_TEST_VFS");
-  sqlite3 *db = must_open_db (path, forced ? forced : kinds[kind].vfs,
-                              kinds[kind].more);
-
-  run (db, "PRAGMA synchronous = OFF; PRAGMA cache_size = 4;"
-           "PRAGMA wal_autocheckpoint = %d; PRAGMA mmap_size = %d",
-       kind == 0 ? 20 : 200, kind == 1 ? 0 : 100000000);
-  return db;
-}
-
-static void
-raise_to (_Atomic unsigned *word, unsigned value)
-{
-  unsigned now = atomic_load (word);
-
-  while (now < value && !atomic_compare_exchange_weak (word, &now, value))
-    ;
-}
-
-static unsigned
-read_version (sqlite3 *db, unsigned id)
-{
-  char sql[80];
-
-  snprintf (sql, sizeof sql, "SELECT v FROM t WHERE id = %u", id);
-  return (unsigned) number_of (db, sql);
-}
-
-static void
-write_one (sqlite3 *db, uint64_t *random)
-{
-  unsigned ids[3];
-  unsigned v[3];
-  int n = 1 + (int) (next_random (random) % 3);
-
-  run (db, "BEGIN IMMEDIATE");
-  for (int i = 0; i < n; i++) {
-    ids[i] = (unsigned) (next_random (random) % ROWS);
-    v[i] = read_version (db, ids[i]) + 1;
-    raise_to (&shared->begun[ids[i]], v[i]);
-    run (db, "UPDATE t SET v = %u, filler = zeroblob (%u) WHERE id = %u;"
-             "UPDATE t SET v = %u WHERE id = %u",
-         v[i], (unsigned) (next_random (random) % 1500), ids[i], v[i],
-         ids[i] + ROWS);
-  }
-  run (db, "COMMIT");
-  for (int i = 0; i < n; i++)
-    raise_to (&shared->committed[ids[i]], v[i]);
-  atomic_fetch_add (&shared->writes, 1);
-}
-
-static void
-read_all (sqlite3 *db)
-{
-  sqlite3_stmt *stmt = prepare (
-      db, "SELECT a.id, a.v, b.v FROM t a JOIN t b ON b.id = a.id + 120 "
-          "WHERE a.id < 120 ORDER BY a.id");
-  unsigned least[ROWS];
-  unsigned seen[ROWS];
-  int n = 0;
-  int rc;
-
-  for (int i = 0; i < ROWS; i++)
-    least[i] = atomic_load (&shared->committed[i]);
-  while ((rc = sqlite3_step (stmt)) == SQLITE_ROW && n < ROWS) {
-    if (sqlite3_column_int (stmt, 0) != n)
-      break;
-    seen[n] = (unsigned) sqlite3_column_int (stmt, 1);
-    if (sqlite3_column_int (stmt, 2) != (int) seen[n])
-      atomic_fetch_add (&shared->apart, 1);
-    n++;
-  }
-  if (rc != SQLITE_DONE || n != ROWS) {
-    diag ("reading: %d rows, %s", n, sqlite3_errmsg (db));
-    atomic_fetch_add (&shared->damaged, 1);
-  }
-  sqlite3_finalize (stmt);
-  for (int i = 0; i < n; i++) {
-    if (seen[i] < least[i])
-      atomic_fetch_add (&shared->stale, 1);
-    if (seen[i] > atomic_load (&shared->begun[i]))
-      atomic_fetch_add (&shared->early, 1);
-  }
-  atomic_fetch_add (&shared->reads, 1);
-}
 
 static int
 peer (void *arg)
 {
-  static const char *const checkpoints[]
-      = { "PASSIVE", "FULL", "RESTART", "TRUNCATE" };
   int kind = (int) (intptr_t) arg;
-  uint64_t random = seed * 100 + (unsigned) kind;
-  sqlite3 *db = open_as (kind);
 
-  for (int i = 0; i < rounds; i++) {
-    unsigned what = (unsigned) (next_random (&random) % 64);
-
-    if (what < 24)
-      write_one (db, &random);
-    else if (what < 60)
-      read_all (db);
-    else if (what < 62)
-      try_run (db, "PRAGMA wal_checkpoint (%s)",
-               checkpoints[next_random (&random) % COUNT (checkpoints)]);
-    else {
-      close_db (db);
-      db = open_as (kind);
-    }
-  }
-  close_db (db);
-  return 0;
+  return peer_of_kind (kind, seed * 100 + (unsigned) kind, rounds);
 }
 
 static void
 with (const char *journal)
 {
   pid_t pids[PEERS];
-  sqlite3 *db;
   int bad = 0;
 
-  mode = journal;
-  memset (shared, 0, sizeof *shared);
-  snprintf (path, sizeof path, "%s", scratch_file ("shared.db"));
-  db = open_stock (path);
-  run (db, "PRAGMA journal_mode = %s;"
-           "CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER, filler);"
-           "WITH RECURSIVE c (x) AS (SELECT 0 UNION ALL SELECT x + 1 FROM c "
-           "WHERE x < %d) INSERT INTO t SELECT x, 0, zeroblob (600) FROM c",
-       mode, 2 * ROWS - 1);
-  close_db (db);
+  make_versions (journal);
   for (int i = 0; i < PEERS; i++)
     pids[i] = spawn (peer, (void *) (intptr_t) i);
   for (int i = 0; i < PEERS; i++)
     bad += reap (pids[i]) != 0;
-  diag ("%s: %lu writes, %lu reads of %d rows", mode,
-        atomic_load (&shared->writes), atomic_load (&shared->reads), ROWS);
   is_int (bad, 0, "all processes ended well");
-  is_int ((long long) atomic_load (&shared->stale), 0, "stale rows");
-  is_int ((long long) atomic_load (&shared->early), 0, "rows never written");
-  is_int ((long long) atomic_load (&shared->apart), 0, "torn transactions");
-  is_int ((long long) atomic_load (&shared->damaged), 0, "failed reads");
-  db = open_stock (path);
-  is_str (text_of (db, "PRAGMA integrity_check"), "ok", "integrity_check");
-  for (unsigned i = 0; i < ROWS; i++)
-    bad += read_version (db, i) != atomic_load (&shared->committed[i]);
-  is_int (bad, 0, "each row is as it was last written");
-  close_db (db);
-  unlink (path);
+  check_versions (journal);
 }
 
 int
@@ -202,7 +40,6 @@ main (void)
 
   seed = test_seed ();
   rounds = text ? atoi (text) : 400;
-  shared = shared_memory (sizeof *shared);
   with ("WAL");
   with ("DELETE");
   with ("TRUNCATE");

@@ -62,8 +62,9 @@
  * log starts anew.  A reader does not read from the database file any page that
  * has a frame in the log behind nBackfill as it loaded it and up to its own
  * mark, and a checkpoint copies no frame behind any reader's mark.  So:
- * - So SHARED alone protects nothing: without a read mark, or EXCLUSIVE, pages
- *   are read from the file.
+ * - SHARED alone protects nothing: without a read mark, or EXCLUSIVE, pages are
+ *   read from the file.  So they are if a VFS above ours keeps the wal-index
+ *   itself and its locks do not come by here.
  * - What matters is that the pool has no page from before a checkpoint that
  *   the reader took for done.  SQLite loads nBackfill after it got its read
  *   lock, then calls xShmBarrier, then may give up and try again.  We compare

@@ -81,6 +81,9 @@ super_field (unsigned which)
     { offsetof (struct orl_super, serial), 8 },
     { offsetof (struct orl_super, file_lock), 4 },
     { offsetof (struct orl_super, repair_lock), 4 },
+    { offsetof (struct orl_super, moves), 8 },
+    { offsetof (struct orl_super, move_from), 4 },
+    { offsetof (struct orl_super, move_to), 4 },
   };
 
   if (which >= 0xf0)            /* what is judged at open; not too often */
@@ -253,11 +256,13 @@ fuzz_store_do (const struct fuzz_store *s, unsigned char *meta)
 /* More than an index of 30 bits reaches. */
 #define APART (UINT64_C (80) << 30)
 
-static unsigned char *alone;
-static uint64_t alone_bytes;
+static struct alone {
+  unsigned char *at;
+  uint64_t bytes;               /* of the metadata */
+} all[4];
 
 void *
-fuzz_map_alone (const struct orl_geometry *geo, int fd)
+fuzz_map_alone (const struct orl_geometry *geo, int fd, int prot)
 {
   const uint64_t ends[][2] = {
     { sizeof (struct orl_super), geo->procs },
@@ -276,33 +281,38 @@ fuzz_map_alone (const struct orl_geometry *geo, int fd)
     { geo->images + geo->nimages * sizeof (struct orl_image),
       geo->image_data },
   };
+  struct alone *m = all;
   long p;
 
+  while (m->at)
+    if (++m == all + COUNT (all))
+      return MAP_FAILED;
   /* Not by mmap(): a sanitizer would look at each page of it. */
-  alone_bytes = geo->meta_bytes + 2 * APART;
-  p = syscall (SYS_mmap, NULL, alone_bytes, PROT_NONE,
+  m->bytes = geo->meta_bytes;
+  p = syscall (SYS_mmap, NULL, m->bytes + 2 * APART, PROT_NONE,
                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (p == -1)
     return MAP_FAILED;
-  alone = (unsigned char *) p + APART;
-  p = syscall (SYS_mmap, alone, geo->meta_bytes, PROT_READ | PROT_WRITE,
-               MAP_SHARED | MAP_FIXED, fd, 0);
+  m->at = (unsigned char *) p + APART;
+  p = syscall (SYS_mmap, m->at, m->bytes, prot, MAP_SHARED | MAP_FIXED, fd, 0);
   if (p == -1)
     return MAP_FAILED;
-  ASAN_UNPOISON_MEMORY_REGION (alone, geo->meta_bytes);
+  ASAN_UNPOISON_MEMORY_REGION (m->at, m->bytes);
   for (size_t i = 0; i < COUNT (ends); i++)
     if (ends[i][0] < ends[i][1])
-      ASAN_POISON_MEMORY_REGION (alone + ends[i][0], ends[i][1] - ends[i][0]);
-  return alone;
+      ASAN_POISON_MEMORY_REGION (m->at + ends[i][0], ends[i][1] - ends[i][0]);
+  return m->at;
 }
 
 bool
 fuzz_unmap_alone (void *at)
 {
-  if (!alone || at != alone)
-    return false;
-  ASAN_UNPOISON_MEMORY_REGION (alone, alone_bytes - 2 * APART);
-  syscall (SYS_munmap, alone - APART, alone_bytes);
-  alone = NULL;
-  return true;
+  for (struct alone *m = all; m < all + COUNT (all); m++)
+    if (m->at && m->at == at) {
+      ASAN_UNPOISON_MEMORY_REGION (m->at, m->bytes);
+      syscall (SYS_munmap, m->at - APART, m->bytes + 2 * APART);
+      m->at = NULL;
+      return true;
+    }
+  return false;
 }

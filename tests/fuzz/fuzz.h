@@ -64,7 +64,7 @@ void fuzz_store_do (const struct fuzz_store *s, unsigned char *meta);
 
 /* Map metadata where nothing is near it: what lies before, behind and between
  * its arrays answers no access.  Used through orl_sys. */
-void *fuzz_map_alone (const struct orl_geometry *geo, int fd);
+void *fuzz_map_alone (const struct orl_geometry *geo, int fd, int prot);
 bool fuzz_unmap_alone (void *at);
 
 #endif /* FUZZ_H */

@@ -23,7 +23,8 @@
 #include "sys.h"
 
 #define CALL_SECONDS 10         /* that one call may take, damage and all */
-#define HELPER_MS 60            /* that the other process lives */
+#define HELPER_MS 30            /* that the other process lives */
+#define WAIT_MS 2               /* instead of 20, to get through more */
 #define MAX_STORES 64
 #define HELD 6
 
@@ -77,7 +78,7 @@ scribble (void *arg)
   (void) arg;
   while (atomic_load (&attacking)) {
     attack ();
-    sched_yield ();
+    usleep (50);
   }
   return NULL;
 }
@@ -108,7 +109,7 @@ hook_mmap (void *at, size_t n, int prot, int mflags, int fd, off_t off)
 {
   at_syscall ();
   if (!at && fd >= 0 && off == 0 && n == geo->meta_bytes)
-    return fuzz_map_alone (geo, fd);
+    return fuzz_map_alone (geo, fd, prot);
   return real.mmap (at, n, prot, mflags, fd, off);
 }
 
@@ -157,7 +158,7 @@ static int
 hook_futex_wait (uint32_t *word, uint32_t value, unsigned ms)
 {
   at_syscall ();
-  return real.futex_wait (word, value, ms);
+  return real.futex_wait (word, value, ms < WAIT_MS ? ms : WAIT_MS);
 }
 
 static void
@@ -179,7 +180,7 @@ start_attack (pthread_t *thread)
 {
   struct sigevent event
       = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
-  struct itimerspec every = { { 0, 40000 }, { 0, 40000 } };
+  struct itimerspec every = { { 0, 150000 }, { 0, 150000 } };
   timer_t timer;
 
   atomic_store (&attacking, true);
@@ -393,6 +394,43 @@ reopen_pool (void)
 }
 
 static void
+see_file (void *arg, const oriel_file_info *info)
+{
+  *(size_t *) arg += strlen (info->path);
+}
+
+static void
+see_process (void *arg, const oriel_process_info *info)
+{
+  *(size_t *) arg += info->pid;
+}
+
+static void
+see_problem (void *arg, const char *text)
+{
+  *(size_t *) arg += strlen (text);
+}
+
+/* All calls that only look; watched: by who is not attached. */
+static void
+look (oriel_pool *at, bool watched)
+{
+  oriel_options opt = options ();
+  oriel_pool *watch = NULL;
+  size_t sum = 0;
+
+  opt.flags = ORIEL_WATCH;
+  if (watched && oriel_pool_open ("fuzz", &opt, &watch) == 0)
+    at = watch;
+  oriel_pool_files (at, see_file, &sum);
+  oriel_pool_processes (at, see_process, &sum);
+  if (sum % 4 == 0)
+    oriel_pool_check (at, see_problem, &sum);
+  if (watch)
+    oriel_pool_close (watch);
+}
+
+static void
 call_pool (unsigned what)
 {
   static unsigned seed;
@@ -420,8 +458,14 @@ call_pool (unsigned what)
   case 4:
     end_helper ();
     break;
-  default:
+  case 5:
     unpin (fuzz_byte (&in) % HELD);
+    break;
+  case 6:
+    oriel_pool_evict (pool, fuzz_byte (&in) & 1 ? file[0] : NULL);
+    break;
+  default:
+    look (pool, fuzz_byte (&in) % 4 == 0);
   }
 }
 
