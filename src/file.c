@@ -270,23 +270,30 @@ leave (struct orl_thread *me, uint32_t index)
   give_file_lock (me);
 }
 
-/* The file that the path names, if this process has it open: looked at through
- * O_PATH, because closing any other descriptor would drop POSIX locks. */
-static struct oriel_file *
-find_open (struct oriel_pool *pool, const char *path)
+/* What file the path names, looked at through O_PATH, because closing any other
+ * descriptor would drop POSIX locks.  False: none, or not a regular one. */
+static bool
+look_at (const char *path, struct orl_store_id *id)
 {
   struct orl_store look = { .fd = orl_sys.open (path, O_PATH, 0) };
-  struct oriel_file *found = NULL;
-  struct orl_store_id id;
+  struct stat st;
+  bool good;
 
   if (look.fd < 0)
-    return NULL;
-  if (orl_store_identify (&look, &id) == 0)
-    for (uint32_t i = 0; i < pool->shm.geo.nfiles && !found; i++)
-      if (pool->files[i] && same_file (pool->files[i]->rec, &id))
-        found = pool->files[i];
+    return false;
+  good = orl_sys.fstat (look.fd, &st) == 0 && S_ISREG (st.st_mode)
+         && orl_store_identify (&look, id) == 0;
   orl_sys.close (look.fd);
-  return found;
+  return good;
+}
+
+static struct oriel_file *
+find_open (const struct oriel_pool *pool, const struct orl_store_id *id)
+{
+  for (uint32_t i = 0; i < pool->shm.geo.nfiles; i++)
+    if (pool->files[i] && same_file (pool->files[i]->rec, id))
+      return pool->files[i];
+  return NULL;
 }
 
 static int
@@ -305,19 +312,46 @@ open_again (struct oriel_file *file, unsigned flags)
   return 0;
 }
 
+/* Open the store and enter the file into the pool.  A file that is there, as
+ * known says, is entered first: where the pool has no place for it, no
+ * descriptor is opened that would have to be closed again. */
 static int
-open_new (struct orl_thread *me, const char *path, unsigned flags,
-          struct oriel_file **file)
+open_store (struct orl_thread *me, struct oriel_file *f,
+            const struct orl_store_id *known)
 {
   const struct orl_store_options opt = {
-    .create = (flags & ORIEL_CREATE) != 0,
-    .exclusive = (flags & ORIEL_EXCL) != 0,
-    .read_only = (flags & ORIEL_RDONLY) != 0,
-    .buffered = (flags & ORIEL_BUFFERED) != 0,
+    .create = (f->flags & ORIEL_CREATE) != 0,
+    .exclusive = (f->flags & ORIEL_EXCL) != 0,
+    .read_only = (f->flags & ORIEL_RDONLY) != 0,
+    .buffered = (f->flags & ORIEL_BUFFERED) != 0,
   };
+  struct orl_store_id id;
+  bool entered = known != NULL;
+  int r = 0;
+
+  if (entered && (r = enter (me, f->path, f->flags, known, &f->index)) < 0)
+    return r;
+  r = orl_store_posix_open (f->path, &opt, &f->store);
+  if (r == 0 && (r = orl_store_identify (f->store, &id)) < 0)
+    orl_fail (r, "%s: cannot be looked at", f->path);
+  if (entered
+      && (r < 0 || id.dev != known->dev || id.ino != known->ino
+          || id.birth != known->birth))
+    {
+      leave (me, f->index);
+      entered = false;
+    }
+  if (r == 0 && !entered)
+    r = enter (me, f->path, f->flags, &id, &f->index);
+  return r;
+}
+
+static int
+open_new (struct orl_thread *me, const char *path, unsigned flags,
+          const struct orl_store_id *known, struct oriel_file **file)
+{
   struct oriel_pool *pool = me->pool;
   struct oriel_file *f = calloc (1, sizeof *f);
-  struct orl_store_id id;
   int r;
 
   if (f)
@@ -327,16 +361,8 @@ open_new (struct orl_thread *me, const char *path, unsigned flags,
       r = orl_fail (-ENOMEM, "%s: no memory", path);
       goto out;
     }
-  r = orl_store_posix_open (path, &opt, &f->store);
-  if (r < 0)
-    goto out;
-  r = orl_store_identify (f->store, &id);
-  if (r < 0)
-    {
-      orl_fail (r, "%s: cannot be looked at", path);
-      goto out;
-    }
-  r = enter (me, path, flags, &id, &f->index);
+  f->flags = flags;
+  r = open_store (me, f, known);
   if (r == 0 && pool->files[f->index])
     r = orl_fail (-EPROTO,
                   "%s: its place in the pool is that of %s, which is open: the "
@@ -346,7 +372,6 @@ open_new (struct orl_thread *me, const char *path, unsigned flags,
     goto out;
   f->pool = pool;
   f->rec = &pool->shm.files[f->index];
-  f->flags = flags;
   f->opens = 1;
   pool->files[f->index] = f;
   *file = f;
@@ -366,13 +391,17 @@ orl_file_open (struct orl_thread *me, const char *path, unsigned flags,
                struct oriel_file **file)
 {
   struct oriel_pool *pool = me->pool;
-  struct oriel_file *f;
+  struct oriel_file *f = NULL;
+  struct orl_store_id id;
+  bool known;
   int r;
 
   pthread_mutex_lock (&pool->lock);
-  f = find_open (pool, path);
+  known = look_at (path, &id);
+  if (known)
+    f = find_open (pool, &id);
   if (!f)
-    r = open_new (me, path, flags, file);
+    r = open_new (me, path, flags, known ? &id : NULL, file);
   else if ((r = open_again (f, flags)) == 0)
     *file = f;
   pthread_mutex_unlock (&pool->lock);

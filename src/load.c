@@ -34,8 +34,9 @@
 #define RUN_MIN 4
 
 /* Rounds without any success before the pool is called full: other threads may
- * hold what they swept for a moment. */
-#define ROOM_ROUNDS 100
+ * hold what they swept for a moment.  Each looks at every frame three times, so
+ * a full pool of 64 MiB says so after some 5 ms. */
+#define ROOM_ROUNDS 24
 
 struct run {
   uint32_t n;
@@ -66,7 +67,7 @@ make_room (struct orl_thread *me)
         {
           if (round == ROOM_ROUNDS / 2)
             pool->repair (pool, me->owner, ORL_ALL_DEAD);
-          orl_backoff (round);
+          orl_backoff (4 * round);
         }
     }
   if (error == -ENOBUFS)

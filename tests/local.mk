@@ -91,6 +91,7 @@ tests_c = \
 	tests/read-only-file-refuses-writes \
 	tests/recreated-file-never-meets-old-pages \
 	tests/refresh-takes-the-stores-size \
+	tests/refused-open-keeps-posix-locks \
 	tests/signals-are-given-back \
 	tests/slots-beyond-vma-budget-are-enomem \
 	tests/stats-move-for-their-cause \
