@@ -103,7 +103,7 @@ consider (struct orl_thread *me, struct batch *b, uint32_t frame,
     }
   if ((word & ORL_DIRTY) && !dead)
     {
-      if (dirty->n < ORL_BATCH)
+      if (dirty && dirty->n < ORL_BATCH)
         dirty->frame[dirty->n++] = frame;
       return 0;
     }
@@ -194,6 +194,20 @@ finish (struct orl_thread *me, struct batch *b)
 }
 
 uint32_t
+orl_evict_list (struct orl_thread *me, uint32_t want,
+                const struct orl_dirty_list *list)
+{
+  struct batch b = { .shm = &me->pool->shm, .owner = me->owner };
+  uint32_t taken = 0;
+
+  if (want > ORL_BATCH - me->nstash)
+    want = ORL_BATCH - me->nstash;
+  for (uint32_t i = 0; i < list->n && taken + b.n < want; i++)
+    taken += consider (me, &b, list->frame[i], NULL);
+  return taken + finish (me, &b);
+}
+
+uint32_t
 orl_evict (struct orl_thread *me, uint32_t want, struct orl_dirty_list *dirty)
 {
   struct orl_shm *shm = &me->pool->shm;
@@ -201,7 +215,8 @@ orl_evict (struct orl_thread *me, uint32_t want, struct orl_dirty_list *dirty)
   uint64_t left = 3 * shm->geo.nframes; /* once for ref, then for who pins */
   uint32_t taken = 0;
 
-  dirty->n = 0;
+  if (dirty)
+    dirty->n = 0;
   if (want > ORL_BATCH - me->nstash)
     want = ORL_BATCH - me->nstash;
   while (left > 0 && taken < want)
@@ -216,7 +231,7 @@ orl_evict (struct orl_thread *me, uint32_t want, struct orl_dirty_list *dirty)
       left -= step;
       if (taken + b.n >= want || left == 0)
         taken += finish (me, &b);
-      if (taken == 0 && dirty->n == ORL_BATCH)
+      if (taken == 0 && dirty && dirty->n == ORL_BATCH)
         break;
     }
   return taken + finish (me, &b);

@@ -15,13 +15,19 @@ struct orl_dirty_list {
 
 /* Put up to want frames (at most ORL_BATCH), free ones or clean ones that no
  * one has pinned, into this thread's stash.  How many were put there; 0: every
- * frame is pinned, dirty (some of those are in *dirty) or in transition. */
+ * frame is pinned, dirty (some of those are in *dirty) or in transition, or
+ * the first ORL_BATCH that were looked at are dirty.  dirty may be NULL: then
+ * dirty ones are passed over. */
 uint32_t orl_evict (struct orl_thread *me, uint32_t want,
                     struct orl_dirty_list *dirty);
 
 /* Free all clean frames that no one has pinned, of the file with this index;
  * UINT32_MAX: of all files.  Also this thread's stash. */
 void orl_evict_all (struct orl_thread *me, uint32_t file);
+
+/* Likewise, of the frames listed alone, which may be clean by now. */
+uint32_t orl_evict_list (struct orl_thread *me, uint32_t want,
+                         const struct orl_dirty_list *list);
 
 /* Does the frame's key belong to no file's present pages? */
 bool orl_frame_is_dead (const struct orl_shm *shm,

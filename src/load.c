@@ -54,21 +54,26 @@ make_room (struct orl_thread *me)
   struct orl_dirty_list dirty;
   int error = -ENOBUFS;
 
-  for (unsigned round = 0; round < ROOM_ROUNDS; round++)
+  for (unsigned round = 0; round < ROOM_ROUNDS;)
     {
       int r;
 
       if (orl_evict (me, pool->batch, &dirty) > 0)
         return 0;
       r = orl_flush_list (me, &dirty);
+      /* What was just written, before the hand goes on to what is dirty. */
+      if (r > 0 && orl_evict_list (me, pool->batch, &dirty) > 0)
+        return 0;
+      if (r > 0)
+        continue;
+      /* None that we may write: are there clean ones behind them? */
+      if (orl_evict (me, pool->batch, NULL) > 0)
+        return 0;
       if (r < 0)
         error = r;
-      if (r <= 0)
-        {
-          if (round == ROOM_ROUNDS / 2)
-            pool->repair (pool, me->owner, ORL_ALL_DEAD);
-          orl_backoff (4 * round);
-        }
+      if (round == ROOM_ROUNDS / 2)
+        pool->repair (pool, me->owner, ORL_ALL_DEAD);
+      orl_backoff (4 * round++);
     }
   if (error == -ENOBUFS)
     orl_fail (error,

@@ -66,6 +66,7 @@ tests_c = \
 	tests/pins-beyond-pool-are-enobufs \
 	tests/pins-beyond-thread-limit-are-enobufs \
 	tests/pins-beyond-window-are-enobufs \
+	tests/pool-all-dirty-makes-room \
 	tests/pool-close-refuses-open-files \
 	tests/pool-destroy-refuses-attached \
 	tests/pool-full-of-processes-is-eusers \
