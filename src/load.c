@@ -34,8 +34,7 @@
 #define RUN_MIN 4
 
 /* Rounds without any success before the pool is called full: other threads may
- * hold what they swept for a moment.  Each looks at every frame three times, so
- * a full pool of 64 MiB says so after some 5 ms. */
+ * hold what they swept for a moment. */
 #define ROOM_ROUNDS 24
 
 struct run {
@@ -52,9 +51,12 @@ make_room (struct orl_thread *me)
 {
   struct oriel_pool *pool = me->pool;
   struct orl_dirty_list dirty;
+  /* Each round that writes cleans a page at least: more than this are needed
+   * only while others make theirs dirty again, and that may never end. */
+  uint64_t tries = pool->shm.geo.nframes + ROOM_ROUNDS;
   int error = -ENOBUFS;
 
-  for (unsigned round = 0; round < ROOM_ROUNDS;)
+  for (unsigned round = 0; round < ROOM_ROUNDS && tries > 0; tries--)
     {
       int r;
 
