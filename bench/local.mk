@@ -17,6 +17,51 @@ noinst_PROGRAMS += bench/bench-restart
 bench-restart: bench/bench-restart$(EXEEXT)
 	bench/bench-restart$(EXEEXT)
 
+EXTRA_DIST += \
+	bench/README.md \
+	bench/gbench.cc \
+	$(NULL)
+
+# make bench-window BENCHFLAGS='--rounds 5 zipf': what windows cost and save.
+# Tables on the terminal; plots, and all rounds as JSON, in bench/out.
+if HAVE_BENCHMARK
+noinst_PROGRAMS += bench/bench-window
+bench_bench_window_SOURCES = \
+	bench/bench-window-many.c \
+	bench/bench-window-swap.c \
+	bench/bench-window-zipf.c \
+	bench/bench-window.c \
+	bench/bench-window.h \
+	bench/gbench.h \
+	$(NULL)
+bench_bench_window_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/src
+bench_bench_window_LDADD = bench/gbench.$(OBJEXT) libcore.la \
+	$(BENCHMARK_LIBS) -lm
+bench_bench_window_DEPENDENCIES = bench/gbench.$(OBJEXT) libcore.la
+# The one C++ file makes it C++ for the linker; Automake does not know of it
+# (see CXX in configure.ac).
+bench_bench_window_LINK = $(LIBTOOL) $(AM_V_lt) --tag=CC $(AM_LIBTOOLFLAGS) \
+	$(LIBTOOLFLAGS) --mode=link $(CXX) $(CXXFLAGS) $(AM_LDFLAGS) \
+	$(LDFLAGS) -o $@
+
+bench/gbench.$(OBJEXT): bench/gbench.cc bench/gbench.h bench/$(am__dirstamp)
+	$(AM_V_GEN)$(CXX) $(BENCHMARK_CFLAGS) $(CPPFLAGS) \
+	  -std=gnu++14 $(CXXFLAGS) -c -o $@ $(srcdir)/bench/gbench.cc
+
+bench-window: bench/bench-window$(EXEEXT)
+	$(AM_V_at)$(MKDIR_P) bench/out
+	bench/bench-window$(EXEEXT) --out bench/out \
+	  --json bench/out/window.json $(BENCHFLAGS)
+
+CLEANFILES += bench/gbench.$(OBJEXT) bench/out/*.gp bench/out/*.json \
+	bench/out/*.svg
+else
+bench-window:
+	@echo 'bench-window needs Google Benchmark (on Debian: libbenchmark-dev)' \
+	  'and a C++ compiler, which configure did not find.' >&2; \
+	exit 1
+endif
+
 if HAVE_SQLITE3
 bin_PROGRAMS += bench/oriel-tpcc
 bench_oriel_tpcc_SOURCES = \

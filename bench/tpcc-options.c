@@ -83,7 +83,7 @@ static const struct argp_option list[] = {
   { "pool-size", OPT_POOL_SIZE, "SIZE", 0, "The pool's size", 0 },
   { "window", OPT_WINDOW, "SIZE", 0, "The size of each window", 0 },
   { "slot", OPT_SLOT, "SIZE", 0, "The size of a slot", 0 },
-  { "backend", OPT_BACKEND, "NAME", 0, "auto, emulated, mmap, linear", 0 },
+  { "backend", OPT_BACKEND, "NAME", 0, "auto, native, emulated, mmap, linear", 0 },
 
   { 0, 0, 0, 0, "Output:", 4 },
   { "json", OPT_JSON, 0, 0, "Report as JSON", 0 },
@@ -243,7 +243,7 @@ static const char *const synchronous[] = {
   "off", "normal", "full", "extra", NULL
 };
 static const char *const backends[] = {
-  "auto", "emulated", "mmap", "linear", NULL
+  "auto", "native", "emulated", "mmap", "linear", NULL
 };
 
 static error_t

@@ -60,13 +60,24 @@ next (struct rng *rng)
   return result;
 }
 
+/* The upper half of a product; 32-bit machines have no type for all of it. */
+static uint64_t
+multiply_high (uint64_t a, uint64_t b)
+{
+  uint64_t low = (a & UINT32_MAX) * (b & UINT32_MAX);
+  uint64_t mid = (a >> 32) * (b & UINT32_MAX) + (low >> 32);
+  uint64_t mid2 = (a & UINT32_MAX) * (b >> 32) + (mid & UINT32_MAX);
+
+  return (a >> 32) * (b >> 32) + (mid >> 32) + (mid2 >> 32);
+}
+
 /* By multiplication: the bias is below range / 2^64. */
 int64_t
 tpcc_uniform (struct rng *rng, int64_t low, int64_t high)
 {
   uint64_t range = (uint64_t) (high - low) + 1;
 
-  return low + (int64_t) (((unsigned __int128) next (rng) * range) >> 64);
+  return low + (int64_t) multiply_high (next (rng), range);
 }
 
 void

@@ -34,7 +34,9 @@
  * the calling thread: what was tried, on what, and what to do about it.
  * Any call may fail with -EINVAL (a null or malformed argument) and, in a
  * process forked after the pool was opened, with -EOWNERDEAD: a child does not
- * inherit an attachment, it opens the pool anew.
+ * inherit an attachment, it opens the pool anew.  So does one that clone(2) or
+ * _Fork() made (Linux 4.14); but no fork handler ran there, so until the child
+ * closes the pool, execs or ends, its parent looks alive to others.
  *
  * THREADS
  *
@@ -46,9 +48,69 @@
  *
  * SIGNALS
  *
- * While a pool is open, Oriel handles SIGSEGV and SIGBUS to name accesses to a
- * window that no pin covers, and passes each signal on to the handler that was
- * there before.  No function of this header may be called in a signal handler.
+ * While a pool is open, Oriel handles SIGSEGV and SIGBUS.  A fault in a window
+ * is answered, if it can be, and the access goes on (see FAULTS); accesses that
+ * nothing covers are named on stderr.  Every other signal is passed on to the
+ * handler that was there before, as the kernel would have called it.  A handler
+ * that is installed later must pass on what is not its own.  No function of this
+ * header may be called in a signal handler; pinned pages may be used there.
+ *
+ * FAULTS
+ *
+ * A slot that is not mapped, since the pool was opened with ORIEL_LAZY, or after
+ * oriel_window_trim(), or since someone unmapped it, is mapped when it is
+ * touched.  System calls can't do that: read(2) into such memory fails with
+ * EFAULT, so touch it before.
+ *
+ * A pool's memory may be taken away: someone truncates its file or punches a
+ * hole into it, or memory fails.  Then the touch of a page finds zeroes, and no
+ * one crashes.  Whoever has such a page pinned is told: oriel_unpin() is -EIO,
+ * and oriel_read_validate() is 0.  The next pin reads the page from its store.
+ * If it was dirty, every oriel_flush(), oriel_sync() and oriel_file_close() of
+ * the file is -EIO, until it is closed by all and opened again; if it was just
+ * being written, the store may have half of it.
+ * oriel_stats.frames_lost counts such pages.  Of this,
+ *   - a truncation is noticed in every window, by whoever touches what was cut,
+ *     or copies it;
+ *   - a hole reads as zeroes without a fault, unless the kernel is asked for
+ *     one (userfaultfd, Linux 5.11).  It is in a linear window, where that costs
+ *     nothing, and with ORIEL_HOLES also in one that is swapped, at 0.4 us a
+ *     swap.  It must be in every process, since a touch fills the hole.  Without
+ *     it copying reads notice holes that no one has touched;
+ *   - what is cut off or zeroed inside a block (4096 bytes) is like any other
+ *     write by a stranger: no one notices.
+ * If the pool's tables are cut, or there is no room to put memory in the place
+ * of what was cut, then every call is -EIO from then on; oriel_file_abandon()
+ * and oriel_pool_close() work.
+ *
+ * A forked child that touches a page that its parent has pinned sees it, and may
+ * read but not write it.  What the parent has not pinned at that moment is a
+ * stray access.
+ *
+ * STRICT WINDOWS
+ *
+ * With ORIEL_PROTECT or ORIEL_RETIRE, or both, a wrong access to the window ends
+ * in SIGSEGV or SIGBUS, and a line on stderr says who made it, which page it
+ * was, and which thread pinned that page last, and from where in which module
+ * (addr2line -e MODULE OFFSET tells the line).  What counts is the page of
+ * memory: of pool pages smaller than 4096 bytes several share one.  Each pin
+ * then costs some microseconds.  Guard pages (Linux 6.15) and userfaultfd's
+ * write protection (5.19) do this without splitting VMAs; elsewhere mprotect()
+ * does, and each page may become a VMA, for which the window must be small.
+ * Not for pools on huge pages, nor with the backends linear and native.
+ *
+ * RESIDENCY
+ *
+ * Shared memory is swapped out like any other when memory is short.  With
+ * ORIEL_RESIDENCY_LOCKED what this process's window shows is locked (mlock(2)),
+ * and so are the pool's tables and, beside a window that is swapped, the places
+ * of 512 copied pages: a page that is pinned is not waited for.  Each swap
+ * brings in all that the slot shows; with ORIEL_RESIDENCY_ONFAULT what is
+ * touched comes in, and is locked then.  Either way all of it counts against
+ * RLIMIT_MEMLOCK (ulimit -l).  What the window shows no more is the kernel's
+ * again.  The locks of a swap cost 5 to 10 us.  Guard pages cannot be put into
+ * what is locked: with ORIEL_RETIRE each page may become a VMA.  What Oriel
+ * allocates otherwise, some bytes for each slot, is not locked.
  *
  * CAVEATS
  *
@@ -81,6 +143,7 @@ extern "C" {
 
 typedef struct oriel_pool oriel_pool;   /* this process's attachment */
 typedef struct oriel_file oriel_file;   /* a file that this process opened */
+typedef struct oriel_page oriel_page;   /* a page that is pinned */
 
 /* ------------------------------------------------------------------ */
 /* Options                                                            */
@@ -93,6 +156,20 @@ typedef struct oriel_file oriel_file;   /* a file that this process opened */
                                    kernel has no membarrier */
 #define ORIEL_NO_FAULT_HANDLER 0x0008u /* leave SIGSEGV and SIGBUS alone */
 #define ORIEL_WATCH     0x0010u /* attach only, to look: see oriel_pool_open() */
+#define ORIEL_LAZY      0x0020u /* slots are mapped when they are touched, by
+                                   the fault handler; see FAULTS */
+#define ORIEL_PROTECT   0x0040u /* to find bugs: a page that this process has
+                                   pinned for reading only cannot be written */
+#define ORIEL_RETIRE    0x0080u /* to find bugs: a page that it has not pinned
+                                   cannot be accessed at all.  See STRICT
+                                   WINDOWS */
+#define ORIEL_HOLES     0x10000u /* also in a window that is swapped, notice
+                                   holes that someone punches into the pool's
+                                   file; see FAULTS */
+
+#define ORIEL_TRY_LOCK  0x20000u /* where the kernel refuses to lock the window
+                                    go on without; oriel_stats.residency says
+                                    what holds */
 
 /* How a window's slots are swapped; see oriel_options.backend. */
 #define ORIEL_BACKEND_AUTO     0 /* linear if the window covers the pool, else
@@ -100,6 +177,23 @@ typedef struct oriel_file oriel_file;   /* a file that this process opened */
 #define ORIEL_BACKEND_EMULATED 1 /* remap_file_pages(2), each slot a VMA */
 #define ORIEL_BACKEND_MMAP     2 /* mmap(2) with MAP_FIXED */
 #define ORIEL_BACKEND_LINEAR   3 /* one mapping of the whole pool */
+#define ORIEL_BACKEND_NATIVE   4 /* remap_file_pages(2) of kernels before 4.0:
+                                    the whole window is one VMA */
+
+/* What a swap maps at once of what it shows; see oriel_options.populate.  Page
+ * tables are filled for good reasons only: it costs time and memory. */
+#define ORIEL_POPULATE_NONE     0 /* as touched; the kernel maps neighbours of
+                                     what is in memory along, 64 KiB usually */
+#define ORIEL_POPULATE_ALL      1 /* all of it; waits for what was swapped out */
+#define ORIEL_POPULATE_RESIDENT 2 /* what is in memory, waiting for nothing
+                                     (Linux 5.14; else as NONE) */
+
+/* What of a window's memory stays in memory when that is short; see
+ * oriel_options.residency and RESIDENCY. */
+#define ORIEL_RESIDENCY_NONE    0 /* the kernel may swap all of it out */
+#define ORIEL_RESIDENCY_LOCKED  1 /* all that the slots show stays */
+#define ORIEL_RESIDENCY_ONFAULT 2 /* what was touched since its slot shows it
+                                     (Linux 4.4; else as LOCKED) */
 
 /*
  * Initialise with oriel_options_init(), which makes every field its default;
@@ -119,13 +213,17 @@ typedef struct oriel_options {
                              the pool's own when attaching */
   uint32_t slot_size;     /* power of two, 4096 to 2 MiB, and at least one page.
                              0: 64 KiB, more where the VMA budget asks for it;
-                             on hugetlbfs the huge page */
+                             on hugetlbfs, and tmpfs with huge pages, the huge
+                             page */
   uint32_t backend;       /* ORIEL_BACKEND_* */
   uint32_t max_processes; /* at creation; 1 to 4096, 0: 128 */
   uint32_t max_threads;   /* at creation, of all processes together;
                              at least 1, with max_processes at most 65535;
                              0: 256 */
   uint32_t max_files;     /* at creation; 1 to 65536, 0: 256 */
+  uint32_t populate;      /* ORIEL_POPULATE_*; a linear window is never
+                             populated ahead */
+  uint32_t residency;     /* ORIEL_RESIDENCY_* */
 } oriel_options;
 
 ORIEL_API void oriel_options_init (oriel_options *opt);
@@ -133,9 +231,11 @@ ORIEL_API void oriel_options_init (oriel_options *opt);
 /*
  * Set one option from text, as a URI or a command line has it.  Names are those
  * of the fields: directory, pool_size, window_size (or window), page_size,
- * slot_size (or slot), backend (auto, emulated, mmap, linear), max_processes,
- * max_threads, max_files.  Sizes take K, M and G (powers of 1024).  The text of
- * "directory" is kept by reference.
+ * slot_size (or slot), backend (auto, native, emulated, mmap, linear), populate
+ * (none, all, resident), residency (none, locked, onfault), max_processes,
+ * max_threads, max_files; and for flags protect, retire and try_lock, each 0 or
+ * 1.  Sizes take K, M and G (powers of 1024).  The text of "directory" is kept
+ * by reference.
  * Errors: -ENOENT no such option; -EINVAL not a value for it; -ERANGE too large.
  */
 ORIEL_API int oriel_options_set (oriel_options *opt, const char *name,
@@ -164,11 +264,12 @@ ORIEL_API int oriel_options_set (oriel_options *opt, const char *name,
  * Errors: -ENOENT (with ORIEL_ATTACH or ORIEL_WATCH) and -EEXIST (with ORIEL_EXCL);
  * -ENOSPC the directory has too little free; -EPROTO the file is not a pool, is
  * damaged, or was made by a build with another layout; -EPERM it belongs to
- * another user or its mode is not 0600; -ELOOP it is a symbolic link;
+ * another user or its mode is not 0600, or RLIMIT_MEMLOCK is too small for a
+ * window that is to be locked (see ORIEL_TRY_LOCK); -ELOOP a symbolic link;
  * -EINVAL options that contradict each other or the pool; -EUSERS all process
  * places are taken; -ENOMEM no memory, address space or VMAs for the window;
  * -EOPNOTSUPP the kernel cannot do what was asked (a backend that was forced,
- * OFD locks); other errors of open(2), mmap(2), fallocate(2).
+ * membarrier where the pool was made with it, locks); other errors of open(2), mmap(2), fallocate(2).
  */
 ORIEL_API int oriel_pool_open (const char *name, const oriel_options *opt,
                                oriel_pool **pool);
@@ -179,6 +280,14 @@ ORIEL_API int oriel_pool_open (const char *name, const oriel_options *opt,
  * In a forked child it frees the child's copy of the object and succeeds.
  */
 ORIEL_API int oriel_pool_close (oriel_pool *pool);
+
+/*
+ * Give back what the process's window maps: its VMAs and page tables.  No pin is
+ * disturbed: slots are mapped again when they are touched, in a window that is
+ * swapped by the fault handler.  Errors: -EOPNOTSUPP such a window, and
+ * ORIEL_NO_FAULT_HANDLER; those of mmap(2).
+ */
+ORIEL_API int oriel_window_trim (oriel_pool *pool);
 
 /*
  * Remove the pool's file.  Pages not yet written to their store are lost.
@@ -221,7 +330,8 @@ ORIEL_API uint64_t oriel_pool_frames (const oriel_pool *pool); /* pages held */
 #define ORIEL_NO_IMAGES 0x2000u /* keep no copy of a page while it is pinned for
                                   writing: if its writer dies the page is read
                                   from the store again, and what the store has
-                                  not is lost.  Saves a copy of a page per pin */
+                                  not is lost; or oriel_file_on_indoubt() puts
+                                  it right.  Saves a copy of a page per pin */
 
 /*
  * Open a file through the pool.  A file is known by device, inode and birth
@@ -286,6 +396,42 @@ ORIEL_API int oriel_file_drop_pages (oriel_file *file, uint64_t first,
                                      uint64_t count);
 
 /*
+ * Say who puts right a page whose writer died in the middle of a change, where
+ * there is no copy of what it was before: with ORIEL_NO_IMAGES, or after
+ * ORIEL_FRESH.  Without such a callback the page is read from the store again,
+ * and what the store has not is lost.
+ *
+ * From this call on such pages of the file are in doubt, whoever finds the
+ * writer dead, and also when all processes are gone and others attach: the pool
+ * keeps them, and they are neither written to the store nor evicted.  The next
+ * oriel_pin(), oriel_read(), oriel_write(), oriel_flush() or oriel_sync() that
+ * meets one, in a process that gave a callback, calls it in its own thread.
+ * page is pinned there with ORIEL_WRITE: data is what the dead one left, half
+ * of its change, or what a callback left whose process died; lsn is the highest
+ * that oriel_dirty() was given for the page since it was loaded, 0 if none.
+ * The callback makes data right, may call oriel_dirty() to set an lsn or to
+ * make the file longer, may pin other pages, and returns 0: the page is dirty
+ * and goes on as any other.  Or it returns another value: the page is read from
+ * the store again.  It may not unpin page, nor pin it once more (-EDEADLK).
+ *
+ * In a process that gave none, a page in doubt is -ENOTRECOVERABLE to pins,
+ * reads and writes; with ORIEL_NOWAIT it is -EAGAIN to all.  Flush and sync
+ * write all others and then say -ENOTRECOVERABLE; oriel_file_close() leaves it
+ * in the pool.  What needs no old content (ORIEL_FRESH), drops, truncates or
+ * discards the page ends its doubt.
+ *
+ * Call it right after oriel_file_open(), before other threads use the file.
+ * With indoubt NULL the file's pages are never in doubt again, whoever has it
+ * open, and those that are, are read from the store.
+ * Errors: -EACCES read-only; -EINVAL opened with ORIEL_FOREIGN.
+ */
+ORIEL_API int oriel_file_on_indoubt (oriel_file *file,
+                                     int (*indoubt) (void *arg,
+                                                     oriel_page *page,
+                                                     uint64_t lsn),
+                                     void *arg);
+
+/*
  * A buffered descriptor of the file, for locks and fstat(2).  It is the last
  * that oriel_file_close() closes.  Never fails; do not close it.
  */
@@ -334,19 +480,23 @@ ORIEL_API int oriel_alive (oriel_pool *pool, uint64_t token);
 #define ORIEL_THREAD_PINS 448
 
 /* A pinned page.  Fill by oriel_pin(); read data and number; leave the rest. */
-typedef struct oriel_page {
+struct oriel_page {
   void *data;             /* page_size bytes, stable until oriel_unpin() */
   uint64_t number;
   oriel_file *file;
   uint32_t *ledger_entry;
   uint32_t frame;
   uint32_t flags;
-} oriel_page;
+};
 
 /*
  * Make page number of file resident and visible, at an address that is stable
  * until oriel_unpin(), whatever other threads and processes do.  Pages behind
- * the end of the file are zeroes; dirtying one makes the file longer.
+ * the end of the file are zeroes; dirtying one makes the file longer, from its
+ * unpin on.
+ *
+ * With ORIEL_READ and no slot that shows the page, data may be a copy in private
+ * memory: a swap costs more, and the page does not change while it is latched.
  *
  * A page whose writer was killed becomes again, for all who pin it or have it
  * pinned, what it was when the dead one pinned it.
@@ -363,15 +513,40 @@ typedef struct oriel_page {
  * -EDEADLK  this thread holds a latch of the page that excludes the new one.
  * -EIO and others of pread(2): the page could not be read.
  * -EFBIG    the page's offset exceeds what a file can have.
+ * -ENOTRECOVERABLE  the page is in doubt; see oriel_file_on_indoubt().
  */
 ORIEL_API int oriel_pin (oriel_file *file, uint64_t number, unsigned flags,
                          oriel_page *page);
 
 /*
+ * Pin count pages at once, pages[i] being numbers[i], in any order.  It does
+ * what as many oriel_pin() do, with fewer calls: neighbours in the file are read
+ * together, neighbours in the pool are shown together.  Latches are taken in the
+ * order of page numbers, so two calls of this cannot block each other.  All or
+ * nothing: after an error none is pinned, and what pages held is lost (with
+ * ORIEL_FRESH pages may have become zeroes).
+ * Errors: as oriel_pin(); -EDEADLK also if a page comes twice with ORIEL_WRITE;
+ * -ENOBUFS count is more than ORIEL_THREAD_PINS.
+ */
+ORIEL_API int oriel_pin_many (oriel_file *file, const uint64_t *numbers,
+                              size_t count, unsigned flags, oriel_page *pages);
+
+/*
+ * Bring count pages from first on into the pool, and into the window as far as
+ * slots are free, in long reads and few calls.  Pages that are there, and those
+ * behind the end of the file, are passed over.  It waits for the reads.
+ * Errors: as oriel_pin(); -EINVAL first + count overflows.
+ */
+ORIEL_API int oriel_prefetch (oriel_file *file, uint64_t first,
+                              uint64_t count);
+
+/*
  * Give a page back: first its latch, then its address.  A page that was pinned
  * with ORIEL_WRITE and changed must have been given to oriel_dirty() before.
  * May be called by another thread than the one that pinned.
- * Errors: -EINVAL the page is not pinned.
+ * Errors: -EINVAL the page is not pinned; -EIO it was unpinned, but its memory
+ * had been taken away (see FAULTS): what was read may be zeroes, and what was
+ * written is lost.
  */
 ORIEL_API int oriel_unpin (oriel_page *page);
 
@@ -416,6 +591,8 @@ ORIEL_API int oriel_write (oriel_file *file, uint64_t offset,
  * and in vectored runs.  Waits for writers that have pages latched.
  * Errors: those of pwrite(2); the pages concerned stay dirty.  -EDEADLK this
  * thread has a dirty page of the file pinned with ORIEL_WRITE.
+ * -ENOTRECOVERABLE all is written but pages in doubt; see
+ * oriel_file_on_indoubt().
  */
 ORIEL_API int oriel_flush (oriel_file *file);
 
@@ -448,11 +625,15 @@ typedef struct oriel_stats {
   uint64_t writebacks;     /* dirty pages written */
   uint64_t swaps;          /* slots remapped from one extent to another */
   uint64_t installs;       /* slots mapped for the first time */
-  uint64_t copies;         /* copying reads served by the pool file, not a slot */
+  uint64_t copies;         /* pages copied from or to the pool file, because no
+                              slot showed them and a swap would have cost more */
   uint64_t barriers;       /* membarrier calls (or fences in their place) */
   uint64_t latch_waits;
   uint64_t drops;          /* oriel_file_drop() calls */
   uint64_t repairs;        /* states of dead processes put right */
+  uint64_t remaps;         /* system calls that made the swaps and installs */
+  uint64_t frames_lost;    /* whose memory was taken away, see FAULTS */
+  uint64_t reinstalls;     /* slots mapped by the fault handler */
   /* gauges of the pool */
   uint64_t page_size;      /* bytes */
   uint64_t frames;
@@ -470,6 +651,13 @@ typedef struct oriel_stats {
   uint64_t slots_used;     /* showing an extent */
   uint64_t vmas;           /* lines of /proc/self/maps inside the window */
   uint64_t page_table_bytes; /* VmPTE of the process; 0 where unknown */
+  uint64_t copies_per_swap;  /* pages that can be copied in the time that a swap
+                                takes, as measured at open; 0: linear */
+  uint64_t residency;      /* ORIEL_RESIDENCY_*: what holds */
+  uint64_t locked_bytes;   /* VmLck of the process: what it has locked, Oriel's
+                              and other; 0 where unknown */
+  uint64_t huge_page;      /* bytes, if the pool was found on huge pages at
+                              open; else 0 */
 } oriel_stats;
 
 /* stats->struct_size must be set.  Takes some microseconds per MiB of pool.

@@ -13,6 +13,7 @@ dist_man_MANS += \
 	man/oriel_file_drop.3 \
 	man/oriel_file_drop_pages.3 \
 	man/oriel_file_fd.3 \
+	man/oriel_file_on_indoubt.3 \
 	man/oriel_file_open.3 \
 	man/oriel_file_refresh.3 \
 	man/oriel_file_size.3 \
@@ -22,6 +23,7 @@ dist_man_MANS += \
 	man/oriel_options_init.3 \
 	man/oriel_options_set.3 \
 	man/oriel_pin.3 \
+	man/oriel_pin_many.3 \
 	man/oriel_pool_check.3 \
 	man/oriel_pool_close.3 \
 	man/oriel_pool_destroy.3 \
@@ -33,6 +35,7 @@ dist_man_MANS += \
 	man/oriel_pool_page_size.3 \
 	man/oriel_pool_processes.3 \
 	man/oriel_pool_stats.3 \
+	man/oriel_prefetch.3 \
 	man/oriel_read.3 \
 	man/oriel_read_begin.3 \
 	man/oriel_read_validate.3 \
@@ -42,5 +45,6 @@ dist_man_MANS += \
 	man/oriel_version.3 \
 	man/oriel_vfs.7 \
 	man/oriel_vfs_register.3 \
+	man/oriel_window_trim.3 \
 	man/oriel_write.3 \
 	$(NULL)

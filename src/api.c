@@ -13,6 +13,7 @@
 #include "flush.h"
 #include "inspect.h"
 #include "io.h"
+#include "load.h"
 #include "options.h"
 #include "pin.h"
 #include "pool.h"
@@ -28,7 +29,8 @@
    | ORIEL_DISCARD | ORIEL_FOREIGN | ORIEL_NO_IMAGES)
 #define POOL_FLAGS                                                            \
   (ORIEL_ATTACH | ORIEL_EXCL | ORIEL_FENCE | ORIEL_NO_FAULT_HANDLER           \
-   | ORIEL_WATCH)
+   | ORIEL_WATCH | ORIEL_LAZY | ORIEL_PROTECT | ORIEL_RETIRE | ORIEL_HOLES \
+   | ORIEL_TRY_LOCK)
 #define PIN_FLAGS                                                             \
   (ORIEL_WRITE | ORIEL_FRESH | ORIEL_OPTIMISTIC | ORIEL_NOWAIT                \
    | ORIEL_ANYTHREAD)
@@ -55,7 +57,10 @@ oriel_pool_open (const char *name, const oriel_options *opt, oriel_pool **pool)
                               "oriel_options_init()");
   if ((opt->flags & ~POOL_FLAGS)
       || ((opt->flags & ORIEL_EXCL)
-          && (opt->flags & (ORIEL_ATTACH | ORIEL_WATCH))))
+          && (opt->flags & (ORIEL_ATTACH | ORIEL_WATCH)))
+      || ((opt->flags & ORIEL_LAZY)
+          && (opt->flags & (ORIEL_NO_FAULT_HANDLER | ORIEL_PROTECT
+                            | ORIEL_RETIRE))))
     return orl_fail (-EINVAL, "%s: flags 0x%x are unknown or contradict each "
                               "other",
                      name, opt->flags);
@@ -69,6 +74,18 @@ int
 oriel_pool_close (oriel_pool *pool)
 {
   return pool ? orl_pool_close (pool) : null ("oriel_pool_close");
+}
+
+int
+oriel_window_trim (oriel_pool *pool)
+{
+  struct orl_thread *me;
+  int r;
+
+  if (!pool)
+    return null ("oriel_window_trim");
+  r = orl_thread_self (pool, &me);
+  return r < 0 ? r : orl_window_trim (pool->window);
 }
 
 int
@@ -146,7 +163,7 @@ oriel_file_abandon (oriel_file *file)
 
   if (!file)
     return null ("oriel_file_abandon");
-  r = orl_thread_self (file->pool, &me);
+  r = orl_thread_any (file->pool, &me);
   return r < 0 ? r : orl_file_close (me, file, false);
 }
 
@@ -188,7 +205,7 @@ oriel_file_refresh (oriel_file *file)
   if (!file)
     return null ("oriel_file_refresh");
   r = orl_thread_self (file->pool, &me);
-  return r < 0 ? r : orl_file_refresh (file);
+  return r < 0 ? r : orl_file_refresh (me, file);
 }
 
 int
@@ -224,6 +241,28 @@ oriel_file_drop_pages (oriel_file *file, uint64_t first, uint64_t count)
 }
 
 int
+oriel_file_on_indoubt (oriel_file *file,
+                       int (*indoubt) (void *arg, oriel_page *page,
+                                       uint64_t lsn),
+                       void *arg)
+{
+  struct orl_thread *me;
+  int r;
+
+  if (!file)
+    return null ("oriel_file_on_indoubt");
+  if ((r = orl_thread_self (file->pool, &me)) < 0 || (r = writable (file)) < 0)
+    return r;
+  if (file->flags & ORIEL_FOREIGN)
+    return orl_fail (-EINVAL,
+                     "%s: was opened with ORIEL_FOREIGN, so what a dead writer "
+                     "left is for no one",
+                     file->path);
+  orl_file_on_indoubt (file, indoubt, arg);
+  return 0;
+}
+
+int
 oriel_file_fd (const oriel_file *file)
 {
   return file ? file->store->fd : -1;
@@ -244,7 +283,8 @@ oriel_self (const oriel_pool *pool)
 int
 oriel_alive (oriel_pool *pool, uint64_t token)
 {
-  return pool && !pool->forked && orl_proc_alive (&pool->shm, token);
+  return pool && !orl_forked (pool) && !atomic_load (&pool->gone)
+         && orl_proc_alive (&pool->shm, token);
 }
 
 static int
@@ -263,10 +303,10 @@ check_pin (const oriel_file *file, uint64_t number, unsigned flags)
   return flags & ORIEL_WRITE ? writable (file) : 0;
 }
 
-/* A pin that wants a closer look before it is made. */
+/* A pin that wants a closer look before it is made.  caller: who called. */
 static int __attribute__ ((noinline))
 pin_checked (oriel_file *file, uint64_t number, unsigned flags,
-             oriel_page *page)
+             oriel_page *page, const void *caller)
 {
   struct orl_thread *me;
   int r;
@@ -276,6 +316,7 @@ pin_checked (oriel_file *file, uint64_t number, unsigned flags,
   if ((r = check_pin (file, number, flags)) < 0
       || (r = orl_thread_self (file->pool, &me)) < 0)
     return r;
+  me->caller = caller;
   return orl_pin (me, file, number, flags, page);
 }
 
@@ -284,10 +325,50 @@ oriel_pin (oriel_file *file, uint64_t number, unsigned flags, oriel_page *page)
 {
   if (__builtin_expect (file && page && !(flags & ~ORIEL_OPTIMISTIC)
                             && number < UINT32_MAX
-                            && orl_thread_cache.id == file->pool->id,
+                            && orl_thread_cache.id == *file->id,
                         1))
     return orl_pin (orl_thread_cache.thread, file, number, flags, page);
-  return pin_checked (file, number, flags, page);
+  return pin_checked (file, number, flags, page, __builtin_return_address (0));
+}
+
+int
+oriel_pin_many (oriel_file *file, const uint64_t *numbers, size_t count,
+                unsigned flags, oriel_page *pages)
+{
+  const void *caller = __builtin_return_address (0);
+  struct orl_thread *me;
+  int r;
+
+  if (!file || !numbers || !pages)
+    return null ("oriel_pin_many");
+  if (count > ORL_PINS)
+    return orl_fail (-ENOBUFS, "%s: %zu pages at once, and a thread can have "
+                               "%d pinned; pin fewer",
+                     file->path, count, ORL_PINS);
+  for (size_t i = 0; i < count; i++)
+    if ((r = check_pin (file, numbers[i], flags)) < 0)
+      return r;
+  if ((r = orl_thread_self (file->pool, &me)) < 0)
+    return r;
+  me->caller = caller;
+  return orl_pin_many (me, file, numbers, (uint32_t) count, flags, pages);
+}
+
+int
+oriel_prefetch (oriel_file *file, uint64_t first, uint64_t count)
+{
+  struct orl_thread *me;
+  int r;
+
+  if (!file)
+    return null ("oriel_prefetch");
+  if (first > OFFSET_MAX || count > OFFSET_MAX - first)
+    return orl_fail (-EINVAL, "%s: %llu pages from %llu on overflow",
+                     file->path, (unsigned long long) count,
+                     (unsigned long long) first);
+  if ((r = orl_thread_self (file->pool, &me)) < 0)
+    return r;
+  return orl_load_ahead (me, file, first, count);
 }
 
 /* Is the page pinned, by this process? */
@@ -298,10 +379,15 @@ check_page (const oriel_page *page, const char *call)
     return null (call);
   if (__builtin_expect (!page->ledger_entry, 0))
     return orl_fail (-EINVAL, "%s: the page is not pinned", call);
-  if (__builtin_expect (page->file->pool->forked, 0))
+  if (__builtin_expect (orl_forked (page->file->pool), 0))
     return orl_fail (-EOWNERDEAD, "%s: the page was pinned before fork(); it "
                                   "is the parent's",
                      call);
+  if (__builtin_expect (atomic_load_explicit (&page->file->pool->gone,
+                                              memory_order_relaxed)
+                            == ORL_GONE_TABLES,
+                        0))
+    return orl_pool_gone (page->file->pool);
   return 0;
 }
 
@@ -318,7 +404,7 @@ oriel_unpin (oriel_page *page)
 {
   /* A forked child's cache is empty. */
   if (__builtin_expect (page && page->ledger_entry
-                            && orl_thread_cache.id == page->file->pool->id,
+                            && orl_thread_cache.id == *page->file->id,
                         1))
     return orl_unpin (page);
   return unpin_checked (page);
@@ -377,7 +463,8 @@ oriel_read (oriel_file *file, uint64_t offset, void *buffer, size_t length,
     return null ("oriel_read");
   if ((r = check_range (file, offset, length)) < 0
       || (r = orl_thread_self (file->pool, &me)) < 0
-      || (r = orl_io_read (me, file, offset, buffer, length)) < 0)
+      || (r = orl_io_read (me, file, offset, buffer, length)) < 0
+      || (r = orl_pool_gone (file->pool)) < 0)
     return r;
   size = atomic_load (&file->rec->size);
   if (got)
@@ -430,12 +517,21 @@ oriel_sync (oriel_file *file)
 }
 
 static int
-not_forked (const oriel_pool *pool)
+may_look (const oriel_pool *pool)
 {
-  return pool->forked
-             ? orl_fail (-EOWNERDEAD, "%s: the pool was opened before fork()",
-                         pool->path)
-             : 0;
+  if (orl_forked (pool))
+    return orl_fail (-EOWNERDEAD, "%s: the pool was opened before fork()",
+                     pool->path);
+  return orl_pool_gone (pool);
+}
+
+/* r, unless what was seen are zeroes in place of tables that were cut off. */
+static int
+has_looked (const oriel_pool *pool, int r)
+{
+  int gone = orl_pool_gone (pool);
+
+  return gone < 0 ? gone : r;
 }
 
 int
@@ -449,10 +545,11 @@ oriel_pool_stats (oriel_pool *pool, oriel_stats *stats)
     return orl_fail (-EINVAL, "oriel_pool_stats: struct_size is %u and should "
                               "be %zu",
                      stats->struct_size, sizeof *stats);
-  r = not_forked (pool);
-  if (r == 0)
-    orl_stats_read (pool, stats);
-  return r;
+  r = may_look (pool);
+  if (r < 0)
+    return r;
+  orl_stats_read (pool, stats);
+  return has_looked (pool, 0);
 }
 
 int
@@ -464,8 +561,8 @@ oriel_pool_files (oriel_pool *pool,
 
   if (!pool || !each)
     return null ("oriel_pool_files");
-  r = not_forked (pool);
-  return r < 0 ? r : orl_inspect_files (pool, each, arg);
+  r = may_look (pool);
+  return r < 0 ? r : has_looked (pool, orl_inspect_files (pool, each, arg));
 }
 
 int
@@ -478,8 +575,8 @@ oriel_pool_processes (oriel_pool *pool,
 
   if (!pool || !each)
     return null ("oriel_pool_processes");
-  r = not_forked (pool);
-  return r < 0 ? r : orl_inspect_processes (pool, each, arg);
+  r = may_look (pool);
+  return r < 0 ? r : has_looked (pool, orl_inspect_processes (pool, each, arg));
 }
 
 int
@@ -490,8 +587,8 @@ oriel_pool_check (oriel_pool *pool,
 
   if (!pool)
     return null ("oriel_pool_check");
-  r = not_forked (pool);
-  return r < 0 ? r : orl_check (pool, problem, arg);
+  r = may_look (pool);
+  return r < 0 ? r : has_looked (pool, orl_check (pool, problem, arg));
 }
 
 int

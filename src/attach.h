@@ -14,16 +14,29 @@
 #include "store.h"
 #include "window.h"
 
+struct orl_copies;
 struct orl_thread;
 
 #define ORL_SHARED_LEDGERS 16   /* for ORIEL_ANYTHREAD pins */
 #define ORL_ALL_DEAD UINT32_MAX /* for repair: every ledger of the dead */
 
+/* Why a process can use a pool no more. */
+enum orl_gone {
+  ORL_GONE_TABLES = 1,          /* they were cut away: zeroes lie there now */
+  ORL_GONE_ROOM                 /* pages were cut away, and there is no memory to
+                                   put in their place */
+};
+
 struct oriel_pool {
   /* constant after open */
   struct orl_shm shm;
   struct orl_window *window;
-  uint64_t id;                  /* never used twice in a process */
+  struct orl_copies *copies;    /* copy.h */
+  uint64_t *id;                 /* never used twice in a process; that of no
+                                   pool once gone is set, so that no call takes
+                                   the short way.  In a page that a child finds
+                                   wiped, so 0 there, also where no fork handler
+                                   ran: clone(2), _Fork() */
   char *path;
   pthread_key_t key;            /* each thread's struct orl_thread */
   uint32_t batch;               /* frames that a sweep takes at once */
@@ -35,19 +48,31 @@ struct oriel_pool {
   void (*repair) (struct oriel_pool *pool, uint32_t owner, uint32_t ledger);
   /* set once, in a forked child */
   bool forked;
+  /* set once, by the fault handler */
+  _Atomic int gone;             /* ORL_GONE_* */
   /* under lock */
   pthread_mutex_t lock;
   struct oriel_file **files;    /* [nfiles] */
   struct orl_thread *threads;   /* thread.h */
   uint32_t nshared;
   uint32_t shared[ORL_SHARED_LEDGERS];
-  struct oriel_pool *next;      /* under the list's own lock (pool.c) */
+  /* under the list's own lock (pool.c) */
+  bool entered;                 /* the window, for a fork() */
+  struct oriel_pool *next;
 };
+
+/* Is this a child that has its parent's object? */
+static inline bool
+orl_forked (const struct oriel_pool *pool)
+{
+  return pool->forked || *pool->id == 0;
+}
 
 struct oriel_file {
   /* constant after open */
   struct oriel_pool *pool;
   struct orl_frec *rec;
+  uint64_t *id;                 /* the pool's */
   uint32_t index;
   uint32_t flags;               /* ORIEL_* of the first open */
   struct orl_store *store;
@@ -58,11 +83,17 @@ struct oriel_file {
   /* under pool->lock */
   uint32_t opens;
   uint32_t holds;               /* flushers of other files that use it */
+  /* oriel_file_on_indoubt(), before others use it */
+  int (*indoubt) (void *arg, oriel_page *page, uint64_t lsn);
+  void *indoubt_arg;
 };
 
 /* The file with this index if the process has it open, kept from being closed
  * until orl_file_unhold(); else NULL. */
 struct oriel_file *orl_file_hold (struct oriel_pool *pool, uint32_t index);
 void orl_file_unhold (struct oriel_file *file);
+
+/* 0, or -EIO and the text if the pool's memory is gone. */
+int orl_pool_gone (const struct oriel_pool *pool);
 
 #endif /* ORL_ATTACH_H */

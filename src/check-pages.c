@@ -87,6 +87,8 @@ state_is_right (struct orl_check *c, const struct view *v)
     return wrong (c, v, "its owner does not work on it");
   if (state == ORL_FREE && (v->word & ORL_FLAGS))
     return wrong (c, v, "free frames are neither dirty nor stale");
+  if ((v->word & ORL_INDOUBT) && !(v->word & ORL_DIRTY))
+    return wrong (c, v, "in doubt and not dirty");
   return true;
 }
 
@@ -102,7 +104,8 @@ latch_is_right (struct orl_check *c, const struct view *v)
     return wrong (c, v, "latched by no one");
   if ((v->latch & ORL_LATCH_X) && !is_pinned_by (c->shm, owner, v->number))
     return wrong (c, v, "latched by one who has not pinned it");
-  if ((v->version & 1) && !(v->latch & ORL_LATCH_X) && !(v->word & ORL_STALE))
+  if ((v->version & 1) && !(v->latch & ORL_LATCH_X)
+      && !(v->word & (ORL_STALE | ORL_INDOUBT)))
     return wrong (c, v, "half-changed, and no one has it latched");
   return true;
 }
@@ -313,7 +316,7 @@ image_is_right (struct orl_check *c, uint64_t index)
     return orl_check_wrong (c, "before-image %llu: of frame %u, and owner %u "
                                "does not know of it",
                             (unsigned long long) index, frame - 1, owner);
-  if (frame == 0 || atomic_load (&shm->super->repair_lock) != 0
+  if (frame == 0 || orl_in_repair (shm, owner)
       || orl_latch_owner (atomic_load (&shm->frames[frame - 1].latch)) == owner
       || !orl_owner_alive (shm, owner))
     return true;

@@ -150,15 +150,7 @@ super_is_right (struct orl_check *c, uint64_t index)
       || memcmp (&super->geo, &c->shm->geo, sizeof super->geo) != 0)
     return orl_check_wrong (c, "super block: magic, format or geometry has "
                                "changed");
-  if (!lock_is_right (c, &super->file_lock, ORL_HAS_FILE_LOCK, "file_lock")
-      || !lock_is_right (c, &super->repair_lock, ORL_HAS_REPAIR_LOCK,
-                         "repair_lock"))
-    return false;
-  if ((atomic_load (&super->moves) & 1)
-      && atomic_load (&super->repair_lock) == 0)
-    return orl_check_wrong (c, "super block: counters are half-moved, and no "
-                               "one holds repair_lock");
-  return true;
+  return lock_is_right (c, &super->file_lock, ORL_HAS_FILE_LOCK, "file_lock");
 }
 
 /* ------------------------------------------------------------------ */
@@ -236,14 +228,16 @@ free_ledger_is_right (struct orl_check *c, uint64_t index)
     what = "pins";
   else if (!all_zero (l->work, ORL_WORK))
     what = "work";
-  else if (atomic_load (&l->part) != 0 || atomic_load (&l->locks) != 0)
+  else if (atomic_load (&l->part) != 0 || atomic_load (&l->locks) != 0
+           || atomic_load (&l->repairing) != 0
+           || atomic_load (&l->cutting) != 0)
     what = "locks";
   else if (atomic_load (&l->images) != 0)
     what = "before-images";
   else if (atomic_load (&l->high) > 1 || atomic_load (&l->work_high) != 0)
     what = "entries in use"; /* 1: of one about to be taken */
   for (int k = 0; k < ORL_NSTATS && !what; k++)
-    if (atomic_load (&l->stat[k]) != 0)
+    if (atomic_load (&l->stat[k]) != atomic_load (&l->base[k]))
       what = "counters";
   if (!what || atomic_load (&c->shm->tokens[index]) != 0)
     return true;
@@ -294,6 +288,13 @@ ledger_is_right (struct orl_check *c, uint64_t index)
                                "%u, work %u, partition %u)",
                             (unsigned long long) index, high,
                             atomic_load (&l->work_high), part);
+  if (atomic_load (&l->repairing) > shm->geo.nledgers
+      || orl_repair_owner (atomic_load (&l->repairer)) > shm->geo.nledgers)
+    return orl_check_wrong (c, "ledger %llu: repairs ledger %u, is repaired "
+                               "by owner %u, one of which there is not",
+                            (unsigned long long) index,
+                            atomic_load (&l->repairing) - 1,
+                            orl_repair_owner (atomic_load (&l->repairer)));
   for (uint32_t i = 0; i < ORL_WORK; i++)
     {
       uint32_t work = atomic_load (&l->work[i]);
@@ -336,6 +337,13 @@ file_is_right (struct orl_check *c, uint64_t index)
                             (unsigned long long) index, state);
   if (state == ORL_FILE_FREE)
     return true;
+  if (atomic_load (&rec->cutter) > shm->geo.nledgers
+      || atomic_load (&rec->cut) > (uint64_t) INT64_MAX + 1)
+    return orl_check_wrong (c, "file %llu: is cut to %llu bytes by owner %u, "
+                               "one of which cannot be",
+                            (unsigned long long) index,
+                            (unsigned long long) atomic_load (&rec->cut) - 1,
+                            atomic_load (&rec->cutter));
   if (size > INT64_MAX)
     return orl_check_wrong (c, "file %llu: cannot have %llu bytes",
                             (unsigned long long) index,

@@ -2,138 +2,102 @@
 /*
  * counters.c - what was counted, also by those who are gone
  *
- * Each ledger counts for itself.  When it is given back its counters move: those
- * of a thread to its process's own ledger, those of a process, or of the dead,
- * to super.retired.  So the sum over all is the pool's since its creation, the
- * sum over a process's ledgers is that process's, and a free ledger has zeroes.
+ * A ledger counts on, whoever has it: so the sum over all ledgers, free ones
+ * too, is the pool's since its creation, and nothing has to be moved, or can be
+ * lost, when someone dies.
  *
- * A move is written down first, so that a stranger can finish it, or make it
- * once more, and nothing is counted twice:
- *   1. move_sum, move_from, move_to: nothing has happened yet;
- *   2. moves becomes odd: from here on the move is made, whoever makes it;
- *   3. the target gets move_sum, the source zeroes;
- *   4. moves becomes even.
- * Who sums up reads move_sum in place of the two while moves is odd, and reads
- * again if moves has changed meanwhile.  So it needs no lock, and a process
- * that was stopped half-way does not disturb it.
+ * base says how much of it is of earlier owners: it is made equal to stat when
+ * the ledger is given back.  What a thread counted that ends while its process
+ * goes on is added to the process's place first (ended).  If the process dies
+ * in between it has no counters of its own any more, so there is nothing to be
+ * repaired.
  *
- * Locks: repair_lock.
+ * A reader that meets such a move reads again.  So it needs no lock.
+ *
+ * Locks: none.
  */
 #include <stdatomic.h>
 #include <string.h>
 
 #include "counters.h"
-#include "lock.h"
+#include "ledger.h"
 #include "point.h"
 
 /* A move takes less than a microsecond, so a sum that meets this many of them
- * is one of a pool where threads end all the time; then an error of one thread's
- * counters must do. */
+ * is one of a process where threads end all the time, or that was stopped in
+ * the middle of one; then an error of one thread's counters must do. */
 #define TRIES 100
 
-/* Where the counters of an end of a move are; NULL if it is none. */
-static orl_a64 *
-place (const struct orl_shm *shm, uint32_t ledger)
+static uint64_t
+own (const struct orl_ledger *l, int k)
 {
-  if (ledger == 0)
-    return shm->super->retired;
-  return ledger <= shm->geo.nledgers ? shm->ledgers[ledger - 1].stat : NULL;
+  return atomic_load_explicit (&l->stat[k], memory_order_relaxed)
+         - atomic_load_explicit (&l->base[k], memory_order_relaxed);
 }
 
 void
-orl_counters_finish (const struct orl_shm *shm)
+orl_counters_end (const struct orl_shm *shm, uint32_t ledger)
 {
-  struct orl_super *super = shm->super;
-  orl_a64 *from, *to;
+  struct orl_ledger *l = &shm->ledgers[ledger];
+  struct orl_proc *p = &shm->procs[shm->proc];
 
-  if (!(atomic_load (&super->moves) & 1))
-    return;
-  from = place (shm, atomic_load (&super->move_from));
-  to = place (shm, atomic_load (&super->move_to));
-  for (int k = 0; from && to && k < ORL_NSTATS; k++)
-    {
-      atomic_store (&to[k], atomic_load (&super->move_sum[k]));
-      ORL_POINT ("counters.added");
-      atomic_store (&from[k], 0);
-      ORL_POINT ("counters.zeroed");
-    }
-  atomic_fetch_add (&super->moves, 1);
-  ORL_POINT ("counters.moved");
-}
-
-void
-orl_counters_move (const struct orl_shm *shm, uint32_t from, uint32_t to)
-{
-  struct orl_super *super = shm->super;
-  const orl_a64 *source = place (shm, from + 1);
-  const orl_a64 *target = place (shm, to);
-
-  for (int k = 0; k < ORL_NSTATS; k++)
-    atomic_store (&super->move_sum[k],
-                  atomic_load (&source[k]) + atomic_load (&target[k]));
-  atomic_store (&super->move_from, from + 1);
-  atomic_store (&super->move_to, to);
-  ORL_POINT ("counters.written");
-  atomic_fetch_add (&super->moves, 1);
+  atomic_fetch_add (&p->moves_begun, 1);
   ORL_POINT ("counters.begun");
-  orl_counters_finish (shm);
+  for (int k = 0; k < ORL_NSTATS; k++)
+    {
+      atomic_fetch_add (&p->ended[k], own (l, k));
+      atomic_store (&l->base[k], atomic_load (&l->stat[k]));
+    }
+  ORL_POINT ("counters.moved");
+  atomic_fetch_add (&p->moves_done, 1);
 }
 
 void
-orl_counters_retire (const struct orl_shm *shm, uint32_t owner, uint32_t from,
-                     uint32_t to)
+orl_counters_reset (const struct orl_shm *shm)
 {
-  orl_a32 *locks = &shm->ledgers[owner - 1].locks;
+  struct orl_proc *p = &shm->procs[shm->proc];
 
-  atomic_fetch_or (locks, ORL_HAS_REPAIR_LOCK);
-  orl_lock_take (shm, &shm->super->repair_lock, owner);
-  orl_counters_finish (shm);
-  orl_counters_move (shm, from, to);
-  orl_lock_give (&shm->super->repair_lock);
-  atomic_fetch_and (locks, ~ORL_HAS_REPAIR_LOCK);
-}
-
-static void
-add (const orl_a64 *from, uint64_t sum[ORL_NSTATS])
-{
   for (int k = 0; k < ORL_NSTATS; k++)
-    sum[k] += atomic_load_explicit (&from[k], memory_order_relaxed);
+    atomic_store (&p->ended[k], 0);
+  atomic_store (&p->moves_done, atomic_load (&p->moves_begun));
 }
 
-/* One reading; moving: a move has been written down and is being made. */
 static void
-sum_once (const struct orl_shm *shm, uint64_t token, bool moving,
-          uint64_t sum[ORL_NSTATS])
+sum_process (const struct orl_shm *shm, const struct orl_proc *p,
+             uint64_t token, uint64_t sum[ORL_NSTATS])
 {
-  const struct orl_super *super = shm->super;
-  uint32_t from = moving ? atomic_load (&super->move_from) : 0;
-  uint32_t to = moving ? atomic_load (&super->move_to) : UINT32_MAX;
-
   memset (sum, 0, ORL_NSTATS * sizeof *sum);
-  if (token == ORL_EVERYONE)
-    add (to == 0 ? super->move_sum : super->retired, sum);
+  for (int k = 0; k < ORL_NSTATS; k++)
+    sum[k] = atomic_load_explicit (&p->ended[k], memory_order_relaxed);
   for (uint32_t i = 0; i < shm->geo.nledgers; i++)
-    {
-      uint64_t t = atomic_load_explicit (&shm->tokens[i],
-                                         memory_order_acquire);
-
-      if (i + 1 == from || t == 0 || (token != ORL_EVERYONE && t != token))
-        continue;
-      add (i + 1 == to ? super->move_sum : shm->ledgers[i].stat, sum);
-    }
+    if (atomic_load_explicit (&shm->tokens[i], memory_order_acquire) == token)
+      for (int k = 0; k < ORL_NSTATS; k++)
+        sum[k] += own (&shm->ledgers[i], k);
 }
 
 void
 orl_counters_sum (const struct orl_shm *shm, uint64_t token,
                   uint64_t sum[ORL_NSTATS])
 {
-  for (int i = 0; i < TRIES; i++)
-    {
-      uint64_t moves = atomic_load (&shm->super->moves);
+  uint32_t place = (uint32_t) (token & 0xffff) - 1;
 
-      sum_once (shm, token, moves & 1, sum);
+  memset (sum, 0, ORL_NSTATS * sizeof *sum);
+  if (token == ORL_EVERYONE)
+    {
+      for (uint32_t i = 0; i < shm->geo.nledgers; i++)
+        for (int k = 0; k < ORL_NSTATS; k++)
+          sum[k] += atomic_load_explicit (&shm->ledgers[i].stat[k],
+                                          memory_order_relaxed);
+      return;
+    }
+  for (int i = 0; i < TRIES && place < shm->geo.nprocs; i++)
+    {
+      const struct orl_proc *p = &shm->procs[place];
+      uint64_t done = atomic_load (&p->moves_done);
+
+      sum_process (shm, p, token, sum);
       atomic_thread_fence (memory_order_acquire);
-      if (atomic_load (&shm->super->moves) == moves)
+      if (atomic_load (&p->moves_begun) == done)
         break;
     }
 }

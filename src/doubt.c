@@ -6,7 +6,8 @@
  * it: an owner says in its ledger what it is about to do before it does it, and
  * until after it has undone it.  So a waiter looks there.  A single look may
  * come between two turns of an owner; when several see the same word, and
- * nothing in the ledger, the word is damage, and is put right.
+ * nothing in the ledger, the word is damage, and is put right.  Unless it is a
+ * dead one's and someone who lives is repairing what that one left.
  *
  * What was under it is believed no more: the page is STALE, so that it is read
  * from the store again, and the frame is swept like any other.
@@ -69,6 +70,7 @@ orl_doubt_state (const struct orl_shm *shm, struct orl_doubt *d, uint32_t me,
   claimed = orl_state (word) <= ORL_EVICTING && owner != me
             && orl_owner_alive (shm, owner)
             && has_work (&shm->ledgers[owner - 1], frame);
+  claimed = claimed || orl_in_repair (shm, owner);
   if (!is_enough (d, word, claimed))
     return;
   now = atomic_load (&f->state);
@@ -92,6 +94,7 @@ orl_doubt_latch (const struct orl_shm *shm, struct orl_doubt *d, uint32_t me,
   claimed = orl_owner_alive (shm, owner)
             && has_pin (&shm->ledgers[owner - 1], frame,
                         owner == me ? ORL_PIN_EXCL : ORL_PIN_PLAIN);
+  claimed = claimed || orl_in_repair (shm, owner);
   if (!is_enough (d, word, claimed))
     return;
   if (atomic_load (&f->version) & 1)

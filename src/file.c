@@ -18,10 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "doubt.h"
+#include "cut.h"
 #include "error.h"
 #include "file.h"
 #include "flush.h"
+#include "latch.h"
 #include "lock.h"
 #include "pin.h"
 #include "point.h"
@@ -89,6 +90,31 @@ has_dirty_pages (const struct orl_shm *shm, uint32_t index)
   return false;
 }
 
+/* Has the store, or the pool, yet to be cut? */
+static bool
+is_half_cut (const struct orl_frec *rec)
+{
+  return atomic_load (&rec->cut) != 0 || (atomic_load (&rec->cut_phase) & 1);
+}
+
+/* What a process that died had begun to cut is another file by now. */
+static void
+forget_cut (struct orl_frec *rec)
+{
+  uint64_t phase = atomic_load (&rec->cut_phase);
+
+  atomic_store (&rec->cut_phase, phase + (phase & 1));
+  atomic_store (&rec->cut, 0);
+}
+
+/* Were dirty pages lost, and no one has been told? */
+static bool
+has_untold_loss (const struct orl_frec *rec)
+{
+  return (atomic_load (&rec->io_error) & (ORL_IO_LOST | ORL_IO_TOLD))
+         == ORL_IO_LOST;
+}
+
 static bool
 same_file (const struct orl_frec *rec, const struct orl_store_id *id)
 {
@@ -122,7 +148,9 @@ find_record (const struct orl_shm *shm, const struct orl_store_id *id,
       uint64_t bit = UINT64_C (1) << i % 64;
 
       if (!(atomic_load (open_word (shm, shm->proc, i)) & bit)
-          && !is_open_elsewhere (shm, i) && !has_dirty_pages (shm, i))
+          && !is_open_elsewhere (shm, i) && !has_dirty_pages (shm, i)
+          && !is_half_cut (&shm->files[i])
+          && !has_untold_loss (&shm->files[i]))
         spare = i;
     }
   if (spare == UINT32_MAX)
@@ -138,6 +166,8 @@ find_record (const struct orl_shm *shm, const struct orl_store_id *id,
   atomic_store (&rec->size, id->size);
   atomic_store (&rec->io_error, 0);
   atomic_store (&rec->foreign, 0);
+  atomic_store (&rec->indoubt, 0);
+  forget_cut (rec);
   orl_seen_reset (rec, id);
   for (int i = 0; i < ORIEL_FILE_WORDS; i++)
     atomic_store (&rec->words[i], 0);
@@ -192,14 +222,23 @@ judge (const struct orl_shm *shm, uint32_t index,
   if (seen == ORL_SEEN_OTHER || (flags & ORIEL_DISCARD))
     {
       atomic_fetch_add (&rec->epoch, 1);
+      forget_cut (rec);
       dirty = false;
     }
   else if (seen == ORL_SEEN_UNKNOWN)
     drop_clean_pages (shm, index);
-  if (!dirty || atomic_load (&rec->size) < id->size)
+  /* Of a file that is half cut the pool knows better. */
+  if (!is_half_cut (rec)
+      && (!dirty || atomic_load (&rec->size) < id->size))
     atomic_store (&rec->size, id->size);
-  atomic_store (&rec->io_error, 0);
+  if ((flags & ORIEL_DISCARD) || !has_untold_loss (rec))
+    atomic_store (&rec->io_error, 0);
   atomic_store (&rec->foreign, (flags & ORIEL_FOREIGN) != 0);
+  if (flags & ORIEL_FOREIGN)
+    {
+      atomic_store (&rec->indoubt, 0);
+      forget_cut (rec);
+    }
   orl_seen_reset (rec, id);
   return 0;
 }
@@ -371,6 +410,7 @@ open_new (struct orl_thread *me, const char *path, unsigned flags,
   if (r < 0)
     goto out;
   f->pool = pool;
+  f->id = pool->id;
   f->rec = &pool->shm.files[f->index];
   f->opens = 1;
   pool->files[f->index] = f;
@@ -405,6 +445,9 @@ orl_file_open (struct orl_thread *me, const char *path, unsigned flags,
   else if ((r = open_again (f, flags)) == 0)
     *file = f;
   pthread_mutex_unlock (&pool->lock);
+  /* If this fails, it will in the first flush. */
+  if (r == 0 && !((*file)->flags & ORIEL_RDONLY))
+    orl_cut_settle (me, *file);
   return r;
 }
 
@@ -468,8 +511,10 @@ orl_file_close (struct orl_thread *me, struct oriel_file *file, bool write)
 
   if (write && !(file->flags & ORIEL_RDONLY))
     r = orl_flush_file (me, file);
-  if (r < 0)
+  /* Pages in doubt stay in the pool for who knows what to make of them. */
+  if (r < 0 && r != -ENOTRECOVERABLE)
     return r;
+  r = 0;
   pthread_mutex_lock (&pool->lock);
   if (file->opens == 1)
     orl_ledger_scan (&pool->shm, pool->shm.token, see_pin, &pins);
@@ -482,79 +527,15 @@ orl_file_close (struct orl_thread *me, struct oriel_file *file, bool write)
   return r;
 }
 
-/* Set STALE if the frame has a page of the file in [first, end).  True if
- * someone is writing it to the store just now. */
-static bool
-drop_frame (const struct orl_shm *shm, uint32_t frame, uint64_t key,
-            uint64_t first, uint64_t end)
-{
-  struct orl_frame *f = &shm->frames[frame];
-  uint64_t word = atomic_load (&f->state);
-
-  for (;;)
-    {
-      uint64_t page = atomic_load (&f->page);
-
-      if (orl_state (word) <= ORL_RESERVED || (word & ORL_STALE)
-          || atomic_load (&f->file) != key || page < first || page >= end)
-        return false;
-      /* The generation in the word vouches for the key. */
-      if (atomic_compare_exchange_weak (&f->state, &word, word | ORL_STALE))
-        {
-          ORL_POINT ("file.drop.stale");
-          return orl_state (word) == ORL_WRITING;
-        }
-    }
-}
-
-static void
-wait_written (struct orl_thread *me, uint32_t frame)
-{
-  struct orl_shm *shm = &me->pool->shm;
-  struct orl_doubt doubt = { 0 };
-
-  for (;;)
-    {
-      uint64_t word = atomic_load (&shm->frames[frame].state);
-      uint32_t owner = orl_state_owner (word);
-
-      if (orl_state (word) != ORL_WRITING)
-        return;
-      orl_frame_wait (&shm->frames[frame], word);
-      if (!orl_owner_alive (shm, owner))
-        me->pool->repair (me->pool, me->owner, owner - 1);
-      orl_doubt_state (shm, &doubt, me->owner, frame, word);
-    }
-}
-
 void
 orl_file_drop_pages (struct orl_thread *me, struct oriel_file *file,
                      uint64_t first, uint64_t count)
 {
-  struct orl_shm *shm = &me->pool->shm;
-  uint64_t key = orl_file_key (file->index, atomic_load (&file->rec->epoch));
-  uint64_t end = first + count;
-  uint64_t word;
-
-  if (count < shm->geo.nframes / 8)
-    {
-      for (uint64_t page = first; page < end; page++)
-        {
-          uint32_t frame = orl_table_find (shm, key, page, &word);
-
-          if (frame != ORL_NO_FRAME
-              && drop_frame (shm, frame, key, first, end))
-            wait_written (me, frame);
-        }
-      return;
-    }
-  for (uint32_t frame = 0; frame < shm->geo.nframes; frame++)
-    if (drop_frame (shm, frame, key, first, end))
-      wait_written (me, frame);
+  orl_drop_pages (me, file, first, count);
 }
 
-/* Cut or extend pool and store.  The size goes first: from then on no flusher
- * writes behind it. */
+/* Extend pool and store, or cut a foreign file: others look after that one.  The
+ * size goes first: from then on no flusher writes behind it. */
 static int
 set_size (struct orl_thread *me, struct oriel_file *file, uint64_t old,
           uint64_t bytes)
@@ -563,16 +544,18 @@ set_size (struct orl_thread *me, struct oriel_file *file, uint64_t old,
   struct orl_frec *rec = file->rec;
   uint64_t first = (bytes + geo->page_size - 1) >> geo->page_shift;
   uint64_t end = (old + geo->page_size - 1) >> geo->page_shift;
-  int r;
+  int r = orl_cut_settle (me, file);
 
+  if (r < 0)
+    return r;
   atomic_store (&rec->size, bytes);
-  ORL_POINT ("file.cut.sized");
+  ORL_POINT ("file.resize.sized");
   if (first < end)
-    orl_file_drop_pages (me, file, first, end - first);
-  ORL_POINT ("file.cut.dropped");
+    orl_drop_pages (me, file, first, end - first);
+  ORL_POINT ("file.resize.dropped");
   orl_seen_begin (file);
   r = file->store->ops->truncate (file->store, bytes);
-  ORL_POINT ("file.cut");
+  ORL_POINT ("file.resize.store");
   orl_seen_end (file);
   if (r < 0)
     {
@@ -590,37 +573,67 @@ orl_file_truncate (struct orl_thread *me, struct oriel_file *file,
   const struct orl_shm *shm = &me->pool->shm;
   size_t keep = (size_t) (bytes & (shm->geo.page_size - 1));
   uint64_t old = atomic_load (&file->rec->size);
+  struct orl_window *w = me->pool->window;
+  struct orl_cut_page last = { 0 };
   struct orl_hold h;
   void *at;
   int r;
 
-  if (bytes >= old || keep == 0)
+  if (bytes >= old || (keep == 0 && (file->flags & ORIEL_FOREIGN)))
     return set_size (me, file, old, bytes);
-  /* The page that is cut ends in zeroes: hold it before, so that this cannot
-   * fail after. */
+  if (keep == 0)
+    return orl_cut (me, file, bytes, &last);
+  /* Hold it before, so that this cannot fail after. */
   r = orl_hold (me, file, bytes >> shm->geo.page_shift, ORIEL_WRITE, &h);
   if (r < 0)
     return r;
-  r = orl_hold_show (me, file, &h, &at);
-  if (r == 0)
-    r = set_size (me, file, old, bytes);
-  if (r == 0)
-    memset ((char *) at + keep, 0, shm->geo.page_size - keep);
-  ORL_POINT ("file.cut.zeroed");
-  orl_hold_end (shm, &me->ledger->pins[h.entry]);
+  at = orl_window_find (w, h.frame);
+  last.held = true;
+  last.frame = h.frame;
+  last.zeroes = orl_thread_bounce (me);
+  if (!at && (!last.zeroes || shm->geo.block > 4096)) /* hugetlbfs does not write */
+    r = orl_hold_show (me, file, &h, &at);
+  last.at = at;
+  if (r == 0 && !(file->flags & ORIEL_FOREIGN))
+    r = orl_cut (me, file, bytes, &last);
+  else if (r == 0 && (r = set_size (me, file, old, bytes)) == 0)
+    r = orl_cut_tail (me, file, &last, keep);
+  ORL_POINT ("file.resize.zeroed");
+  /* Of a page whose change is whole there is nothing but the latch. */
+  if (atomic_load (&shm->frames[h.frame].version) & 1)
+    orl_hold_end (shm, &me->ledger->pins[h.entry]);
+  else
+    {
+      orl_latch_release (&shm->frames[h.frame].latch, false);
+      ORL_POINT ("file.cut.released");
+      orl_ledger_clear (me->ledger, h.entry);
+    }
   return r;
 }
 
 int
-orl_file_refresh (struct oriel_file *file)
+orl_file_refresh (struct orl_thread *me, struct oriel_file *file)
 {
   struct orl_store_id id;
-  int r = orl_store_identify (file->store, &id);
+  int r = file->flags & ORIEL_RDONLY ? 0 : orl_cut_settle (me, file);
 
+  if (r == 0)
+    r = orl_store_identify (file->store, &id);
   if (r < 0)
     return orl_fail (r, "%s: cannot be looked at", file->path);
   atomic_store (&file->rec->size, id.size);
   return 0;
+}
+
+void
+orl_file_on_indoubt (struct oriel_file *file,
+                     int (*indoubt) (void *arg, oriel_page *page,
+                                     uint64_t lsn),
+                     void *arg)
+{
+  file->indoubt_arg = arg;
+  file->indoubt = indoubt;
+  atomic_store (&file->rec->indoubt, indoubt != NULL);
 }
 
 void
@@ -634,7 +647,7 @@ orl_file_drop (struct orl_thread *me, struct oriel_file *file)
 int
 orl_file_sync (struct orl_thread *me, struct oriel_file *file)
 {
-  uint32_t failed = atomic_load (&file->rec->io_error);
+  uint32_t failed = atomic_load (&file->rec->io_error) & 0xffff;
   int r;
 
   if (failed)
@@ -650,7 +663,7 @@ orl_file_sync (struct orl_thread *me, struct oriel_file *file)
   orl_count (me->ledger, ORL_SYNCS, 1);
   if (r < 0)
     {
-      atomic_store (&file->rec->io_error, (uint32_t) -r);
+      atomic_fetch_or (&file->rec->io_error, (uint32_t) -r);
       return orl_fail (r, "%s: sync failed", file->path);
     }
   return 0;

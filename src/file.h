@@ -14,7 +14,11 @@ int orl_file_close (struct orl_thread *me, struct oriel_file *file,
                     bool write);
 int orl_file_truncate (struct orl_thread *me, struct oriel_file *file,
                        uint64_t bytes);
-int orl_file_refresh (struct oriel_file *file);
+int orl_file_refresh (struct orl_thread *me, struct oriel_file *file);
+void orl_file_on_indoubt (struct oriel_file *file,
+                          int (*indoubt) (void *arg, oriel_page *page,
+                                          uint64_t lsn),
+                          void *arg);
 void orl_file_drop (struct orl_thread *me, struct oriel_file *file);
 void orl_file_drop_pages (struct orl_thread *me, struct oriel_file *file,
                           uint64_t first, uint64_t count);

@@ -19,11 +19,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "cut.h"
 #include "doubt.h"
 #include "error.h"
 #include "flush.h"
+#include "indoubt.h"
 #include "latch.h"
 #include "lock.h"
+#include "lost.h"
 #include "point.h"
 #include "seen.h"
 #include "sys.h"
@@ -43,6 +46,8 @@ struct chunk {
   int entry[CHUNK];             /* in the ledger */
   void *at[CHUNK];
   bool failed[CHUNK];
+  bool faulted[CHUNK];          /* failed, since the slot wants a touch, or the
+                                   store has to be cut first */
 };
 
 static bool
@@ -52,8 +57,8 @@ is_to_write (const struct oriel_file *file, const struct item *it,
   const struct orl_shm *shm = &file->pool->shm;
   const struct orl_frame *f = &shm->frames[it->frame];
 
-  return (word & ORL_DIRTY) && orl_state (word) >= ORL_VALID
-         && !orl_frame_is_dead (shm, f, word)
+  return (word & (ORL_DIRTY | ORL_INDOUBT)) == ORL_DIRTY
+         && orl_state (word) >= ORL_VALID && !orl_frame_is_dead (shm, f, word)
          && (uint32_t) atomic_load (&f->file) == file->index
          && atomic_load (&f->page) == it->page;
 }
@@ -74,10 +79,13 @@ content (struct orl_thread *me, uint32_t i, uint32_t frame, void **at)
   if (bounce)
     {
       *at = bounce + ((size_t) i << geo->page_shift);
-      if (orl_window_copy_out (w, frame, 0, *at, geo->page_size))
+      if (orl_lost_peek (me->pool, frame, *at))
         return 0;
     }
-  return orl_window_show (w, me->ledger, frame, at);
+  /* Its memory may be missing.  What is done about that has to wait until we
+   * write no page (lost.c). */
+  return geo->block > 4096 ? orl_window_show (w, me->ledger, frame, at)
+                           : -EFAULT;
 }
 
 /* Steps 1 and 2.  -ENOENT: not dirty any more; -EAGAIN: busy. */
@@ -121,11 +129,13 @@ begin (struct orl_thread *me, struct chunk *c, const struct item *it)
   c->item[c->n] = *it;
   c->entry[c->n] = entry;
   c->at[c->n] = at;
+  c->faulted[c->n] = false;
   c->failed[c->n++] = false;
   return 0;
 }
 
-/* Step 4. */
+/* Step 4.  A touch may wait for whoever gives missing memory back, and that one
+ * waits until no one writes it (lost.c): so no page is in step 3 then. */
 static void
 end (struct orl_thread *me, struct chunk *c)
 {
@@ -142,6 +152,11 @@ end (struct orl_thread *me, struct chunk *c)
                         c->failed[i] ? ORL_DIRTY : 0, 0);
       ORL_POINT ("flush.settled");
       orl_work_end (me->ledger, frame);
+    }
+  for (uint32_t i = 0; i < c->n; i++)
+    {
+      if (c->faulted[i])
+        orl_lost_touch (c->at[i], shm->geo.page_size);
       orl_ledger_clear (me->ledger, c->entry[i]);
       ORL_POINT ("flush.unpinned");
       if (!c->failed[i])
@@ -153,7 +168,8 @@ end (struct orl_thread *me, struct chunk *c)
     }
 }
 
-/* Write items first to last - 1 of the chunk, which are neighbours. */
+/* Write items first to last - 1 of the chunk, which are neighbours.  -EAGAIN: the
+ * store has to be cut first. */
 static int
 write_run (struct orl_thread *me, struct chunk *c, uint32_t first,
            uint32_t last)
@@ -161,11 +177,16 @@ write_run (struct orl_thread *me, struct chunk *c, uint32_t first,
   const struct orl_geometry *geo = &me->pool->shm.geo;
   struct oriel_file *file = c->file;
   uint64_t at = c->item[first].page << geo->page_shift;
+  uint64_t cut = atomic_load (&file->rec->cut);
   uint64_t size = atomic_load (&file->rec->size);
   struct iovec iov[CHUNK];
   uint64_t bytes = 0;
   int n = 0;
   int r;
+
+  /* WRITING before this look: who cuts says so first, and waits for us then. */
+  if (cut != 0 && at + ((uint64_t) (last - first) << geo->page_shift) > cut - 1)
+    return -EAGAIN;
 
   for (uint32_t i = first; i < last && at + bytes < size; i++)
     {
@@ -210,7 +231,12 @@ write_chunk (struct orl_thread *me, struct chunk *c)
         last++;
       r = write_run (me, c, first, last);
       for (uint32_t i = first; r < 0 && i < last; i++)
-        c->failed[i] = true;
+        {
+          c->failed[i] = true;
+          c->faulted[i] = r == -EFAULT || r == -EAGAIN;
+        }
+      if (r == -EFAULT || r == -EAGAIN)
+        r = 0;
       if (result == 0)
         result = r;
     }
@@ -234,26 +260,37 @@ write_items (struct orl_thread *me, struct oriel_file *file,
              struct item *items, size_t n, size_t *busy)
 {
   struct chunk c = { .file = file };
+  uint32_t gap[CHUNK];
+  uint32_t gaps;
   int result = 0;
   size_t left = 0;
 
   qsort (items, n, sizeof *items, by_page);
   for (size_t i = 0; i < n;)
     {
-      int r = 0;
+      int r = orl_cut_settle (me, file);
 
-      for (c.n = 0; i < n && c.n < CHUNK; i++)
+      if (r < 0)
+        return r;
+      for (c.n = gaps = 0; i < n && c.n < CHUNK; i++)
         {
           r = begin (me, &c, &items[i]);
-          if (r == -EAGAIN)
+          if (r == -EFAULT)
+            gap[gaps++] = items[i].frame;
+          if (r == -EAGAIN || r == -EFAULT)
             items[left++] = items[i];
           else if (r < 0 && r != -ENOENT)
             break;
+          if (gaps == CHUNK)
+            {
+              i++;
+              break;
+            }
         }
       /* Out of slots or entries: write what there is, then it may fit. */
       if (r == -ENOBUFS && c.n > 0)
         r = 0;
-      else if (r < 0 && r != -EAGAIN && r != -ENOENT)
+      else if (r < 0 && r != -EAGAIN && r != -ENOENT && r != -EFAULT)
         {
           if (result == 0)
             result = orl_fail (r, "%s: page %llu cannot be shown to write it",
@@ -263,6 +300,11 @@ write_items (struct orl_thread *me, struct oriel_file *file,
       r = write_chunk (me, &c);
       if (result == 0)
         result = r;
+      for (uint32_t k = 0; k < c.n; k++)
+        if (c.faulted[k])
+          items[left++] = c.item[k];
+      while (gaps > 0)
+        orl_lost_there (me->pool, gap[--gaps]);
     }
   *busy = left;
   return result;
@@ -344,8 +386,9 @@ wait_for (struct orl_thread *me, struct oriel_file *file,
   return 0;
 }
 
-int
-orl_flush_file (struct orl_thread *me, struct oriel_file *file)
+/* Write what is dirty now. */
+static int
+flush_once (struct orl_thread *me, struct oriel_file *file)
 {
   struct item *items;
   size_t n;
@@ -355,11 +398,43 @@ orl_flush_file (struct orl_thread *me, struct oriel_file *file)
   for (unsigned round = 0; result == 0 && n > 0; round++)
     {
       result = write_items (me, file, items, n, &n);
+      if (result == 0)
+        result = orl_pool_gone (me->pool);
       if (result == 0 && n > 0)
         result = wait_for (me, file, &items[0], round, doubt);
     }
   free (items);
-  return result;
+  if (result == 0 && (atomic_load (&file->rec->io_error) & ORL_IO_LOST))
+    {
+      atomic_fetch_or (&file->rec->io_error, ORL_IO_TOLD);
+      result = orl_fail (-EIO,
+                         "%s: the memory of dirty pages was taken away, so what "
+                         "was written to them is lost; close the file "
+                         "everywhere and check it",
+                         file->path);
+    }
+  /* In the zeroes that lie there now nothing is dirty. */
+  return result == 0 ? orl_pool_gone (me->pool) : result;
+}
+
+int
+orl_flush_file (struct orl_thread *me, struct oriel_file *file)
+{
+  int r = orl_cut_settle (me, file);
+  int settled;
+
+  if (r < 0)
+    return r;
+  /* A wait for a writer that is dead may leave its page in doubt. */
+  do
+    {
+      settled = 0;
+      r = flush_once (me, file);
+      if (r == 0 && atomic_load (&file->rec->indoubt))
+        settled = orl_indoubt_settle_all (me, file);
+    }
+  while (settled > 0);
+  return r < 0 ? r : settled;
 }
 
 /* May this process write the file's pages unasked?  Where others change the file

@@ -9,7 +9,9 @@
 
 /* Write all pages of the file that are dirty now, waiting for writers that have
  * them latched.  The first error of the store; its pages stay dirty.
- * -EDEADLK: this thread has one of them latched exclusively. */
+ * -EDEADLK: this thread has one of them latched exclusively.  -ENOTRECOVERABLE:
+ * all are written, but for pages in doubt, for which this process has no
+ * callback. */
 int orl_flush_file (struct orl_thread *me, struct oriel_file *file);
 
 /* Make room: write those of the frames whose file this process has open and

@@ -20,9 +20,13 @@
  * everybody's, by CAS.  What a stranger does if the owner is dead is in
  * recover.c.
  *
- * The flags DIRTY and STALE may be set by others at any time in VALID, WRITING
- * and EVICTING; every move keeps them unless it says otherwise.  STALE: the key
- * no longer counts; no new pin finds the frame and its content goes nowhere.
+ * The flags DIRTY, STALE and INDOUBT may be set by others at any time in VALID,
+ * WRITING and EVICTING; every move keeps them unless it says otherwise.  STALE:
+ * the key no longer counts; no new pin finds the frame and its content goes
+ * nowhere.  INDOUBT, always with DIRTY: the content is half of a change whose
+ * writer died; it is not read, and not written, until indoubt.c has settled it.
+ * LOST, always with STALE: its memory was taken away while it had content, so
+ * whoever has it pinned is told (lost.c).
  *
  * The key (page, file) changes only in RESERVED, and each change comes with a
  * new generation in the state's upper half: a state word seen twice with the
@@ -47,7 +51,9 @@ enum orl_frame_state {
 #define ORL_DIRTY 0x10u
 #define ORL_STALE 0x20u
 #define ORL_WAITERS 0x40u
-#define ORL_FLAGS (ORL_DIRTY | ORL_STALE)
+#define ORL_INDOUBT 0x80u
+#define ORL_LOST 0x100u
+#define ORL_FLAGS (ORL_DIRTY | ORL_STALE | ORL_INDOUBT | ORL_LOST)
 
 #define ORL_NO_FRAME UINT32_MAX
 
@@ -74,7 +80,7 @@ static inline bool
 orl_state_usable (uint64_t word)
 {
   return (orl_state (word) == ORL_VALID || orl_state (word) == ORL_WRITING)
-         && !(word & ORL_STALE);
+         && !(word & (ORL_STALE | ORL_INDOUBT));
 }
 
 static inline uint64_t

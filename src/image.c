@@ -92,7 +92,7 @@ orl_image_end (const struct orl_shm *shm, uint32_t owner, uint32_t frame)
     }
 }
 
-const void *
+void *
 orl_image_find (const struct orl_shm *shm, uint32_t owner, uint32_t frame)
 {
   uint32_t i = find (shm, owner, frame);

@@ -16,8 +16,8 @@ int orl_image_take (const struct orl_shm *shm, uint32_t owner, uint32_t frame,
 void orl_image_end (const struct orl_shm *shm, uint32_t owner, uint32_t frame);
 
 /* A dead owner's copy of the frame's content; NULL if it took none. */
-const void *orl_image_find (const struct orl_shm *shm, uint32_t owner,
-                            uint32_t frame);
+void *orl_image_find (const struct orl_shm *shm, uint32_t owner,
+                      uint32_t frame);
 
 /* Free all places of a dead owner. */
 void orl_image_end_all (const struct orl_shm *shm, uint32_t owner);

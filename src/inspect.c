@@ -7,7 +7,9 @@
  * it learns from the locks on their places, as everyone does.
  *
  * All that is read may change meanwhile, and a damaged pool may say anything:
- * indices are held against the geometry.
+ * indices are held against the geometry.  Where tables were cut off there are
+ * zeroes after a fault (fault.c), so what was seen counts only if they were not:
+ * api.c asks after each call.
  *
  * Locks: none.
  */
@@ -23,6 +25,7 @@
 #include "counters.h"
 #include "error.h"
 #include "evict.h"
+#include "fault.h"
 #include "frame.h"
 #include "inspect.h"
 #include "poolfile.h"
@@ -33,6 +36,7 @@ int
 orl_inspect_open (const char *name, const oriel_options *opt,
                   struct oriel_pool **result)
 {
+  static uint64_t none = UINT64_MAX; /* that of no attachment */
   struct oriel_pool *pool = calloc (1, sizeof *pool);
   struct orl_super super;
   void *map;
@@ -41,8 +45,8 @@ orl_inspect_open (const char *name, const oriel_options *opt,
   if (!pool)
     return orl_fail (-ENOMEM, "%s: no memory", name);
   pool->watch = true;
-  pool->id = UINT64_MAX; /* that of no attachment */
-  pool->shm.fd = -1;
+  pool->id = &none;
+  pool->shm.fd = pool->shm.look = pool->shm.uffd = -1;
   r = orl_poolfile_path (name, opt->directory, &pool->path);
   if (r == 0)
     r = orl_poolfile_open (pool->path, &super, &pool->shm.fd);
@@ -58,6 +62,9 @@ orl_inspect_open (const char *name, const oriel_options *opt,
     }
   pool->shm.map = map;
   orl_layout_bind (&pool->shm);
+  r = orl_fault_watch (pool, !(opt->flags & ORIEL_NO_FAULT_HANDLER));
+  if (r < 0)
+    goto out;
   pthread_mutex_init (&pool->lock, NULL);
   *result = pool;
   return 0;

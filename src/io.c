@@ -14,6 +14,7 @@
 
 #include "frame.h"
 #include "io.h"
+#include "lost.h"
 #include "pin.h"
 #include "point.h"
 
@@ -49,8 +50,9 @@ copy_out (struct orl_thread *me, struct oriel_file *file,
   void *at = orl_window_find (w, h->frame);
   int r;
 
-  if (!at && !orl_window_worth (w, h->frame)
-      && orl_window_copy_out (w, h->frame, skip, to, n))
+  if (!at && orl_window_worth (w, h->frame))
+    orl_window_show (w, me->ledger, h->frame, &at); /* if it has room */
+  if (!at && orl_lost_copy_out (me->pool, h->frame, skip, to, n))
     {
       orl_count (me->ledger, ORL_COPIES, 1);
       return 0;
@@ -70,7 +72,7 @@ copy_in (struct orl_thread *me, struct oriel_file *file,
   void *at = orl_window_find (w, h->frame);
   int r;
 
-  if (!at && orl_window_copy_in (w, h->frame, skip, from, n))
+  if (!at && orl_lost_copy_in (me, h->frame, skip, from, n))
     {
       orl_count (me->ledger, ORL_COPIES, 1);
       return 0;
@@ -102,11 +104,16 @@ read_part (struct orl_thread *me, struct oriel_file *file, uint64_t page,
   orl_hold_end (shm, &me->ledger->pins[h.entry]);
   if (good || r < 0)
     return r;
-  r = orl_hold (me, file, page, ORIEL_READ | ORL_HOLD_COPY, &h);
-  if (r < 0)
-    return r;
-  r = copy_out (me, file, &h, skip, to, n);
-  orl_hold_end (shm, &me->ledger->pins[h.entry]);
+  do
+    {
+      r = orl_hold (me, file, page, ORIEL_READ | ORL_HOLD_COPY, &h);
+      if (r < 0)
+        return r;
+      r = copy_out (me, file, &h, skip, to, n);
+      good = !orl_is_lost (shm, h.frame);
+      orl_hold_end (shm, &me->ledger->pins[h.entry]);
+    }
+  while (r == 0 && !good);
   return r;
 }
 
@@ -149,19 +156,23 @@ orl_io_write (struct orl_thread *me, struct oriel_file *file, uint64_t offset,
       unsigned flags
           = ORIEL_WRITE | ORL_HOLD_COPY | (n == size ? ORIEL_FRESH : 0);
       struct orl_hold h;
+      bool lost;
       int r = orl_hold (me, file, offset >> shm->geo.page_shift, flags, &h);
 
       if (r < 0)
         return r;
       r = copy_in (me, file, &h, skip, from, n);
       ORL_POINT ("io.copied");
-      if (r == 0)
+      lost = orl_is_lost (shm, h.frame);
+      if (r == 0 && !lost)
         orl_hold_dirty (file, h.frame, offset + n, 0);
       else if (h.fresh)
         orl_frame_flag (&shm->frames[h.frame], ORL_STALE);
       orl_hold_end (shm, &me->ledger->pins[h.entry]);
       if (r < 0)
         return r;
+      if (lost) /* once more, into another frame */
+        continue;
       offset += n;
       from += n;
       length -= n;

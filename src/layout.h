@@ -89,6 +89,9 @@ enum orl_stat {
   ORL_LATCH_WAITS,
   ORL_DROPS,
   ORL_REPAIRS,
+  ORL_REMAPS,
+  ORL_FRAMES_LOST,
+  ORL_REINSTALLS,
   ORL_NSTATS = 32               /* room for more without a new layout */
 };
 
@@ -107,15 +110,6 @@ struct orl_super {
   _Alignas (ORL_LINE) orl_a64 hand;   /* where the next eviction sweep starts */
   _Alignas (ORL_LINE) orl_a64 serial; /* attachments so far, for tokens */
   orl_a32 file_lock;            /* owner: the ledger that changes files[] */
-  orl_a32 repair_lock;          /* owner: the ledger that repairs */
-
-  /* under repair_lock; counters.c.  Counters of ledgers that are gone, and the
-   * journal of the move that is being made while moves is odd. */
-  _Alignas (ORL_LINE) orl_a64 moves;
-  orl_a32 move_from;            /* a ledger's index + 1, */
-  orl_a32 move_to;              /* and another's, or 0 for retired, */
-  orl_a64 move_sum[ORL_NSTATS]; /* which will then have these */
-  orl_a64 retired[ORL_NSTATS];
 };
 
 /* A process's place.  The OFD lock on its byte of the pool file protects it:
@@ -126,6 +120,10 @@ struct orl_proc {
   orl_a32 backend;
   orl_a64 window_bytes;
   orl_a64 slot_size;
+  /* what its threads counted that have ended; counters.c */
+  _Alignas (ORL_LINE) orl_a64 moves_begun;
+  orl_a64 moves_done;
+  orl_a64 ended[ORL_NSTATS];
 };
 
 #define ORL_PINS 448
@@ -151,16 +149,25 @@ struct orl_ledger {
   orl_a32 images;               /* before-images that it has; 0: don't search */
   orl_a32 shared;               /* 1: pins of a process, not of a thread */
   orl_a32 locks;                /* ORL_HAS_*: has them or is about to */
+  orl_a32 cutting;              /* the file that it cuts or is about to, + 1 */
+  orl_a32 repairing;            /* the ledger that it repairs or is about to, + 1 */
+  orl_a64 repairer;             /* who repairs this one; lock.h */
+  /* counted by all owners since the pool was made; and what of it is not the
+   * present owner's (counters.c) */
   _Alignas (ORL_LINE) orl_a64 stat[ORL_NSTATS];
+  orl_a64 base[ORL_NSTATS];
   _Alignas (ORL_LINE) orl_a32 work[ORL_WORK]; /* frame + 1 */
   _Alignas (ORL_LINE) orl_a32 pins[ORL_PINS];
 };
 
 /* In orl_ledger.locks. */
 #define ORL_HAS_FILE_LOCK 1u
-#define ORL_HAS_REPAIR_LOCK 2u
 
 #define ORL_PATH_WORDS 25       /* 199 characters and a 0 */
+
+/* Flags beside the errno in orl_frec.io_error. */
+#define ORL_IO_LOST 0x10000u    /* dirty pages were lost with their memory */
+#define ORL_IO_TOLD 0x20000u    /* and a flush has said so */
 
 #define ORL_FILE_FREE 0u
 #define ORL_FILE_USED 1u
@@ -175,10 +182,17 @@ struct orl_frec {
   orl_a64 birth;                /* ns */
   /* by all who have it open, atomically */
   orl_a32 epoch;                /* pages of other epochs are dead; never reset */
-  orl_a32 io_error;             /* errno of a sync that failed */
+  orl_a32 io_error;             /* errno of a sync that failed; ORL_IO_* */
+  orl_a32 indoubt;              /* 1: an engine wants to be asked (indoubt.c) */
   orl_a64 size;                 /* bytes, with what is not yet written */
   orl_a64 dirtied_by;           /* foreign: token of the process whose dirty
                                    pages these are; no other writes them */
+  /* a truncation that has been begun; cut.c */
+  orl_a32 cutter;               /* owner */
+  orl_a64 cut_phase;            /* odd: the pool has yet to be cut */
+  orl_a64 cut_bytes;
+  orl_a64 cut_old;
+  orl_a64 cut;                  /* the store counts up to here, + 1; 0: all */
   /* what the pool last made of the store's file (seen.c) */
   orl_a64 begun;                /* changes */
   orl_a64 done;
@@ -213,6 +227,8 @@ struct orl_frame {
   orl_a64 file;                 /* and epoch << 32 | file index */
   orl_a64 version;              /* odd while latched exclusively */
   orl_a64 lsn;
+  orl_a64 end;                  /* under the exclusive latch: what the file's size
+                                   is to be when the change is whole; 0: any */
   orl_a32 latch;                /* latch.h */
   orl_a32 ref;                  /* used since the hand passed */
 };
@@ -228,6 +244,11 @@ struct orl_image {
 struct orl_shm {
   struct orl_geometry geo;
   int fd;
+  int look;                     /* the file again, read-only and without our
+                                   locks, for forked children; or -1 */
+  int uffd;                     /* touching a hole is a SIGBUS in mappings that
+                                   are registered with it; or -1 */
+  bool holes;                   /* register slots at each swap */
   bool fence;                   /* pins need a full fence */
   uint32_t proc;                /* my place */
   uint64_t token;

@@ -9,7 +9,6 @@
  * too low, has nothing to find.
  */
 #include <errno.h>
-#include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -54,7 +53,7 @@ orl_ledger_claim (struct orl_shm *shm, bool shared, uint32_t *index)
   return -EUSERS;
 }
 
-uint32_t
+void
 orl_ledger_of_process (struct orl_shm *shm)
 {
   uint32_t index = shm->geo.nthreads + shm->proc;
@@ -63,7 +62,26 @@ orl_ledger_of_process (struct orl_shm *shm)
   sign (&shm->ledgers[index], true);
   ORL_POINT ("ledger.of-process.signed");
   atomic_store (&shm->tokens[index], shm->token);
-  return index;
+  ORL_POINT ("ledger.of-process.ours");
+}
+
+static void
+clean (struct orl_ledger *l)
+{
+  atomic_store (&l->work_high, 0);
+  atomic_store (&l->part, 0);
+  atomic_store (&l->locks, 0);
+  atomic_store (&l->cutting, 0);
+  /* What was counted is no one's from now on, and stays. */
+  for (int k = 0; k < ORL_NSTATS; k++)
+    atomic_store (&l->base[k], atomic_load (&l->stat[k]));
+  ORL_POINT ("ledger.release.clean");
+}
+
+void
+orl_ledger_reuse (struct orl_shm *shm, uint32_t index)
+{
+  clean (&shm->ledgers[index]);
 }
 
 void
@@ -75,12 +93,10 @@ orl_ledger_release (struct orl_shm *shm, uint32_t index)
 
   atomic_store (&l->high, 0);
   ORL_POINT ("ledger.release.high");
-  atomic_store (&l->work_high, 0);
-  atomic_store (&l->part, 0);
   atomic_store (&l->tid, 0);
   atomic_store (&l->shared, 0);
-  atomic_store (&l->locks, 0);
-  ORL_POINT ("ledger.release.clean");
+  atomic_store (&l->repairing, 0);
+  clean (l);
   atomic_store (&shm->tokens[index], 0);
   if (mine)
     atomic_fetch_sub (&shm->mine[index], 1);
@@ -133,8 +149,8 @@ orl_ledger_scan (const struct orl_shm *shm, uint64_t token,
 int
 orl_barrier_register (void)
 {
-  if (orl_sys.membarrier (MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED) < 0
-      || orl_sys.membarrier (MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) < 0)
+  if (orl_sys.membarrier (ORL_MEMBARRIER_REGISTER_GLOBAL) < 0
+      || orl_sys.membarrier (ORL_MEMBARRIER_REGISTER_PRIVATE) < 0)
     return -EOPNOTSUPP;
   return 0;
 }
@@ -153,13 +169,13 @@ barrier (const struct orl_shm *shm, int cmd)
 void
 orl_barrier_everyone (const struct orl_shm *shm)
 {
-  barrier (shm, MEMBARRIER_CMD_GLOBAL_EXPEDITED);
+  barrier (shm, ORL_MEMBARRIER_GLOBAL);
 }
 
 void
 orl_barrier_process (const struct orl_shm *shm)
 {
-  barrier (shm, MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+  barrier (shm, ORL_MEMBARRIER_PRIVATE);
 }
 
 int

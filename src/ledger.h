@@ -22,11 +22,14 @@
  * *index is its owner number less 1.  -EUSERS if none is free. */
 int orl_ledger_claim (struct orl_shm *shm, bool shared, uint32_t *index);
 
-/* Take the ledger that goes with this process's place; it is clean. */
-uint32_t orl_ledger_of_process (struct orl_shm *shm);
+/* Take the ledger that goes with this process's place. */
+void orl_ledger_of_process (struct orl_shm *shm);
 
 /* Give a ledger back; it has no pins and no work. */
 void orl_ledger_release (struct orl_shm *shm, uint32_t index);
+
+/* Likewise, but keep it: what its last owner counted is no one's. */
+void orl_ledger_reuse (struct orl_shm *shm, uint32_t index);
 
 /* Find a free entry of an own ledger; -ENOBUFS if there is none. */
 int orl_ledger_room (struct orl_ledger *ledger);

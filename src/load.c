@@ -25,6 +25,7 @@
 #include "latch.h"
 #include "load.h"
 #include "lock.h"
+#include "lost.h"
 #include "point.h"
 #include "sys.h"
 #include "table.h"
@@ -32,6 +33,7 @@
 /* As many as the stash holds: 128 KiB of 4 KiB pages, the kernel's default. */
 #define RUN_MAX ORL_BATCH
 #define RUN_MIN 4
+#define TRIES 100               /* of slots that are taken away as we read */
 
 /* Rounds without any success before the pool is called full: other threads may
  * hold what they swept for a moment. */
@@ -183,34 +185,35 @@ gather (struct orl_thread *me, uint64_t key, uint64_t page, uint32_t want,
 static int
 no_slot (const struct oriel_file *file, uint64_t page, int error)
 {
+  if (error == -ENOBUFS)
+    return orl_fail (error,
+                     "%s: page %llu cannot be shown, every slot of the window "
+                     "shows a pinned page; unpin some or enlarge the window",
+                     file->path, (unsigned long long) page);
   return orl_fail (error,
-                   "%s: page %llu cannot be shown, every slot of the window "
-                   "shows a pinned page; unpin some or enlarge the window",
+                   "%s: page %llu cannot be shown: the process has no VMA left "
+                   "(vm.max_map_count), no memory, or no more to lock "
+                   "(RLIMIT_MEMLOCK); unmap something, unlock something, or "
+                   "unpin",
                    file->path, (unsigned long long) page);
 }
 
-/* Step 4's addresses; pages that the window has no slot for leave the run. */
+/* Step 4's addresses; pages that the window has no slot for leave the run.
+ * -ENOBUFS: it has none for the first. */
 static int
-show (struct orl_thread *me, struct oriel_file *file, uint64_t page,
-      struct run *run)
+show (struct orl_thread *me, struct run *run)
 {
-  struct orl_window *w = me->pool->window;
-  uint32_t shown;
-  int r = 0;
+  uint32_t shown = 0;
+  int r = orl_window_show_many (me->pool->window, me->ledger, run->frame,
+                                run->n, run->at);
 
-  for (shown = 0; shown < run->n; shown++)
-    {
-      uint32_t frame = run->frame[shown];
-
-      run->bounced[shown] = false;
-      run->at[shown] = orl_window_find (w, frame);
-      if (!run->at[shown]
-          && (r = orl_window_show (w, me->ledger, frame, &run->at[shown])) < 0)
-        break;
-    }
+  while (shown < run->n && run->at[shown])
+    run->bounced[shown++] = false;
+  if (shown == 0)
+    return r;
   while (run->n > shown)
     take_back (me, run, --run->n);
-  return run->n > 0 ? 0 : no_slot (file, page, r);
+  return 0;
 }
 
 /* Step 4 without slots: pages that the window does not show are read into
@@ -246,8 +249,8 @@ carry (struct orl_thread *me, struct oriel_file *file, uint64_t page,
       int r;
 
       if (!run->bounced[i]
-          || orl_window_copy_in (w, run->frame[i], 0, run->at[i],
-                                 geo->page_size))
+          || orl_lost_copy_in (me, run->frame[i], 0, run->at[i],
+                               geo->page_size))
         {
           ORL_POINT ("load.carried");
           continue;
@@ -266,7 +269,11 @@ read_run (struct orl_thread *me, struct oriel_file *file, uint64_t page,
           struct run *run)
 {
   const struct orl_geometry *geo = &me->pool->shm.geo;
+  uint64_t at = page << geo->page_shift;
   struct iovec iov[RUN_MAX];
+  /* Before the read: who cuts the store drops what is being loaded after it has
+   * said so. */
+  uint64_t cut = atomic_load (&file->rec->cut);
   int64_t got;
 
   for (uint32_t i = 0; i < run->n; i++)
@@ -275,14 +282,22 @@ read_run (struct orl_thread *me, struct oriel_file *file, uint64_t page,
       iov[i].iov_len = geo->page_size;
     }
   ORL_POINT ("load.read");
-  got = file->store->ops->read (file->store, iov, (int) run->n,
-                                page << geo->page_shift);
+  got = file->store->ops->read (file->store, iov, (int) run->n, at);
+  /* A slot that is not mapped, or has no memory behind it, wants a touch. */
+  for (int k = 0; k < TRIES && got == -EFAULT; k++)
+    {
+      for (uint32_t i = 0; i < run->n; i++)
+        orl_lost_touch (run->at[i], geo->page_size);
+      got = file->store->ops->read (file->store, iov, (int) run->n, at);
+    }
   ORL_POINT ("load.read.done");
   orl_count (me->ledger, ORL_READS, 1);
   if (got < 0)
     return orl_fail ((int) got, "%s: reading page %llu failed", file->path,
                      (unsigned long long) page);
   orl_count (me->ledger, ORL_READ_BYTES, (uint64_t) got);
+  if (cut != 0 && got > 0 && at + (uint64_t) got > cut - 1)
+    got = cut - 1 > at ? (int64_t) (cut - 1 - at) : 0;
   for (uint32_t i = 0; i < run->n; i++, got -= geo->page_size)
     if (got < 0)
       memset (run->at[i], 0, geo->page_size);
@@ -312,9 +327,79 @@ publish (struct orl_thread *me, uint32_t frame, int entry, bool fresh)
       ORL_POINT ("load.fresh.marked");
     }
   ORL_POINT ("load.publish");
+  /* What was read may lie in what the fault handler put in the place of memory
+   * that is gone: no one else sees that. */
+  if (atomic_load_explicit (&me->pool->gone, memory_order_relaxed))
+    orl_frame_flag (f, ORL_STALE | ORL_LOST);
   orl_frame_settle (f, ORL_VALID, 0, fresh ? ORL_DIRTY : 0, 0);
   ORL_POINT ("load.published");
   orl_work_end (me->ledger, frame);
+}
+
+/* Step 4's addresses, in slots if that is wanted and can be. */
+static int
+place (struct orl_thread *me, struct oriel_file *file, uint64_t page,
+       bool fresh, bool shown, struct run *run)
+{
+  int r = -ENOBUFS;
+
+  if (me->pool->window->grants)
+    shown = false;
+  if (shown && (r = show (me, run)) == 0)
+    return 0;
+  if (fresh ? !shown : aim (me, run))
+    return 0;
+  if (!shown)
+    r = show (me, run);
+  if (r == 0)
+    return 0;
+  while (run->n > 0)
+    take_back (me, run, --run->n);
+  return no_slot (file, page, r);
+}
+
+/* All steps for a run; the first page stays held. */
+static int
+bring (struct orl_thread *me, struct oriel_file *file, uint64_t key,
+       uint64_t page, uint32_t want, bool fresh, bool shown, struct run *run)
+{
+  int r = orl_pool_gone (me->pool);
+
+  if (r == 0)
+    r = gather (me, key, page, want, run);
+  if (r < 0)
+    return r;
+  r = place (me, file, page, fresh, shown, run);
+  if (r < 0)
+    return r;
+  if (fresh && shown && !me->pool->window->grants)
+    memset (run->at[0], 0, me->pool->shm.geo.page_size);
+  else if (!fresh
+           && ((r = read_run (me, file, page, run)) < 0
+               || (r = carry (me, file, page, run)) < 0))
+    {
+      while (run->n > 0)
+        take_back (me, run, --run->n);
+      return r;
+    }
+  for (uint32_t i = run->n; i-- > 0;)
+    {
+      publish (me, run->frame[i], run->entry[i], fresh);
+      if (i > 0)
+        {
+          orl_ledger_clear (me->ledger, run->entry[i]);
+          ORL_POINT ("load.run.unpinned");
+        }
+    }
+  return 0;
+}
+
+static void
+count_ahead (struct orl_thread *me, struct oriel_file *file, uint32_t n)
+{
+  orl_count (me->ledger, ORL_READAHEAD, n);
+  if (n > 0)
+    atomic_fetch_add_explicit (&file->rec->readahead, n, memory_order_relaxed);
 }
 
 int
@@ -323,34 +408,10 @@ orl_load (struct orl_thread *me, struct oriel_file *file, uint64_t key,
 {
   uint32_t want = fresh ? 1 : run_length (file, page, shown);
   struct run run;
-  int r;
+  int r = bring (me, file, key, page, want, fresh, shown, &run);
 
-  r = gather (me, key, page, want, &run);
   if (r < 0)
     return r;
-  if (!fresh && !shown)
-    shown = !aim (me, &run);
-  if (shown && (r = show (me, file, page, &run)) < 0)
-    return r;
-  if (fresh && shown)
-    memset (run.at[0], 0, me->pool->shm.geo.page_size);
-  else if (!fresh
-           && ((r = read_run (me, file, page, &run)) < 0
-               || (r = carry (me, file, page, &run)) < 0))
-    {
-      while (run.n > 0)
-        take_back (me, &run, --run.n);
-      return r;
-    }
-  for (uint32_t i = run.n; i-- > 0;)
-    {
-      publish (me, run.frame[i], run.entry[i], fresh);
-      if (i > 0)
-        {
-          orl_ledger_clear (me->ledger, run.entry[i]);
-          ORL_POINT ("load.run.unpinned");
-        }
-    }
   if (!fresh)
     {
       atomic_store_explicit (&file->next_page, page + run.n,
@@ -358,12 +419,49 @@ orl_load (struct orl_thread *me, struct oriel_file *file, uint64_t key,
       atomic_store_explicit (&file->run, run.n, memory_order_relaxed);
     }
   orl_count (me->ledger, ORL_MISSES, 1);
-  orl_count (me->ledger, ORL_READAHEAD, run.n - 1);
   atomic_fetch_add_explicit (&file->rec->misses, 1, memory_order_relaxed);
-  if (run.n > 1)
-    atomic_fetch_add_explicit (&file->rec->readahead, run.n - 1,
-                               memory_order_relaxed);
+  count_ahead (me, file, run.n - 1);
   *frame = run.frame[0];
   *entry = run.entry[0];
+  return 0;
+}
+
+int
+orl_load_ahead (struct orl_thread *me, struct oriel_file *file, uint64_t page,
+                uint64_t count)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+  uint64_t size = atomic_load (&file->rec->size);
+  uint64_t pages = (size + shm->geo.page_size - 1) >> shm->geo.page_shift;
+  uint64_t end = page < pages && count > pages - page ? pages : page + count;
+  uint64_t key, state;
+
+  for (uint64_t from = page; from < end && from < pages;)
+    {
+      uint64_t limit = shm->geo.nframes / 16;
+      struct run run;
+      uint32_t want = 0;
+      int r;
+
+      key = orl_file_key (file->index, atomic_load (&file->rec->epoch));
+      while (from + want < end && want < RUN_MAX && want < limit + 1
+             && orl_table_find (shm, key, from + want, &state) == ORL_NO_FRAME)
+        want++;
+      if (want == 0)
+        {
+          from++;
+          continue;
+        }
+      r = bring (me, file, key, from, want, false, true, &run);
+      if (r < 0 && r != -EEXIST)
+        return r;
+      if (r == 0)
+        {
+          orl_ledger_clear (me->ledger, run.entry[0]);
+          ORL_POINT ("load.ahead.unpinned");
+          count_ahead (me, file, run.n);
+        }
+      from += r == 0 ? run.n : 1;
+    }
   return 0;
 }

@@ -8,14 +8,24 @@ core_sources = \
 	src/check-pages.c \
 	src/check.c \
 	src/check.h \
+	src/copy.c \
+	src/copy.h \
 	src/counters.c \
 	src/counters.h \
+	src/cut.c \
+	src/cut.h \
 	src/doubt.c \
 	src/doubt.h \
 	src/error.c \
 	src/error.h \
 	src/evict.c \
 	src/evict.h \
+	src/fault-child.c \
+	src/fault-child.h \
+	src/fault-handle.c \
+	src/fault-handle.h \
+	src/fault-name.c \
+	src/fault-name.h \
 	src/fault.c \
 	src/fault.h \
 	src/file.c \
@@ -24,8 +34,12 @@ core_sources = \
 	src/flush.h \
 	src/frame.c \
 	src/frame.h \
+	src/holes.c \
+	src/holes.h \
 	src/image.c \
 	src/image.h \
+	src/indoubt.c \
+	src/indoubt.h \
 	src/inspect.c \
 	src/inspect.h \
 	src/io.c \
@@ -40,8 +54,12 @@ core_sources = \
 	src/load.h \
 	src/lock.c \
 	src/lock.h \
+	src/lost-copy.c \
+	src/lost.c \
+	src/lost.h \
 	src/options.c \
 	src/options.h \
+	src/pin-many.c \
 	src/pin.c \
 	src/pin.h \
 	src/point.c \
@@ -60,17 +78,26 @@ core_sources = \
 	src/stats.h \
 	src/store-posix.c \
 	src/store.h \
+	src/sys-lock.c \
+	src/sys-lock.h \
 	src/sys.c \
 	src/sys.h \
 	src/table.c \
 	src/table.h \
 	src/thread.c \
 	src/thread.h \
-	src/window-emulated.c \
+	src/window-cost.c \
+	src/window-grant.c \
+	src/window-grant.h \
+	src/window-huge.c \
 	src/window-linear.c \
 	src/window-mmap.c \
+	src/window-remap.c \
+	src/window-residency.c \
 	src/window-setup.c \
 	src/window-setup.h \
+	src/window-show.c \
+	src/window-trim.c \
 	src/window.c \
 	src/window.h \
 	$(NULL)

@@ -41,8 +41,6 @@ is_claimed (const struct orl_shm *shm, const orl_a32 *lock, uint32_t owner)
 
   if (lock == &shm->super->file_lock)
     return atomic_load (&l->locks) & ORL_HAS_FILE_LOCK;
-  if (lock == &shm->super->repair_lock)
-    return atomic_load (&l->locks) & ORL_HAS_REPAIR_LOCK;
   part = atomic_load (&l->part) - 1;
   return part < shm->geo.nparts && lock == &shm->parts[part].lock;
 }
@@ -89,4 +87,36 @@ void
 orl_lock_give (orl_a32 *lock)
 {
   atomic_store_explicit (lock, 0, memory_order_release);
+}
+
+bool
+orl_repair_is_at_work (const struct orl_shm *shm, uint32_t index,
+                       uint64_t word, uint32_t but)
+{
+  uint32_t owner = orl_repair_owner (word);
+
+  if ((uint32_t) (word >> 32)
+          != (uint32_t) (atomic_load (&shm->tokens[index]) >> 16)
+      || owner == 0 || owner == but || owner > shm->geo.nledgers
+      || atomic_load (&shm->ledgers[owner - 1].repairing) != index + 1)
+    return false;
+  /* Who takes a dead process's place makes its ledger its own, under that one's
+   * number: neither token is of someone who lives for a moment then, but the
+   * place is locked. */
+  return owner == index + 1 && index >= shm->geo.nthreads
+             ? orl_proc_place_is_locked (shm, index - shm->geo.nthreads)
+             : orl_owner_alive (shm, owner);
+}
+
+bool
+orl_in_repair (const struct orl_shm *shm, uint32_t owner)
+{
+  const struct orl_ledger *l;
+
+  if (owner == 0 || owner > shm->geo.nledgers)
+    return false;
+  l = &shm->ledgers[owner - 1];
+  return atomic_load (&l->repairing) == owner
+         || orl_repair_is_at_work (shm, owner - 1, atomic_load (&l->repairer),
+                                   0);
 }

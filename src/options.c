@@ -76,13 +76,53 @@ set_u32 (const char *name, const char *value, uint32_t *field)
 static int
 set_backend (const char *name, const char *value, uint32_t *field)
 {
-  for (uint32_t id = 0; id <= ORIEL_BACKEND_LINEAR; id++)
+  for (uint32_t id = 0; id <= ORIEL_BACKEND_NATIVE; id++)
     if (strcmp (value, oriel_backend_name (id)) == 0)
       {
         *field = id;
         return 0;
       }
-  return wrong (name, value, -EINVAL, "auto, emulated, mmap or linear");
+  return wrong (name, value, -EINVAL, "auto, native, emulated, mmap or linear");
+}
+
+static int
+set_populate (const char *name, const char *value, uint32_t *field)
+{
+  static const char *const names[] = { "none", "all", "resident" };
+
+  for (uint32_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (strcmp (value, names[i]) == 0)
+      {
+        *field = i;
+        return 0;
+      }
+  return wrong (name, value, -EINVAL, "none, all or resident");
+}
+
+static int
+set_residency (const char *name, const char *value, uint32_t *field)
+{
+  static const char *const names[] = { "none", "locked", "onfault" };
+
+  for (uint32_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (strcmp (value, names[i]) == 0)
+      {
+        *field = i;
+        return 0;
+      }
+  return wrong (name, value, -EINVAL, "none, locked or onfault");
+}
+
+static int
+set_flag (const char *name, const char *value, uint32_t flag, uint32_t *flags)
+{
+  if (strcmp (value, "1") == 0)
+    *flags |= flag;
+  else if (strcmp (value, "0") == 0)
+    *flags &= ~flag;
+  else
+    return wrong (name, value, -EINVAL, "0 or 1");
+  return 0;
 }
 
 int
@@ -105,6 +145,16 @@ oriel_options_set (oriel_options *opt, const char *name, const char *value)
     return set_u32 (name, value, &opt->slot_size);
   if (strcmp (name, "backend") == 0)
     return set_backend (name, value, &opt->backend);
+  if (strcmp (name, "populate") == 0)
+    return set_populate (name, value, &opt->populate);
+  if (strcmp (name, "residency") == 0)
+    return set_residency (name, value, &opt->residency);
+  if (strcmp (name, "try_lock") == 0)
+    return set_flag (name, value, ORIEL_TRY_LOCK, &opt->flags);
+  if (strcmp (name, "protect") == 0)
+    return set_flag (name, value, ORIEL_PROTECT, &opt->flags);
+  if (strcmp (name, "retire") == 0)
+    return set_flag (name, value, ORIEL_RETIRE, &opt->flags);
   if (strcmp (name, "max_processes") == 0)
     return set_u32 (name, value, &opt->max_processes);
   if (strcmp (name, "max_threads") == 0)
@@ -146,6 +196,19 @@ orl_options_check (const oriel_options *opt)
   if (opt->backend != ORIEL_BACKEND_AUTO && !orl_window_backend (opt->backend))
     return orl_fail (-EINVAL, "backend %u: there is none of that number",
                      opt->backend);
+  if (opt->populate > ORIEL_POPULATE_RESIDENT)
+    return orl_fail (-EINVAL, "populate %u: there is none of that number",
+                     opt->populate);
+  if (opt->residency > ORIEL_RESIDENCY_ONFAULT)
+    return orl_fail (-EINVAL, "residency %u: there is none of that number",
+                     opt->residency);
+  if ((opt->backend == ORIEL_BACKEND_LINEAR
+       || opt->backend == ORIEL_BACKEND_NATIVE)
+      && (opt->flags & (ORIEL_PROTECT | ORIEL_RETIRE)))
+    return orl_fail (-EINVAL, "backend %s: is one mapping, of which no part can "
+                              "be protected (ORIEL_PROTECT, ORIEL_RETIRE); leave "
+                              "it automatic",
+                     oriel_backend_name (opt->backend));
   if (opt->backend == ORIEL_BACKEND_LINEAR && opt->window_size
       && opt->pool_size > opt->window_size)
     return orl_fail (-EINVAL,

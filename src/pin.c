@@ -18,16 +18,21 @@
 #include <errno.h>
 #include <string.h>
 
+#include "copy.h"
+#include "cut.h"
 #include "doubt.h"
 #include "error.h"
 #include "image.h"
+#include "indoubt.h"
 #include "latch.h"
 #include "load.h"
 #include "lock.h"
+#include "lost.h"
 #include "pin.h"
 #include "point.h"
 #include "sys.h"
 #include "table.h"
+#include "window-grant.h"
 
 /* A wait for a latch or a state has passed: repair its owner if it is dead. */
 static void
@@ -173,8 +178,8 @@ keep_image (struct orl_thread *me, struct oriel_file *file,
   int r = 0;
 
   if (!at && (at = orl_thread_bounce (me)) != NULL
-      && !orl_window_copy_out (w, h->frame, 0, at,
-                               me->pool->shm.geo.page_size))
+      && !orl_lost_copy_out (me->pool, h->frame, 0, at,
+                             me->pool->shm.geo.page_size))
     at = NULL;
   if (!at)
     r = orl_hold_show (me, file, h, &at);
@@ -333,6 +338,8 @@ orl_hold (struct orl_thread *me, struct oriel_file *file, uint64_t page,
   bool shared = !(flags & (ORIEL_WRITE | ORIEL_OPTIMISTIC));
   struct orl_doubt doubt = { 0 };
 
+  if (atomic_load_explicit (&file->rec->cut_phase, memory_order_acquire) & 1)
+    orl_cut_help (me, file);
   h->fresh = false;
   for (;;)
     {
@@ -345,6 +352,8 @@ orl_hold (struct orl_thread *me, struct oriel_file *file, uint64_t page,
 
       if (r == 0)
         r = hold_missing (me, file, key, page, flags, h);
+      else if (r == -EAGAIN && orl_state_in_doubt (word))
+        r = orl_indoubt_settle (me, file, h->frame, flags);
       else if (r == -EAGAIN)
         r = wait_for_frame (me, file, page, h->frame, word, flags, &doubt);
       if (r == 1 && !h->fresh)
@@ -354,33 +363,42 @@ orl_hold (struct orl_thread *me, struct oriel_file *file, uint64_t page,
       if (r == 0)
         continue;
       /* Whoever had the latch may have died and left no page behind. */
-      if (!(atomic_load (&shm->frames[h->frame].state) & ORL_STALE))
+      if (!(atomic_load (&shm->frames[h->frame].state)
+            & (ORL_STALE | ORL_INDOUBT)))
         return 0;
       orl_hold_end (shm, &me->ledger->pins[h->entry]);
       h->fresh = false;
     }
 }
 
-int
-orl_hold_show (struct orl_thread *me, struct oriel_file *file,
-               const struct orl_hold *h, void **at)
+static int
+no_slot (struct oriel_file *file, int r)
 {
-  int r;
-
-  *at = orl_window_find (me->pool->window, h->frame);
-  if (*at)
-    return 0;
-  r = orl_window_show (me->pool->window, me->ledger, h->frame, at);
   if (r == -ENOBUFS)
     return orl_fail (r,
                      "%s: every slot of the window (%llu bytes) shows a pinned "
                      "page; unpin some or enlarge the window",
                      file->path,
-                     (unsigned long long) me->pool->window->bytes);
+                     (unsigned long long) file->pool->window->bytes);
   if (r < 0)
-    return orl_fail (r, "%s: a slot of the window cannot be remapped",
+    return orl_fail (r,
+                     "%s: a slot of the window cannot be remapped: the process "
+                     "has no VMA left (vm.max_map_count), no memory, or no "
+                     "more to lock (RLIMIT_MEMLOCK); unmap something, unlock "
+                     "something, or unpin",
                      file->path);
   return 0;
+}
+
+int
+orl_hold_show (struct orl_thread *me, struct oriel_file *file,
+               const struct orl_hold *h, void **at)
+{
+  *at = orl_window_find (me->pool->window, h->frame);
+  if (*at)
+    return 0;
+  return no_slot (file, orl_window_show (me->pool->window, me->ledger,
+                                         h->frame, at));
 }
 
 /* Whose ledger is it? */
@@ -406,6 +424,7 @@ orl_hold_end (const struct orl_shm *shm, orl_a32 *entry)
       ORL_POINT ("latch.release");
       atomic_fetch_add (&f->version, 1);
       ORL_POINT ("latch.release.even");
+      orl_grow (shm, frame);
       orl_image_end (shm, owner_of (shm, entry), frame);
       ORL_POINT ("latch.release.forgotten");
       orl_latch_release (&f->latch, false);
@@ -421,12 +440,11 @@ orl_hold_dirty (struct oriel_file *file, uint32_t frame, uint64_t end,
 {
   const struct orl_shm *shm = &file->pool->shm;
   struct orl_frame *f = &shm->frames[frame];
-  uint64_t size = atomic_load (&file->rec->size);
 
-  while (size < end
-         && !atomic_compare_exchange_weak (&file->rec->size, &size, end))
-    ;
-  ORL_POINT ("dirty.sized");
+  /* The size follows when the page is given back: not before it is whole. */
+  if (end > atomic_load_explicit (&f->end, memory_order_relaxed))
+    atomic_store_explicit (&f->end, end, memory_order_relaxed);
+  ORL_POINT ("dirty.ends");
   if ((file->flags & ORIEL_FOREIGN)
       && atomic_load_explicit (&file->rec->dirtied_by, memory_order_relaxed)
              != shm->token)
@@ -471,7 +489,7 @@ shared_room (struct oriel_pool *pool, struct orl_ledger **ledger)
 
 /* Move a hold without latch to the process's ledgers.  -ENOBUFS. */
 static int
-share (struct orl_thread *me, struct orl_hold *h, orl_a32 **entry)
+share (struct orl_thread *me, const struct orl_hold *h, orl_a32 **entry)
 {
   struct oriel_pool *pool = me->pool;
   struct orl_ledger *ledger;
@@ -526,7 +544,8 @@ pin_hit (struct orl_thread *me, struct oriel_file *file, uint64_t number,
           && (atomic_load_explicit (&f->latch, memory_order_acquire)
               & (ORL_LATCH_BIAS | ORL_LATCH_X))
                  != ORL_LATCH_BIAS)
-      || (atomic_load_explicit (&f->state, memory_order_relaxed) & ORL_STALE)
+      || (atomic_load_explicit (&f->state, memory_order_relaxed)
+          & (ORL_STALE | ORL_INDOUBT))
       || (at = orl_window_find (file->pool->window, frame)) == NULL)
     {
       ORL_POINT ("pin.hit.missed");
@@ -546,40 +565,107 @@ pin_hit (struct orl_thread *me, struct oriel_file *file, uint64_t number,
   return true;
 }
 
-/* Any other pin. */
-static int __attribute__ ((noinline))
-pin_any (struct orl_thread *me, struct oriel_file *file, uint64_t number,
-         unsigned flags, oriel_page *page)
+/* A page that is pinned for reading does not change, so a copy of it in private
+ * memory will do. */
+static void *
+copy (struct orl_thread *me, const struct orl_hold *h, unsigned *flags)
 {
-  const struct orl_geometry *geo = &me->pool->shm.geo;
-  struct orl_hold h;
-  orl_a32 *entry;
-  void *at;
-  int r = orl_hold (me, file, number, flags, &h);
+  struct oriel_pool *pool = me->pool;
+  uint32_t place;
+  void *at = orl_copy_take (pool->copies, me->owner, &place);
 
-  if (r < 0)
-    return r;
-  entry = &me->ledger->pins[h.entry];
-  r = orl_hold_show (me, file, &h, &at);
+  if (at
+      && !orl_lost_copy_out (pool, h->frame, 0, at, pool->shm.geo.page_size))
+    {
+      orl_copy_give (pool->copies, place);
+      at = NULL;
+    }
+  if (!at)
+    return NULL;
+  orl_count (me->ledger, ORL_COPIES, 1);
+  *flags |= ORL_PAGE_COPY | place << ORL_PAGE_SHIFT;
+  return at;
+}
+
+/* An address for a page that no slot shows.  A swap costs more than a copy,
+ * unless the page's extent is wanted often. */
+static int
+place (struct orl_thread *me, struct oriel_file *file,
+       const struct orl_hold *h, unsigned *flags, void **at)
+{
+  struct orl_window *w = me->pool->window;
+  bool may_copy
+      = !(*flags & (ORIEL_WRITE | ORIEL_OPTIMISTIC)) && !w->grants;
+  int r = 0;
+
+  *at = NULL;
+  if (may_copy && !orl_window_worth (w, h->frame))
+    *at = copy (me, h, flags);
+  if (!*at)
+    r = orl_window_show_many (w, me->ledger, &h->frame, 1, at);
+  if (r < 0 && may_copy)
+    *at = copy (me, h, flags);
+  return *at ? 0 : no_slot (file, r);
+}
+
+int
+orl_pin_reach (struct orl_thread *me, struct oriel_file *file, uint64_t number,
+               unsigned flags, const struct orl_hold *h, void *at,
+               oriel_page *page)
+{
+  struct orl_window *w = me->pool->window;
+  const struct orl_geometry *geo = &me->pool->shm.geo;
+  orl_a32 *entry = &me->ledger->pins[h->entry];
+  bool granted = false;
+  int r = 0;
+
+  if (!at)
+    r = place (me, file, h, &flags, &at);
+  if (r == 0 && w->grants)
+    {
+      r = orl_grant (w, h->frame, (flags & ORIEL_WRITE) != 0, file->index,
+                     number, me->caller);
+      granted = r == 0;
+      flags |= ORL_PAGE_GRANT;
+      if (r < 0)
+        orl_fail (r, "%s: page %llu: the kernel refuses to let it be accessed",
+                  file->path, (unsigned long long) number);
+    }
   if (r == 0 && (flags & ORIEL_ANYTHREAD))
-    r = share (me, &h, &entry);
+    r = share (me, h, &entry);
   if (r < 0)
     {
+      if (granted)
+        orl_grant_end (w, h->frame, (flags & ORIEL_WRITE) != 0);
       orl_hold_end (&me->pool->shm, entry);
       return r;
     }
   if (flags & ORIEL_FRESH)
     {
       memset (at, 0, geo->page_size);
-      orl_hold_dirty (file, h.frame, (number + 1) << geo->page_shift, 0);
+      orl_hold_dirty (file, h->frame, (number + 1) << geo->page_shift, 0);
     }
   page->data = at;
   page->number = number;
   page->file = file;
   page->ledger_entry = (uint32_t *) entry;
-  page->frame = h.frame;
+  page->frame = h->frame;
   page->flags = flags;
   return 0;
+}
+
+/* Any other pin. */
+static int __attribute__ ((noinline))
+pin_any (struct orl_thread *me, struct oriel_file *file, uint64_t number,
+         unsigned flags, oriel_page *page)
+{
+  struct orl_hold h;
+  int r = orl_hold (me, file, number, flags, &h);
+
+  if (r < 0)
+    return r;
+  return orl_pin_reach (me, file, number, flags, &h,
+                        orl_window_find (me->pool->window, h.frame), page);
 }
 
 int
@@ -592,6 +678,46 @@ orl_pin (struct orl_thread *me, struct oriel_file *file, uint64_t number,
   return pin_any (me, file, number, flags, page);
 }
 
+/* All but a plain pin's end: give back what else it has. */
+static void __attribute__ ((noinline))
+end_other (oriel_page *page, orl_a32 *entry, uint32_t pin)
+{
+  struct oriel_pool *pool = page->file->pool;
+
+  if (page->flags & ORL_PAGE_COPY)
+    orl_copy_give (pool->copies, page->flags >> ORL_PAGE_SHIFT);
+  else if (page->flags & ORL_PAGE_GRANT)
+    orl_grant_end (pool->window, page->frame,
+                   (page->flags & ORIEL_WRITE) != 0);
+  if ((pin & ~ORL_PIN_FRAME) == ORL_PIN_EXCL)
+    orl_hold_end (&pool->shm, entry);
+  else
+    atomic_store_explicit (entry, 0, memory_order_release);
+}
+
+static int __attribute__ ((noinline, cold))
+not_pinned (const struct oriel_pool *pool)
+{
+  int r = orl_pool_gone (pool);
+
+  return r < 0 ? r : orl_fail (-EINVAL, "oriel_unpin: the page is not pinned "
+                                        "any more");
+}
+
+/* What was read, or written, through the pin is not to be believed. */
+static int __attribute__ ((noinline, cold))
+unpin_lost (oriel_page *page, orl_a32 *entry, uint32_t pin)
+{
+  page->ledger_entry = NULL;
+  page->data = NULL;
+  end_other (page, entry, pin);
+  return orl_fail (-EIO,
+                   "%s: page %llu: its memory was taken away while it was "
+                   "pinned, what was read from it may be zeroes and what was "
+                   "written is lost; pin it again",
+                   page->file->path, (unsigned long long) page->number);
+}
+
 int
 orl_unpin (oriel_page *page)
 {
@@ -601,16 +727,21 @@ orl_unpin (oriel_page *page)
   struct orl_thread *me = orl_thread_cache.thread;
   uintptr_t at;
 
-  if ((pin & ORL_PIN_FRAME) != page->frame + 1)
-    return orl_fail (-EINVAL, "oriel_unpin: the page is not pinned any more");
+  if (__builtin_expect ((pin & ORL_PIN_FRAME) != page->frame + 1, 0))
+    return not_pinned (pool);
+  if (__builtin_expect (orl_is_lost (&pool->shm, page->frame), 0))
+    return unpin_lost (page, entry, pin);
   page->ledger_entry = NULL;
   page->data = NULL;
-  if ((pin & ~ORL_PIN_FRAME) == ORL_PIN_EXCL)
-    orl_hold_end (&pool->shm, entry);
-  else
+  if (__builtin_expect ((page->flags & (ORIEL_WRITE | ORL_PAGE_COPY
+                                        | ORL_PAGE_GRANT))
+                            == 0,
+                        1))
     atomic_store_explicit (entry, 0, memory_order_release);
+  else
+    end_other (page, entry, pin);
   /* The next pin of this thread finds its entry at once. */
-  if (orl_thread_cache.id == pool->id
+  if (orl_thread_cache.id == *pool->id
       && (at = (uintptr_t) entry - (uintptr_t) me->ledger->pins)
              < sizeof me->ledger->pins)
     me->hint = (uint32_t) (at / sizeof *entry);
@@ -630,7 +761,7 @@ orl_read_begin (struct oriel_pool *pool, uint32_t frame)
       uint32_t word, owner;
 
       /* While another latches what the dead left STALE, its version is even. */
-      if (atomic_load (&f->state) & ORL_STALE)
+      if (atomic_load (&f->state) & (ORL_STALE | ORL_INDOUBT))
         return v | 1;
       if (!(v & 1))
         return v;

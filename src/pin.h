@@ -5,12 +5,24 @@
 #ifndef ORL_PIN_H
 #define ORL_PIN_H
 
+#include "frame.h"
 #include "thread.h"
 
 /* As oriel_pin() and oriel_unpin(). */
 int orl_pin (struct orl_thread *me, struct oriel_file *file, uint64_t number,
              unsigned flags, oriel_page *page);
 int orl_unpin (oriel_page *page);
+
+/* As oriel_pin_many(); n is at most ORL_PINS. */
+int orl_pin_many (struct orl_thread *me, struct oriel_file *file,
+                  const uint64_t *number, uint32_t n, unsigned flags,
+                  oriel_page *page);
+
+/* In oriel_page.flags, beside ORIEL_*: data is a copy, and the rest from
+ * ORL_PAGE_SHIFT on says which; or there is a grant to be ended. */
+#define ORL_PAGE_COPY 0x40u
+#define ORL_PAGE_GRANT 0x80u
+#define ORL_PAGE_SHIFT 8
 
 /* A page held in this thread's ledger. */
 struct orl_hold {
@@ -29,7 +41,14 @@ struct orl_hold {
 int orl_hold (struct orl_thread *me, struct oriel_file *file, uint64_t page,
               unsigned flags, struct orl_hold *hold);
 
-/* The page's address in the window, until orl_hold_end().  -ENOBUFS. */
+/* Let its user reach a page that is held; at: where it is shown, or NULL.  After
+ * an error it is not held any more. */
+int orl_pin_reach (struct orl_thread *me, struct oriel_file *file,
+                   uint64_t number, unsigned flags,
+                   const struct orl_hold *hold, void *at, oriel_page *page);
+
+/* The page's address in the window, for the library itself, until
+ * orl_hold_end().  -ENOBUFS; -ENOMEM in a strict window. */
 int orl_hold_show (struct orl_thread *me, struct oriel_file *file,
                    const struct orl_hold *hold, void **at);
 
@@ -48,11 +67,13 @@ uint64_t orl_read_begin (struct oriel_pool *pool, uint32_t frame);
 static inline bool
 orl_read_validate (const struct orl_shm *shm, uint32_t frame, uint64_t version)
 {
+  const struct orl_frame *f = &shm->frames[frame];
+
   atomic_thread_fence (memory_order_acquire);
   return !(version & 1)
-         && atomic_load_explicit (&shm->frames[frame].version,
-                                  memory_order_relaxed)
-                == version;
+         && atomic_load_explicit (&f->version, memory_order_relaxed) == version
+         && !(atomic_load_explicit (&f->state, memory_order_relaxed)
+              & ORL_LOST);
 }
 
 #endif /* ORL_PIN_H */

@@ -3,68 +3,115 @@
  * pool.c - create, attach, detach and destroy pools
  *
  * To attach: open and check the file; pass its gate, so that no one removes it
- * meanwhile; map the metadata; take a process place and repair what a dead one
- * left in it; then write our token there, which makes us visible; then open the
- * window.
+ * meanwhile; map the metadata; take a process place, which is then locked, and
+ * leave the gate; write our token there, which makes us visible; repair what a
+ * dead one left in it, and other dead ones that no one else repairs; then open
+ * the window.
  *
  * Locks: a list of the process's pools, for fork(), under its own mutex.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "counters.h"
+#include "copy.h"
 #include "error.h"
 #include "evict.h"
 #include "fault.h"
+#include "holes.h"
 #include "ledger.h"
 #include "point.h"
 #include "pool.h"
 #include "poolfile.h"
 #include "proc.h"
 #include "recover.h"
+#include "sys-lock.h"
 #include "sys.h"
 #include "thread.h"
 
 /* Times that a pool may vanish or change between our looks at it. */
 #define TRIES 1000
 
+#define ID_BYTES 4096           /* a page */
+
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct oriel_pool *list;
 static _Atomic uint64_t last_id;
 
+/* The child gets no part of a window.  That is said here, since of a window that
+ * is swapped each slot would have to say it at each swap.  No slot is swapped
+ * meanwhile: the child keeps a copy of the slots' table. */
 static void
 before_fork (void)
 {
   pthread_mutex_lock (&list_lock);
+  for (struct oriel_pool *p = list; p; p = p->next)
+    if (p->window && !p->forked)
+      {
+        p->entered = orl_window_enter (p->window);
+        orl_sys.madvise (p->window->base, (size_t) p->window->bytes,
+                         MADV_DONTFORK);
+      }
+  orl_posix_before_fork ();
 }
 
 static void
 after_fork_parent (void)
 {
+  orl_posix_after_fork (false);
+  for (struct oriel_pool *p = list; p; p = p->next)
+    if (p->window && !p->forked)
+      {
+        orl_sys.madvise (p->window->base, (size_t) p->window->bytes,
+                         MADV_DOFORK);
+        orl_window_leave (p->window, p->entered);
+      }
   pthread_mutex_unlock (&list_lock);
+}
+
+/* Keep the window's addresses, so that nothing of the child's comes to lie
+ * there, and what the child touches there is told apart.  Where something has
+ * already, the child's window is closed. */
+static void
+reserve_in_child (struct oriel_pool *pool)
+{
+  struct orl_window *w = pool->window;
+  size_t bytes = (size_t) w->reserved_bytes;
+  void *at;
+
+  orl_window_leave (w, pool->entered);
+  orl_sys.munmap (w->reserved, bytes); /* what is not the window */
+  at = orl_sys.mmap (w->reserved, bytes, PROT_NONE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (at == w->reserved)
+    return;
+  if (at != MAP_FAILED)
+    orl_sys.munmap (at, bytes);
+  w->reserved = NULL;
+  orl_fault_hide (pool);
 }
 
 /* The child has no part in its parent's pools.  Its copies of the descriptor and
  * of the mappings would keep the parent's place alive when the parent dies, so
- * they go at once; where the tables were, calls that only look find zeroes. */
+ * they go at once; where the tables were, calls that only look find zeroes.
+ * What the parent has pinned the child sees by another descriptor, when it looks
+ * (fault-child.c). */
 static void
 after_fork_child (void)
 {
+  orl_posix_after_fork (true);
+  orl_fault_forked ();
   for (struct oriel_pool *p = list; p; p = p->next)
     {
       if (p->forked) /* the grandparent's: gone already */
         continue;
       p->forked = true;
       if (p->window)
-        {
-          orl_sys.munmap (p->window->reserved,
-                          (size_t) p->window->reserved_bytes);
-          p->window->reserved = NULL;
-        }
+        reserve_in_child (p);
       if (p->shm.map)
         orl_sys.mmap (p->shm.map, (size_t) p->shm.geo.meta_bytes,
                       PROT_READ | PROT_WRITE,
@@ -73,6 +120,9 @@ after_fork_child (void)
       if (p->shm.fd >= 0)
         orl_sys.close (p->shm.fd);
       p->shm.fd = -1;
+      if (p->shm.uffd >= 0)
+        orl_sys.close (p->shm.uffd);
+      p->shm.uffd = -1;
       pthread_mutex_init (&p->lock, NULL);
     }
   orl_thread_forget ();
@@ -170,11 +220,9 @@ check_geometry (const char *path, const oriel_options *opt, bool fence,
 
 /* With shm's fd and geometry: map, and take a place. */
 static int
-take_place (struct oriel_pool *pool)
+take_place (struct oriel_pool *pool, unsigned flags)
 {
   struct orl_shm *shm = &pool->shm;
-  uint64_t dead;
-  uint32_t index;
   void *map = orl_sys.mmap (NULL, (size_t) shm->geo.meta_bytes,
                             PROT_READ | PROT_WRITE, MAP_SHARED, shm->fd, 0);
   int r;
@@ -183,30 +231,54 @@ take_place (struct oriel_pool *pool)
     return orl_fail (-errno, "%s: its tables cannot be mapped", pool->path);
   shm->map = map;
   orl_layout_bind (shm);
-  r = orl_proc_enter (shm, &dead);
+  shm->uffd = orl_holes_open ();
+  orl_holes_watch (shm->uffd, map, (size_t) shm->geo.meta_bytes);
+  shm->holes = (flags & ORIEL_HOLES) && !(flags & (ORIEL_PROTECT | ORIEL_RETIRE));
+  pthread_mutex_lock (&list_lock); /* so that no fork() comes between */
+  r = orl_fault_watch (pool, !(flags & ORIEL_NO_FAULT_HANDLER));
+  pthread_mutex_unlock (&list_lock);
+  if (r < 0)
+    return r;
+  r = orl_proc_enter (shm, orl_recover_claim_place);
   if (r < 0)
     return orl_fail (r,
                      "%s: all %u process places are taken; create the pool "
                      "with a larger max_processes",
                      pool->path, shm->geo.nprocs);
-  index = shm->geo.nthreads + shm->proc;
-  /* While the place still has its old token, that ledger is repaired under its
-   * own number: no one else may, as the lock on the place is ours. */
-  orl_recover (pool, index + 1, index);
-  ORL_POINT ("attach.place.repaired");
-  for (uint32_t w = 0; w < shm->geo.map_words; w++)
-    atomic_store (&shm->open_maps[(uint64_t) shm->proc * shm->geo.map_words
-                                  + w],
-                  0);
-  atomic_store (&shm->procs[shm->proc].pid, (uint32_t) getpid ());
-  ORL_POINT ("attach.place.clean");
-  atomic_store (&shm->procs[shm->proc].token, shm->token);
-  ORL_POINT ("attach.place.ours");
-  pool->shared[0] = orl_ledger_of_process (shm);
+  /* Who wants to remove the pool sees that our place is locked.  Repairs may
+   * take a while, or be stopped: others come in meanwhile. */
+  ORL_POINT ("attach.gate");
+  orl_poolfile_leave_gate (shm->fd);
+  orl_recover_place (shm);
+  pool->shared[0] = shm->geo.nthreads + shm->proc;
   pool->nshared = 1;
   ORL_POINT ("attach.ledger");
-  orl_recover (pool, index + 1, ORL_ALL_DEAD);
+  orl_recover_free (pool, pool->shared[0] + 1);
   return 0;
+}
+
+/* The pool's file once more, for children: another open file description, which
+ * has none of our locks. */
+static void
+open_look (struct oriel_pool *pool)
+{
+  struct orl_shm *shm = &pool->shm;
+  struct stat st, now;
+  char path[40];
+
+  snprintf (path, sizeof path, "/proc/self/fd/%d", shm->fd);
+  shm->look = orl_sys.open (path, O_RDONLY, 0);
+  if (shm->look < 0) /* no /proc */
+    shm->look = orl_sys.open (pool->path, O_RDONLY | O_NOFOLLOW, 0);
+  if (shm->look < 0)
+    shm->look = -1;
+  else if (orl_sys.fstat (shm->look, &st) < 0
+           || orl_sys.fstat (shm->fd, &now) < 0 || st.st_dev != now.st_dev
+           || st.st_ino != now.st_ino)
+    {
+      orl_sys.close (shm->look);
+      shm->look = -1;
+    }
 }
 
 static int
@@ -216,6 +288,11 @@ show_window (struct oriel_pool *pool, const oriel_options *opt)
     .window_size = opt->window_size,
     .slot_size = opt->slot_size,
     .backend = opt->backend,
+    .populate = opt->populate,
+    .residency = opt->residency,
+    .tables = pool->shm.geo.meta_bytes,
+    .copies = orl_copies_bytes (pool->shm.geo.page_size),
+    .flags = opt->flags,
   };
   struct orl_shm *shm = &pool->shm;
   struct orl_proc *place = &shm->procs[shm->proc];
@@ -223,14 +300,21 @@ show_window (struct oriel_pool *pool, const oriel_options *opt)
 
   if (r < 0)
     return r;
+  pool->copies = orl_copies_open (shm->geo.page_size);
+  if (!pool->copies)
+    return orl_fail (-ENOMEM, "%s: no address space for copies", pool->path);
+  r = orl_residency_lock (pool->window, shm->map, (size_t) shm->geo.meta_bytes);
+  if (r == 0 && !pool->window->linear)
+    r = orl_residency_lock (pool->window, orl_copies_all (pool->copies),
+                            w.copies);
+  if (r < 0)
+    return r;
   atomic_store (&place->backend, pool->window->backend->id);
   atomic_store (&place->window_bytes, pool->window->bytes);
   atomic_store (&place->slot_size, UINT64_C (1) << pool->window->slot_shift);
-  pthread_mutex_lock (&list_lock); /* so that no fork() comes between */
-  r = orl_fault_watch (pool->window, pool->path,
-                       !(opt->flags & ORIEL_NO_FAULT_HANDLER));
-  pthread_mutex_unlock (&list_lock);
-  return r;
+  open_look (pool);
+  orl_fault_show (pool);
+  return 0;
 }
 
 /* Undo whatever of attaching was done. */
@@ -240,23 +324,23 @@ detach (struct oriel_pool *pool)
   struct orl_shm *shm = &pool->shm;
 
   ORL_POINT ("detach");
-  if (pool->window)
-    {
-      pthread_mutex_lock (&list_lock);
-      orl_fault_forget (pool->window);
-      pthread_mutex_unlock (&list_lock);
-      orl_window_close (pool->window);
-    }
-  if (pool->nshared > 0 && !pool->forked)
+  if (pool->nshared > 0 && !orl_forked (pool))
     {
       /* Backwards: shared[0], the process's own, answers for all of them. */
       for (uint32_t i = pool->nshared; i-- > 0;)
-        {
-          orl_counters_retire (shm, pool->shared[0] + 1, pool->shared[i], 0);
-          orl_ledger_release (shm, pool->shared[i]);
-        }
+        orl_ledger_release (shm, pool->shared[i]);
       orl_proc_leave (shm);
     }
+  pthread_mutex_lock (&list_lock);
+  orl_fault_forget (pool);
+  pthread_mutex_unlock (&list_lock);
+  if (pool->window)
+    orl_window_close (pool->window);
+  orl_copies_close (pool->copies);
+  if (shm->uffd >= 0)
+    orl_sys.close (shm->uffd);
+  if (shm->look >= 0)
+    orl_sys.close (shm->look);
   if (shm->map)
     orl_sys.munmap (shm->map, (size_t) shm->geo.meta_bytes);
   if (shm->fd >= 0)
@@ -265,6 +349,7 @@ detach (struct oriel_pool *pool)
   free (pool->files);
   free (pool->shm.mine);
   free (pool->path);
+  orl_sys.munmap (pool->id, ID_BYTES);
   free (pool);
 }
 
@@ -288,11 +373,26 @@ attach (struct oriel_pool *pool, const oriel_options *opt, bool fence,
   pool->batch = pool->batch < 1           ? 1
                 : pool->batch > ORL_BATCH ? ORL_BATCH
                                           : pool->batch;
-  r = take_place (pool);
+  r = take_place (pool, opt->flags);
   if (r < 0)
     return r;
   ORL_POINT ("attach.repaired");
   return show_window (pool, opt);
+}
+
+/* A number for a pool, in a page of its own; NULL: no memory.  Before Linux 4.14
+ * the page is not wiped, and only children of fork() are known. */
+static uint64_t *
+new_id (void)
+{
+  uint64_t *id = orl_sys.mmap (NULL, ID_BYTES, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+  if (id == MAP_FAILED)
+    return NULL;
+  orl_sys.madvise (id, ID_BYTES, MADV_WIPEONFORK);
+  *id = atomic_fetch_add (&last_id, 1) + 1;
+  return id;
 }
 
 static void
@@ -328,7 +428,13 @@ orl_pool_open (const char *name, const oriel_options *opt,
 
   if (!pool)
     return orl_fail (-ENOMEM, "%s: no memory", name);
-  pool->shm.fd = -1;
+  pool->id = new_id ();
+  if (!pool->id)
+    {
+      free (pool);
+      return orl_fail (-ENOMEM, "%s: no memory", name);
+    }
+  pool->shm.fd = pool->shm.look = pool->shm.uffd = -1;
   pthread_mutex_init (&pool->lock, NULL);
   /* From here on a fork() in another thread takes it from the child. */
   enlist (pool);
@@ -349,14 +455,13 @@ orl_pool_open (const char *name, const oriel_options *opt,
       goto out;
     }
   r = attach (pool, opt, fence, &super);
-  ORL_POINT ("attach.gate");
-  orl_poolfile_leave_gate (pool->shm.fd);
+  if (r < 0) /* perhaps still inside */
+    orl_poolfile_leave_gate (pool->shm.fd);
   ORL_POINT ("attached");
   if (r == 0)
     r = orl_thread_key (pool);
   if (r < 0)
     goto out;
-  pool->id = atomic_fetch_add (&last_id, 1) + 1;
   *result = pool;
 out:
   if (r < 0)
@@ -408,7 +513,7 @@ orl_pool_close (struct oriel_pool *pool)
       detach (pool);
       return 0;
     }
-  if (!pool->forked && (r = is_busy (pool)) < 0)
+  if (!orl_forked (pool) && (r = is_busy (pool)) < 0)
     return r;
   delist (pool);
   orl_thread_end_all (pool);
@@ -420,6 +525,8 @@ orl_pool_close (struct oriel_pool *pool)
 int
 orl_pool_destroy (const char *name, const char *directory, int force)
 {
+  static const char nothing[sizeof ((struct orl_super *) 0)->magic];
+  struct stat st;
   struct orl_super super;
   char *path = NULL;
   int fd = -1;
@@ -428,10 +535,13 @@ orl_pool_destroy (const char *name, const char *directory, int force)
   if (r < 0)
     return r;
   r = orl_poolfile_open (path, &super, &fd);
-  /* A pool that is damaged is what one wants to remove; another file is not. */
+  /* A pool that is damaged is what one wants to remove; another file is not.
+   * Zeroes, or nothing, may be what is left of one. */
   if (r < 0
       && !(r == -EPROTO
-           && memcmp (super.magic, ORL_MAGIC, sizeof super.magic) == 0))
+           && (memcmp (super.magic, ORL_MAGIC, sizeof super.magic) == 0
+               || (force && orl_sys.fstat (fd, &st) == 0 && S_ISREG (st.st_mode)
+                   && memcmp (super.magic, nothing, sizeof nothing) == 0))))
     goto out;
   r = orl_poolfile_enter_gate (fd);
   if (r < 0)

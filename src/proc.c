@@ -4,8 +4,9 @@
  *
  * A place's token is written after its lock was taken and cleared before the
  * lock goes, so a token without a lock names a process that died.  Whoever
- * takes such a place repairs what the dead one left before it writes its own
- * token (pool.c): until then the places's old token stays and names the dead.
+ * takes such a place writes its own token over it, and so the old one names the
+ * dead for good; the process's ledger becomes its own, and it puts right what
+ * the dead left there (orl_recover_place()).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,8 +20,12 @@
 /* Far behind any byte that the file has, and the same on 32 bits. */
 #define LOCK_BASE ((off_t) 1 << 60)
 
+/* Rounds of orl_backoff() for places that others are just putting right: some
+ * 50 ms. */
+#define ROUNDS 170
+
 static int
-enter (struct orl_shm *shm, uint32_t i, uint64_t *dead)
+enter (struct orl_shm *shm, uint32_t i, bool (*claim) (struct orl_shm *shm))
 {
   int r = orl_sys.lock (shm->fd, F_WRLCK, LOCK_BASE + i);
 
@@ -29,26 +34,47 @@ enter (struct orl_shm *shm, uint32_t i, uint64_t *dead)
   ORL_POINT ("attach.place.locked");
   shm->proc = i;
   shm->token = (atomic_fetch_add (&shm->super->serial, 1) + 1) << 16 | (i + 1);
-  *dead = atomic_load (&shm->procs[i].token);
-  return 0;
+  if (claim (shm))
+    return 0;
+  orl_sys.lock (shm->fd, F_UNLCK, LOCK_BASE + i);
+  return -EBUSY;
+}
+
+/* Any place; clean: only one that was left clean. */
+static int
+enter_any (struct orl_shm *shm, bool clean, bool (*claim) (struct orl_shm *shm))
+{
+  int result = -EUSERS;
+
+  for (uint32_t i = 0; i < shm->geo.nprocs; i++)
+    {
+      int r;
+
+      if (clean && atomic_load (&shm->procs[i].token) != 0)
+        continue;
+      r = enter (shm, i, claim);
+      if (r == -EBUSY)
+        result = r;
+      else if (r != -EAGAIN && r != -EACCES)
+        return r;
+    }
+  return result;
 }
 
 int
-orl_proc_enter (struct orl_shm *shm, uint64_t *dead)
+orl_proc_enter (struct orl_shm *shm, bool (*claim) (struct orl_shm *shm))
 {
   /* First places that were left clean: a repair is for who needs the room. */
-  for (int pass = 0; pass < 2; pass++)
-    for (uint32_t i = 0; i < shm->geo.nprocs; i++)
-      {
-        int r;
+  int r = enter_any (shm, true, claim);
 
-        if (pass == 0 && atomic_load (&shm->procs[i].token) != 0)
-          continue;
-        r = enter (shm, i, dead);
-        if (r != -EAGAIN && r != -EACCES)
-          return r;
-      }
-  return -EUSERS;
+  if (r == -EUSERS || r == -EBUSY)
+    r = enter_any (shm, false, claim);
+  for (unsigned round = 0; r == -EBUSY && round < ROUNDS; round++)
+    {
+      orl_backoff (round);
+      r = enter_any (shm, false, claim);
+    }
+  return r == -EBUSY ? -EUSERS : r;
 }
 
 void
@@ -61,6 +87,12 @@ orl_proc_leave (struct orl_shm *shm)
 }
 
 bool
+orl_proc_place_is_locked (const struct orl_shm *shm, uint32_t place)
+{
+  return place == shm->proc || orl_sys.locked (shm->fd, LOCK_BASE + place) != 0;
+}
+
+bool
 orl_proc_alive (const struct orl_shm *shm, uint64_t token)
 {
   uint32_t i = (uint32_t) (token & 0xffff) - 1;
@@ -69,7 +101,13 @@ orl_proc_alive (const struct orl_shm *shm, uint64_t token)
     return false;
   if (token == shm->token)
     return true;
-  return orl_sys.locked (shm->fd, LOCK_BASE + i) != 0;
+  return orl_proc_locked (shm->fd, i);
+}
+
+bool
+orl_proc_locked (int fd, uint32_t proc)
+{
+  return orl_sys.locked (fd, LOCK_BASE + proc) != 0;
 }
 
 int

@@ -10,10 +10,11 @@
 
 #include "layout.h"
 
-/* Take a free place: lock its byte.  Sets shm->proc and shm->token; *dead is
- * the token of the process that died in the place, 0 if none, and its ledgers
- * await repair.  -EUSERS if every place is taken. */
-int orl_proc_enter (struct orl_shm *shm, uint64_t *dead);
+/* Take a free place: lock its byte, set shm->proc and shm->token, and ask claim
+ * whether we can have it; false: another process is still at work on what a
+ * dead one left there, so a different place is tried.  -EUSERS if every place is
+ * taken. */
+int orl_proc_enter (struct orl_shm *shm, bool (*claim) (struct orl_shm *shm));
 
 /* Leave the place clean.  The lock goes with the descriptor. */
 void orl_proc_leave (struct orl_shm *shm);
@@ -21,6 +22,12 @@ void orl_proc_leave (struct orl_shm *shm);
 /* Does the process that the token names live?  Any value is a valid question.
  * An error of the kernel counts as life: never repair on a guess. */
 bool orl_proc_alive (const struct orl_shm *shm, uint64_t token);
+
+/* Does a process, perhaps this one, hold the lock of the place? */
+bool orl_proc_place_is_locked (const struct orl_shm *shm, uint32_t place);
+
+/* Does someone else than fd's description hold the lock of this place? */
+bool orl_proc_locked (int fd, uint32_t proc);
 
 /* How many processes are attached to the pool that fd is open on, without
  * attaching; nprocs places are looked at.  Or -errno. */

@@ -11,36 +11,49 @@
  *   partition lock   every prefix of a change is a valid table; count anew
  *   exclusive latch  version odd: the page gets its before-image back, and the
  *                    version is made even; without one (a fresh page, or
- *                    ORIEL_NO_IMAGES) it is made STALE, to be read again, and
- *                    the version stays odd for those who read it now.  Latch
- *                    free
+ *                    ORIEL_NO_IMAGES) it is made STALE, to be read again, or
+ *                    INDOUBT, if the file's engine wants to be asked, and the
+ *                    version stays odd for those who read it now.  If it is
+ *                    even, the change is whole: the file grows as it wants.
+ *                    Latch free
+ *   truncation       made in the pool (cut.c)
  *   before-images    freed
  *   pins             cleared
  *   RESERVED         FREE
  *   LOADING          out of the table, FREE
  *   WRITING          VALID and DIRTY, its bit set: it is written again
  *   EVICTING         FREE if it is out of the table, else VALID
- *   counters         moved to where they are kept (counters.c)
  *
- * One survivor repairs at a time (super.repair_lock); if it dies, the lock is
- * taken over and the repair begun anew.
+ * Of the dead, each ledger is repaired by one survivor at a time (its repairer
+ * word; lock.h).  If that one dies, another takes the word over and begins anew.
+ * If it is stopped, no one waits for it but who wants what that very ledger
+ * had: it may be in the middle of giving a page its image back, so none can go
+ * past it.  Other ledgers are repaired by others meanwhile, and who only looks
+ * for room passes it by after some milliseconds; who attaches, at once.
  *
- * Locks: repair_lock, then a partition's.
+ * Locks: a repairer word, then a partition's.
  */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "counters.h"
+#include "cut.h"
 #include "frame.h"
 #include "image.h"
 #include "latch.h"
 #include "ledger.h"
 #include "lock.h"
+#include "lost.h"
 #include "point.h"
 #include "recover.h"
 #include "sys.h"
 #include "table.h"
+
+/* Rounds of orl_backoff() for others' repairs, before a search for room goes on
+ * without what they have: some 50 ms, where one takes far less than one. */
+#define ROUNDS 170
 
 static void
 repair_partition (const struct orl_shm *shm, uint32_t owner,
@@ -69,18 +82,48 @@ repair_partition (const struct orl_shm *shm, uint32_t owner,
   atomic_store (&l->part, 0);
 }
 
-/* Give a page its before-image, through a mapping of its own: the repair has no
- * slot. */
+/* A page is half-changed, and no one knows what it was: its file's engine may,
+ * or the store has it. */
+static void
+leave_half (const struct orl_shm *shm, uint32_t frame)
+{
+  struct orl_frame *f = &shm->frames[frame];
+  uint32_t index = (uint32_t) atomic_load (&f->file);
+
+  if (index >= shm->geo.nfiles || !atomic_load (&shm->files[index].indoubt)
+      || orl_is_lost (shm, frame))
+    {
+      orl_frame_flag (f, ORL_STALE);
+      return;
+    }
+  orl_frame_mark_dirty (shm, frame, true);
+  ORL_POINT ("recover.latch.marked");
+  orl_frame_flag (f, ORL_INDOUBT | ORL_DIRTY);
+  ORL_POINT ("recover.latch.in-doubt");
+}
+
+/* Give a page its before-image, through the descriptor: the repair has no slot,
+ * and a mapping could fault.  hugetlbfs wants one all the same. */
 static int
-restore (const struct orl_shm *shm, uint32_t frame, const void *image)
+restore (const struct orl_shm *shm, uint32_t frame, uint32_t dead,
+         void *image)
 {
   const struct orl_geometry *geo = &shm->geo;
+  size_t keep = orl_cut_keeps (shm, dead, frame);
   uint64_t from = geo->data + ((uint64_t) frame << geo->page_shift);
   uint64_t block = geo->block > geo->page_size ? geo->block : geo->page_size;
   uint64_t skip = from & (block - 1);
-  void *at = orl_sys.mmap (NULL, (size_t) block, PROT_READ | PROT_WRITE,
-                           MAP_SHARED, shm->fd, (off_t) (from - skip));
+  void *at;
 
+  if (keep < geo->page_size)
+    memset ((char *) image + keep, 0, geo->page_size - keep);
+  if (orl_lost_look (shm, frame) < 0)
+    return -EIO;
+  if (orl_sys.pwrite (shm->fd, image, geo->page_size, (off_t) from)
+      == (ssize_t) geo->page_size)
+    return 0;
+  at = orl_sys.mmap (NULL, (size_t) block, PROT_READ | PROT_WRITE, MAP_SHARED,
+                     shm->fd, (off_t) (from - skip));
   if (at == MAP_FAILED)
     return -errno;
   memcpy ((char *) at + skip, image, geo->page_size);
@@ -93,22 +136,25 @@ repair_latch (const struct orl_shm *shm, uint32_t frame, uint32_t dead)
 {
   struct orl_frame *f = &shm->frames[frame];
   uint64_t version = atomic_load (&f->version);
-  const void *image;
+  void *image;
 
   if (orl_latch_owner (atomic_load (&f->latch)) != dead)
     return;
   if (version & 1)
     {
+      atomic_store (&f->end, 0);
       image = orl_image_find (shm, dead, frame);
       ORL_POINT ("recover.latch.found");
-      if (image && restore (shm, frame, image) == 0)
+      if (image && restore (shm, frame, dead, image) == 0)
         {
           ORL_POINT ("recover.latch.restored");
           atomic_store (&f->version, version + 1);
         }
       else
-        orl_frame_flag (f, ORL_STALE);
+        leave_half (shm, frame);
     }
+  else
+    orl_grow (shm, frame);
   ORL_POINT ("recover.latch");
   orl_latch_release (&f->latch, true);
   ORL_POINT ("recover.latch.released");
@@ -155,6 +201,24 @@ repair_frame (const struct orl_shm *shm, uint32_t owner, uint32_t frame,
     }
 }
 
+/* After its latches: the page that it had cut itself has its zeroes then. */
+static void
+repair_cut (const struct orl_shm *shm, struct orl_ledger *l, uint32_t dead)
+{
+  uint32_t index = atomic_load (&l->cutting) - 1;
+  uint32_t w = dead;
+
+  if (index < shm->geo.nfiles
+      && atomic_load (&shm->files[index].cutter) == dead)
+    {
+      orl_cut_repair (shm, index);
+      ORL_POINT ("recover.cut");
+      atomic_compare_exchange_strong (&shm->files[index].cutter, &w, 0);
+    }
+  ORL_POINT ("recover.cut.done");
+  atomic_store (&l->cutting, 0);
+}
+
 static void
 repair_ledger (const struct orl_shm *shm, uint32_t owner, uint32_t index)
 {
@@ -181,6 +245,7 @@ repair_ledger (const struct orl_shm *shm, uint32_t owner, uint32_t index)
   ORL_POINT ("recover.pins.done");
   orl_image_end_all (shm, dead);
   ORL_POINT ("recover.images.done");
+  repair_cut (shm, l, dead);
   for (uint32_t i = 0; i < ORL_WORK; i++)
     {
       uint32_t frame = atomic_load (&l->work[i]) - 1;
@@ -194,62 +259,155 @@ repair_ledger (const struct orl_shm *shm, uint32_t owner, uint32_t index)
     }
 }
 
+/* ------------------------------------------------------------------ */
+/* Who repairs                                                        */
+
 static bool
-is_to_repair (const struct orl_shm *shm, uint32_t owner, uint32_t index)
+is_dead (const struct orl_shm *shm, uint32_t index)
+{
+  return atomic_load (&shm->tokens[index]) != 0
+         && !orl_owner_alive (shm, index + 1);
+}
+
+/* Become the one who repairs what the token's process left in the ledger.  False:
+ * another is, who lives. */
+static bool
+begin (const struct orl_shm *shm, uint32_t owner, uint32_t index,
+       uint64_t token)
+{
+  struct orl_ledger *own = &shm->ledgers[owner - 1];
+  orl_a64 *repairer = &shm->ledgers[index].repairer;
+  uint64_t word = atomic_load (repairer);
+
+  atomic_store (&own->repairing, index + 1);
+  ORL_POINT ("recover.said");
+  do
+    if (orl_repair_is_at_work (shm, index, word, owner))
+      {
+        atomic_store (&own->repairing, 0);
+        return false;
+      }
+  while (!atomic_compare_exchange_strong (
+      repairer, &word, orl_repair_word (shm, token, owner)));
+  ORL_POINT ("recover.taken");
+  return true;
+}
+
+static void
+end (const struct orl_shm *shm, uint32_t owner, uint32_t index,
+     uint64_t token)
+{
+  uint64_t word = orl_repair_word (shm, token, owner);
+
+  /* Another may have it by now: what it was about is done. */
+  ORL_POINT ("recover.end");
+  atomic_compare_exchange_strong (&shm->ledgers[index].repairer, &word, 0);
+  ORL_POINT ("recover.ended");
+  atomic_store (&shm->ledgers[owner - 1].repairing, 0);
+}
+
+/* A thread of this process ends: no one else looks at its ledger. */
+static void
+recover_own (struct orl_shm *shm, uint32_t owner)
+{
+  orl_a32 *repairing = &shm->ledgers[owner - 1].repairing;
+
+  atomic_store (repairing, owner);
+  repair_ledger (shm, owner, owner - 1);
+  atomic_store (repairing, 0);
+  orl_counters_end (shm, owner - 1);
+  orl_ledger_release (shm, owner - 1);
+}
+
+/* False: another who lives is at it. */
+static bool
+recover_dead (struct orl_shm *shm, uint32_t owner, uint32_t index)
 {
   uint64_t token = atomic_load (&shm->tokens[index]);
 
-  return token != 0
-         && (index == owner - 1 || !orl_owner_alive (shm, index + 1));
+  if (!is_dead (shm, index))
+    return true;
+  if (!begin (shm, owner, index, token))
+    return false;
+  /* Only who repairs it gives it back: if it is still the dead one's, it stays
+   * so until we are done. */
+  if (atomic_load (&shm->tokens[index]) == token && is_dead (shm, index))
+    {
+      repair_ledger (shm, owner, index);
+      orl_count (&shm->ledgers[owner - 1], ORL_REPAIRS, 1);
+      orl_ledger_release (shm, index);
+    }
+  end (shm, owner, index, token);
+  return true;
 }
 
-/* Where its counters go: those of this process's own thread, which ends, to the
- * process's ledger. */
+/* All that are dead, but for those that others are at: how many. */
 static uint32_t
-heir (const struct orl_shm *shm, uint32_t owner, uint32_t index)
+recover_free (struct orl_shm *shm, uint32_t owner)
 {
-  return index == owner - 1 && index < shm->geo.nthreads
-             ? shm->geo.nthreads + shm->proc + 1
-             : 0;
+  uint32_t left = 0;
+
+  for (uint32_t i = 0; i < shm->geo.nledgers; i++)
+    left += i != owner - 1 && !recover_dead (shm, owner, i);
+  return left;
+}
+
+void
+orl_recover_free (struct oriel_pool *pool, uint32_t owner)
+{
+  recover_free (&pool->shm, owner);
 }
 
 void
 orl_recover (struct oriel_pool *pool, uint32_t owner, uint32_t index)
 {
   struct orl_shm *shm = &pool->shm;
-  struct orl_ledger *own = &shm->ledgers[owner - 1];
-  uint32_t first = index == ORL_ALL_DEAD ? 0 : index;
-  uint32_t last = index == ORL_ALL_DEAD ? shm->geo.nledgers - 1 : index;
 
-  for (uint32_t i = first; i <= last; i++)
+  /* An owner may be any 16 bits, in a pool that is damaged. */
+  if (index < shm->geo.nledgers && index == owner - 1)
+    recover_own (shm, owner);
+  else if (index < shm->geo.nledgers)
+    recover_dead (shm, owner, index);
+  for (unsigned round = 0; index == ORL_ALL_DEAD
+                           && recover_free (shm, owner) > 0 && round < ROUNDS;
+       round++)
+    orl_backoff (round);
+}
+
+bool
+orl_recover_claim_place (struct orl_shm *shm)
+{
+  uint32_t index = shm->geo.nthreads + shm->proc;
+  uint64_t token = atomic_load (&shm->tokens[index]);
+
+  /* Under the ledger's own number: as long as the place has its old token and
+   * is locked by us, that number lives, and no one else begins. */
+  return token == 0 || begin (shm, index + 1, index, token);
+}
+
+void
+orl_recover_place (struct orl_shm *shm)
+{
+  uint32_t index = shm->geo.nthreads + shm->proc;
+  uint64_t token = atomic_load (&shm->tokens[index]);
+
+  for (uint32_t w = 0; w < shm->geo.map_words; w++)
+    atomic_store (&shm->open_maps[(uint64_t) shm->proc * shm->geo.map_words
+                                  + w],
+                  0);
+  orl_counters_reset (shm);
+  atomic_store (&shm->procs[shm->proc].pid, (uint32_t) getpid ());
+  ORL_POINT ("attach.place.clean");
+  /* From here on the dead one is dead for all, and its threads' ledgers are
+   * anyone's to repair; this one is ours, with what is in it. */
+  atomic_store (&shm->procs[shm->proc].token, shm->token);
+  ORL_POINT ("attach.place.ours");
+  orl_ledger_of_process (shm);
+  if (token != 0)
     {
-      bool repair;
-
-      /* An owner may be any 16 bits, in a pool that is damaged. */
-      if (i >= shm->geo.nledgers)
-        break;
-      if (!is_to_repair (shm, owner, i)
-          || (index == ORL_ALL_DEAD && i == owner - 1))
-        continue;
-      atomic_fetch_or (&own->locks, ORL_HAS_REPAIR_LOCK);
-      orl_lock_take (shm, &shm->super->repair_lock, owner);
-      orl_counters_finish (shm);
-      repair = is_to_repair (shm, owner, i);
-      if (repair)
-        {
-          repair_ledger (shm, owner, i);
-          orl_counters_move (shm, i, heir (shm, owner, i));
-        }
-      if (repair && i != owner - 1)
-        {
-          orl_count (own, ORL_REPAIRS, 1);
-          orl_ledger_release (shm, i);
-        }
-      ORL_POINT ("recover.end");
-      orl_lock_give (&shm->super->repair_lock);
-      atomic_fetch_and (&own->locks, ~ORL_HAS_REPAIR_LOCK);
-      /* Our own only now: a lock whose owner has no ledger looks abandoned. */
-      if (repair && i == owner - 1)
-        orl_ledger_release (shm, i);
+      repair_ledger (shm, index + 1, index);
+      orl_ledger_reuse (shm, index);
+      end (shm, index + 1, index, token);
     }
+  ORL_POINT ("attach.place.repaired");
 }

@@ -72,8 +72,9 @@ count_vmas (const struct orl_window *w)
   return n;
 }
 
+/* A line of /proc/self/status, "VmPTE: %llu kB". */
 static uint64_t
-page_table_bytes (void)
+status_bytes (const char *format)
 {
   FILE *status = fopen ("/proc/self/status", "re");
   unsigned long long kib = 0;
@@ -82,7 +83,7 @@ page_table_bytes (void)
   if (!status)
     return 0;
   while (fgets (line, sizeof line, status))
-    if (sscanf (line, "VmPTE: %llu kB", &kib) == 1)
+    if (sscanf (line, format, &kib) == 1)
       break;
   fclose (status);
   return kib * 1024;
@@ -116,6 +117,9 @@ orl_stats_read (struct oriel_pool *pool, oriel_stats *stats)
   stats->latch_waits = sum[ORL_LATCH_WAITS];
   stats->drops = sum[ORL_DROPS];
   stats->repairs = sum[ORL_REPAIRS];
+  stats->remaps = sum[ORL_REMAPS];
+  stats->frames_lost = sum[ORL_FRAMES_LOST];
+  stats->reinstalls = sum[ORL_REINSTALLS];
   read_pool (shm, stats);
   if (!w) /* one who watches */
     return;
@@ -126,6 +130,10 @@ orl_stats_read (struct oriel_pool *pool, oriel_stats *stats)
   pthread_mutex_lock (&w->lock);
   stats->slots_used = w->linear ? w->nextents : w->used - w->nspare;
   pthread_mutex_unlock (&w->lock);
+  stats->copies_per_swap = w->copies_per_swap;
   stats->vmas = count_vmas (w);
-  stats->page_table_bytes = page_table_bytes ();
+  stats->page_table_bytes = status_bytes ("VmPTE: %llu kB");
+  stats->residency = atomic_load (&w->residency);
+  stats->locked_bytes = status_bytes ("VmLck: %llu kB");
+  stats->huge_page = w->huge_page;
 }

@@ -8,18 +8,23 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <linux/futex.h>
-#include <linux/magic.h>
-#include <linux/stat.h>
 #include <sched.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "sys-lock.h"
 #include "sys.h"
+
+/* From the kernel's headers, which a C library need not come with. */
+#define HUGETLBFS 0x958458f6u
+#define NOREPLACE 1
+#define WAIT 0
+#define WAKE 1
 
 #define AGAIN(type, call)                                                     \
   type r_;                                                                    \
@@ -31,12 +36,18 @@
 static int
 sys_open (const char *path, int flags, mode_t mode)
 {
+  int fd = orl_posix_reopen (path, flags);
+
+  if (fd >= 0)
+    return fd;
   AGAIN (int, open (path, flags | O_CLOEXEC, mode));
 }
 
 static int
 sys_close (int fd)
 {
+  if (orl_posix_keep (fd))
+    return 0;
   return close (fd) < 0 ? -errno : 0;
 }
 
@@ -47,18 +58,56 @@ sys_fstat (int fd, struct stat *st)
 }
 
 static int
-sys_birth (int fd, uint64_t *ns)
+sys_statx_birth (int fd, uint64_t *ns)
 {
-  *ns = 0;
 #if defined SYS_statx && defined STATX_BTIME
   struct statx sx;
 
-  if (syscall (SYS_statx, fd, "", AT_EMPTY_PATH, STATX_BTIME, &sx) == 0
-      && (sx.stx_mask & STATX_BTIME))
-    *ns = (uint64_t) sx.stx_btime.tv_sec * 1000000000u + sx.stx_btime.tv_nsec;
+  if (syscall (SYS_statx, fd, "", AT_EMPTY_PATH, STATX_BTIME, &sx) < 0)
+    return -errno;
+  if (!(sx.stx_mask & STATX_BTIME))
+    return -EOPNOTSUPP;
+  *ns = (uint64_t) sx.stx_btime.tv_sec * 1000000000u + sx.stx_btime.tv_nsec;
+  return 0;
 #else
-  (void) fd;
+  (void) fd, (void) ns;
+  return -ENOSYS;
 #endif
+}
+
+static int
+sys_file_handle (int fd, struct file_handle *handle)
+{
+  int mount;
+
+  return name_to_handle_at (fd, "", handle, &mount, AT_EMPTY_PATH) < 0 ? -errno
+                                                                       : 0;
+}
+
+/* FNV-1a of a file's handle. */
+static uint64_t
+handle_digest (int fd)
+{
+  union {
+    struct file_handle handle;
+    unsigned char room[sizeof (struct file_handle) + MAX_HANDLE_SZ];
+  } u;
+  const unsigned char *byte = u.room + offsetof (struct file_handle, f_handle);
+  uint64_t h = UINT64_C (0xcbf29ce484222325);
+
+  u.handle.handle_bytes = MAX_HANDLE_SZ;
+  if (orl_sys.file_handle (fd, &u.handle) < 0)
+    return 0;
+  for (unsigned i = 0; i < u.handle.handle_bytes && i < MAX_HANDLE_SZ; i++)
+    h = (h ^ byte[i]) * UINT64_C (0x100000001b3);
+  return h;
+}
+
+static int
+sys_birth (int fd, uint64_t *mark)
+{
+  if (orl_sys.statx_birth (fd, mark) < 0)
+    *mark = handle_digest (fd);
   return 0;
 }
 
@@ -110,6 +159,19 @@ sys_fallocate (int fd, int mode, off_t at, off_t n)
   AGAIN (int, fallocate (fd, mode, at, n));
 }
 
+static off_t
+sys_data (int fd, off_t at)
+{
+#ifdef SEEK_DATA
+  off_t r = lseek (fd, at, SEEK_DATA);
+
+  return r < 0 ? -errno : r;
+#else
+  (void) fd;
+  return at;
+#endif
+}
+
 static int
 sys_space (int fd, uint64_t *free_bytes, uint32_t *block)
 {
@@ -118,20 +180,30 @@ sys_space (int fd, uint64_t *free_bytes, uint32_t *block)
   if (fstatfs (fd, &fs) < 0)
     return -errno;
   *free_bytes = (uint64_t) fs.f_bavail * (uint64_t) fs.f_bsize;
-  *block = fs.f_type == HUGETLBFS_MAGIC ? (uint32_t) fs.f_bsize : 4096;
+  *block = (uint32_t) fs.f_type == HUGETLBFS ? (uint32_t) fs.f_bsize : 4096;
   return 0;
+}
+
+static int
+sys_rename_noreplace (const char *from, const char *to)
+{
+#ifdef SYS_renameat2
+  return syscall (SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, NOREPLACE) < 0
+             ? -errno
+             : 0;
+#else
+  (void) from, (void) to;
+  return -ENOSYS;
+#endif
 }
 
 static int
 sys_rename (const char *from, const char *to)
 {
-#if defined SYS_renameat2 && defined RENAME_NOREPLACE
-  if (syscall (SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE)
-      == 0)
-    return 0;
-  if (errno != EINVAL && errno != ENOSYS)
-    return -errno;
-#endif
+  int r = orl_sys.rename_noreplace (from, to);
+
+  if (r != -EINVAL && r != -ENOSYS && r != -EPERM)
+    return r;
   if (link (from, to) < 0)
     return -errno;
   return unlink (from) < 0 ? -errno : 0;
@@ -144,12 +216,27 @@ sys_unlink (const char *path)
 }
 
 static int
+sys_fcntl_lock (int fd, int cmd, struct flock *lock)
+{
+  AGAIN (int, fcntl (fd, cmd, lock));
+}
+
+/* OFD locks came with Linux 3.15; sandboxes that list the commands of fcntl()
+ * may not know them. */
+static bool
+no_ofd_locks (int r)
+{
+  return r == -EINVAL || r == -ENOSYS || r == -EPERM;
+}
+
+static int
 sys_lock (int fd, int type, off_t at)
 {
   struct flock fl
       = { .l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = 1 };
+  int r = orl_sys.fcntl_lock (fd, F_OFD_SETLK, &fl);
 
-  AGAIN (int, fcntl (fd, F_OFD_SETLK, &fl));
+  return no_ofd_locks (r) ? orl_posix_lock (fd, type, at) : r;
 }
 
 static int
@@ -157,10 +244,11 @@ sys_locked (int fd, off_t at)
 {
   struct flock fl
       = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1 };
+  int r = orl_sys.fcntl_lock (fd, F_OFD_GETLK, &fl);
 
-  if (fcntl (fd, F_OFD_GETLK, &fl) < 0)
-    return -errno;
-  return fl.l_type != F_UNLCK;
+  if (no_ofd_locks (r))
+    return orl_posix_locked (fd, at);
+  return r < 0 ? r : fl.l_type != F_UNLCK;
 }
 
 static int
@@ -175,6 +263,44 @@ sys_madvise (void *at, size_t n, int advice)
   return madvise (at, n, advice) < 0 ? -errno : 0;
 }
 
+static ssize_t
+sys_madvise_many (const struct iovec *iov, int n, int advice)
+{
+#ifdef SYS_process_madvise
+  /* PIDFD_SELF_THREAD (6.14): this process needs no descriptor of itself. */
+  long r = syscall (SYS_process_madvise, -10000, iov, (long) n, advice, 0);
+
+  return r < 0 ? -errno : (ssize_t) r;
+#else
+  (void) iov, (void) n, (void) advice;
+  return -ENOSYS;
+#endif
+}
+
+static int
+sys_mincore (void *at, size_t n, unsigned char *in_memory)
+{
+  return mincore (at, n, in_memory) < 0 ? -errno : 0;
+}
+
+static int
+sys_mprotect (void *at, size_t n, int prot)
+{
+  return mprotect (at, n, prot) < 0 ? -errno : 0;
+}
+
+static int
+sys_mlock (void *at, size_t n, unsigned flags)
+{
+  if (flags == 0)
+    return mlock (at, n) < 0 ? -errno : 0;
+#ifdef SYS_mlock2
+  return syscall (SYS_mlock2, at, n, flags) < 0 ? -errno : 0;
+#else
+  return -ENOSYS;
+#endif
+}
+
 static int
 sys_remap_file_pages (void *at, size_t n, size_t pgoff, int flags)
 {
@@ -185,6 +311,25 @@ sys_remap_file_pages (void *at, size_t n, size_t pgoff, int flags)
   (void) at, (void) n, (void) pgoff, (void) flags;
   return -ENOSYS;
 #endif
+}
+
+static int
+sys_userfaultfd (int flags)
+{
+#ifdef SYS_userfaultfd
+  long r = syscall (SYS_userfaultfd, flags);
+
+  return r < 0 ? -errno : (int) r;
+#else
+  (void) flags;
+  return -ENOSYS;
+#endif
+}
+
+static int
+sys_ioctl (int fd, unsigned long request, void *arg)
+{
+  AGAIN (int, ioctl (fd, request, arg));
 }
 
 static int
@@ -203,9 +348,10 @@ sys_membarrier (int cmd)
 static int
 sys_futex_wait (uint32_t *word, uint32_t value, unsigned ms)
 {
-  struct timespec ts = { ms / 1000, (long) (ms % 1000) * 1000000 };
+  /* What the call takes, where a time_t may be longer than a long (musl). */
+  const long ts[2] = { (long) (ms / 1000), (long) (ms % 1000) * 1000000 };
 
-  return syscall (SYS_futex, word, FUTEX_WAIT, value, &ts, NULL, 0) < 0
+  return syscall (SYS_futex, word, WAIT, value, ts, NULL, 0) < 0
              ? -errno
              : 0;
 }
@@ -213,7 +359,7 @@ sys_futex_wait (uint32_t *word, uint32_t value, unsigned ms)
 static int
 sys_futex_wake (uint32_t *word)
 {
-  long r = syscall (SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+  long r = syscall (SYS_futex, word, WAKE, INT32_MAX, NULL, NULL, 0);
 
   return r < 0 ? -errno : (int) r;
 }
@@ -231,6 +377,7 @@ struct orl_sys orl_sys = {
   .forget = sys_forget,
   .ftruncate = sys_ftruncate,
   .fallocate = sys_fallocate,
+  .data = sys_data,
   .space = sys_space,
   .rename = sys_rename,
   .unlink = sys_unlink,
@@ -239,10 +386,20 @@ struct orl_sys orl_sys = {
   .mmap = mmap,
   .munmap = sys_munmap,
   .madvise = sys_madvise,
+  .madvise_many = sys_madvise_many,
+  .mincore = sys_mincore,
+  .mprotect = sys_mprotect,
+  .mlock = sys_mlock,
   .remap_file_pages = sys_remap_file_pages,
+  .userfaultfd = sys_userfaultfd,
+  .ioctl = sys_ioctl,
   .membarrier = sys_membarrier,
   .futex_wait = sys_futex_wait,
   .futex_wake = sys_futex_wake,
+  .fcntl_lock = sys_fcntl_lock,
+  .statx_birth = sys_statx_birth,
+  .file_handle = sys_file_handle,
+  .rename_noreplace = sys_rename_noreplace,
 };
 
 /* What is waited for takes well under a microsecond when its owner runs, and a

@@ -5,22 +5,33 @@
  * The entries have the meaning of the calls that they are named for, but
  * return -errno on failure (mmap: MAP_FAILED with errno set, as usual).  A test
  * that links the library's objects replaces an entry to inject a fault; no one
- * else writes to the table.  The fault handler does not use it.
+ * else writes to the table.  The fault handler uses it, too: the calls that it
+ * makes are async-signal-safe.
  */
 #ifndef ORL_SYS_H
 #define ORL_SYS_H
 
+#include <fcntl.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
+/* Advices to madvise() that C libraries may not know yet. */
+#define ORL_POPULATE_READ 22    /* Linux 5.14 */
+#define ORL_GUARD_INSTALL 102   /* 6.13; for files 6.15 */
+#define ORL_GUARD_REMOVE 103
+
+#define ORL_LOCK_ONFAULT 1      /* flag of mlock2(), Linux 4.4 */
+
 struct orl_sys {
   int (*open) (const char *path, int flags, mode_t mode);
   int (*close) (int fd);
   int (*fstat) (int fd, struct stat *st);
-  /* Birth time in ns, 0 where the file system or the kernel has none. */
-  int (*birth) (int fd, uint64_t *ns);
+  /* What tells a file from one that had its inode before: its birth time in
+   * ns, else a digest of its handle, which has the inode's generation; 0 where
+   * the kernel or the file system has neither. */
+  int (*birth) (int fd, uint64_t *mark);
   ssize_t (*pread) (int fd, void *buf, size_t n, off_t at);
   ssize_t (*preadv) (int fd, const struct iovec *iov, int n, off_t at);
   ssize_t (*pwritev) (int fd, const struct iovec *iov, int n, off_t at);
@@ -29,6 +40,8 @@ struct orl_sys {
   int (*forget) (int fd);       /* drop clean pages from the page cache */
   int (*ftruncate) (int fd, off_t size);
   int (*fallocate) (int fd, int mode, off_t at, off_t n);
+  /* The next byte from at on that is not in a hole; -ENXIO: none. */
+  off_t (*data) (int fd, off_t at);
   /* Of the file system: bytes free for us, and the unit of mappings (a huge
    * page on hugetlbfs, else 4096). */
   int (*space) (int fd, uint64_t *free_bytes, uint32_t *block);
@@ -42,14 +55,36 @@ struct orl_sys {
   void *(*mmap) (void *at, size_t n, int prot, int flags, int fd, off_t off);
   int (*munmap) (void *at, size_t n);
   int (*madvise) (void *at, size_t n, int advice);
+  /* Advice on several ranges of this process at once: bytes done. */
+  ssize_t (*madvise_many) (const struct iovec *iov, int n, int advice);
+  int (*mincore) (void *at, size_t n, unsigned char *in_memory);
+  int (*mprotect) (void *at, size_t n, int prot);
+  /* mlock(), or with flags mlock2(). */
+  int (*mlock) (void *at, size_t n, unsigned flags);
   int (*remap_file_pages) (void *at, size_t n, size_t pgoff, int flags);
+  int (*userfaultfd) (int flags);
+  int (*ioctl) (int fd, unsigned long request, void *arg);
   int (*membarrier) (int cmd);
   /* Shared futex.  wait: -EAGAIN the word differs, -ETIMEDOUT, -EINTR. */
   int (*futex_wait) (uint32_t *word, uint32_t value, unsigned ms);
   int (*futex_wake) (uint32_t *word);
+
+  /* What older kernels lack and sandboxes refuse: the entries above go on
+   * without (sys.c). */
+  int (*fcntl_lock) (int fd, int cmd, struct flock *lock);
+  int (*statx_birth) (int fd, uint64_t *ns);
+  int (*file_handle) (int fd, struct file_handle *handle);
+  int (*rename_noreplace) (const char *from, const char *to);
 };
 
 extern struct orl_sys orl_sys;
+
+/* Commands of membarrier(2); not every C library comes with the kernel's
+ * headers. */
+#define ORL_MEMBARRIER_GLOBAL 2 /* all processes that registered */
+#define ORL_MEMBARRIER_REGISTER_GLOBAL 4
+#define ORL_MEMBARRIER_PRIVATE 8 /* this process */
+#define ORL_MEMBARRIER_REGISTER_PRIVATE 16
 
 /* Wait a little, more with each round: spin, yield, then sleep up to 1 ms. */
 void orl_backoff (unsigned round);

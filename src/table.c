@@ -161,46 +161,44 @@ out:
   unlock (shm, owner, s.part);
 }
 
-/* Count anew who passed which bucket.  Counts too high meanwhile are harmless
- * and too low are not, so each is raised before it is made exact. */
+/* Count anew who passed which bucket, in time that grows with the partition,
+ * whatever stands there.  An entry adds one to its home and takes one from where
+ * it is; the running sum is what passed.  Counts too high meanwhile are harmless
+ * and too low are not, so all are raised by far more than there are entries
+ * until each is made exact.  Whoever dies here leaves the lock, and the next
+ * begins anew. */
 void
 orl_table_repair (const struct orl_shm *shm, uint32_t part)
 {
+  const uint64_t raised = UINT64_C (1) << 40;
   uint32_t n = shm->geo.part_buckets;
   struct orl_bucket *first = &shm->buckets[(uint64_t) part * n];
+  uint64_t passed = 0;
 
   for (uint32_t b = 0; b < n; b++)
     {
-      atomic_fetch_add (&first[b].passed, 1u << 30);
+      atomic_store (&first[b].passed, raised);
       ORL_POINT ("table.repair.raised");
     }
   for (uint32_t b = 0; b < n; b++)
+    for (int i = 0; i < ORL_BUCKET_WORDS; i++)
+      {
+        uint64_t w = atomic_load (&first[b].word[i]);
+        uint32_t frame = (uint32_t) w - 1;
+        struct orl_spot s;
+
+        if (w == 0 || frame >= shm->geo.nframes)
+          continue;
+        s = orl_spot (shm, atomic_load (&shm->frames[frame].file),
+                      atomic_load (&shm->frames[frame].page));
+        atomic_fetch_add (&first[s.home].passed, 1);
+        atomic_fetch_sub (&first[b].passed, 1);
+        passed += s.home > b; /* around the end */
+      }
+  ORL_POINT ("table.repair.summed");
+  for (uint32_t b = 0; b < n; b++)
     {
-      uint64_t passed = 0;
-
-      /* Entries in later buckets, whose home is at or before b. */
-      for (uint32_t d = 1; d < n; d++)
-        {
-          struct orl_bucket *at = &first[(b + d) & (n - 1)];
-          uint64_t here = 0;
-
-          for (int i = 0; i < ORL_BUCKET_WORDS; i++)
-            {
-              uint64_t w = atomic_load (&at->word[i]);
-              uint32_t frame = (uint32_t) w - 1;
-              struct orl_spot s;
-
-              if (w == 0 || frame >= shm->geo.nframes)
-                continue;
-              s = orl_spot (shm, atomic_load (&shm->frames[frame].file),
-                        atomic_load (&shm->frames[frame].page));
-              here += ((b + d - s.home) & (n - 1)) >= d;
-            }
-          passed += here;
-          if (here == 0 && free_word (at) >= 0
-              && (atomic_load (&at->passed) & ((1u << 30) - 1)) == 0)
-            break;
-        }
+      passed += atomic_load (&first[b].passed) - raised;
       atomic_store (&first[b].passed, passed);
       ORL_POINT ("table.repair.counted");
     }

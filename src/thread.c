@@ -8,13 +8,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "counters.h"
 #include "error.h"
 #include "frame.h"
 #include "point.h"
 #include "thread.h"
 
-_Thread_local struct orl_thread_cache orl_thread_cache;
+_Thread_local struct orl_thread_cache orl_thread_cache = { ORL_NO_ID, NULL };
 
 static void
 unlink_thread (struct orl_thread *me)
@@ -37,7 +36,7 @@ on_exit_of_thread (void *arg)
   struct orl_thread *me = arg;
   struct oriel_pool *pool = me->pool;
 
-  if (!pool->forked)
+  if (!orl_forked (pool))
     {
       ORL_POINT ("thread.exit");
       orl_thread_unstash (me);
@@ -65,10 +64,9 @@ orl_thread_end_all (struct oriel_pool *pool)
       struct orl_thread *t = pool->threads;
 
       pool->threads = t->next;
-      if (!pool->forked)
+      if (!orl_forked (pool))
         {
           orl_thread_unstash (t);
-          orl_counters_retire (&pool->shm, t->owner, t->owner - 1, 0);
           orl_ledger_release (&pool->shm, t->owner - 1);
         }
       free (t->bounce);
@@ -79,7 +77,7 @@ orl_thread_end_all (struct oriel_pool *pool)
 void
 orl_thread_forget (void)
 {
-  orl_thread_cache.id = 0;
+  orl_thread_cache.id = ORL_NO_ID;
   orl_thread_cache.thread = NULL;
 }
 
@@ -130,11 +128,20 @@ make (struct oriel_pool *pool, struct orl_thread **thread)
 int
 orl_thread_enter (struct oriel_pool *pool, struct orl_thread **me)
 {
+  *me = NULL;
+  if (atomic_load_explicit (&pool->gone, memory_order_relaxed))
+    return orl_pool_gone (pool);
+  return orl_thread_any (pool, me);
+}
+
+int
+orl_thread_any (struct oriel_pool *pool, struct orl_thread **me)
+{
   struct orl_thread *found;
   int r;
 
   *me = NULL;
-  if (pool->forked)
+  if (orl_forked (pool))
     return orl_fail (-EOWNERDEAD,
                      "%s: the pool was opened before fork(); a child opens it "
                      "anew",
@@ -147,8 +154,12 @@ orl_thread_enter (struct oriel_pool *pool, struct orl_thread **me)
   found = pthread_getspecific (pool->key);
   if (!found && (r = make (pool, &found)) < 0)
     return r;
-  orl_thread_cache.id = pool->id;
-  orl_thread_cache.thread = found;
+  /* In a strict window each pin takes the long way, where its caller is noted. */
+  if (!pool->window->grants)
+    {
+      orl_thread_cache.id = *pool->id;
+      orl_thread_cache.thread = found;
+    }
   *me = found;
   return 0;
 }

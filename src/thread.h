@@ -16,6 +16,8 @@ struct orl_thread {
   uint32_t owner;               /* the ledger's index + 1 */
   uint32_t hint;                /* an entry of pins, likely to be free: pins are
                                    mostly given back last in, first out */
+  const void *caller;           /* of the pin that is being made; only kept up in
+                                   a strict window */
   struct orl_thread *next;      /* of the pool's; under pool->lock */
   unsigned char *bounce;        /* ORL_BATCH pages, for orl_thread_bounce() */
   uint32_t nstash;
@@ -24,6 +26,7 @@ struct orl_thread {
 
 /* The last pool that this thread used.  The static TLS model saves a call per
  * pin; 16 bytes of it fit what libc keeps for modules loaded late. */
+#define ORL_NO_ID (UINT64_MAX - 1)
 struct orl_thread_cache {
   uint64_t id;
   struct orl_thread *thread;
@@ -32,9 +35,12 @@ extern _Thread_local struct orl_thread_cache orl_thread_cache
     __attribute__ ((tls_model ("initial-exec"), visibility ("hidden")));
 
 /* The thread's part in the pool, made at first use.  -EOWNERDEAD in a forked
- * child, -EACCES for who watches, -EUSERS no ledger is free, -ENOMEM; with the
- * text. */
+ * child, -EACCES for who watches, -EUSERS no ledger is free, -ENOMEM, -EIO the
+ * pool's memory is gone; with the text. */
 int orl_thread_enter (struct oriel_pool *pool, struct orl_thread **me);
+
+/* The same for who closes: also when the pool's memory is gone. */
+int orl_thread_any (struct oriel_pool *pool, struct orl_thread **me);
 
 /* Room for ORL_BATCH pages of private memory, aligned for O_DIRECT, to carry
  * pages between store and pool that no slot shows.  NULL: no memory. */
@@ -59,7 +65,7 @@ orl_thread_self (struct oriel_pool *pool, struct orl_thread **me)
   struct orl_thread *found;
   int r;
 
-  if (__builtin_expect (orl_thread_cache.id == pool->id, 1))
+  if (__builtin_expect (orl_thread_cache.id == *pool->id, 1))
     {
       *me = orl_thread_cache.thread;
       return 0;

@@ -6,6 +6,7 @@
  * pages of the pool are remapped and the lines of /proc/self/maps counted.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "error.h"
 #include "oriel.h"
 #include "sys.h"
+#include "window-grant.h"
 #include "window-setup.h"
 
 /* Copying a page is cheaper than swapping a slot up to about 32 KiB, remapping
@@ -56,10 +58,33 @@ vma_budget (void)
   return limit - (used > 0 ? used : 0) - VMA_RESERVE;
 }
 
+/* VMAs that lie in [from, to), or -1. */
+static long
+count_vmas (const void *from, const void *to)
+{
+  FILE *maps = fopen ("/proc/self/maps", "re");
+  unsigned long start, end;
+  long n = 0;
+  int c;
+
+  if (!maps)
+    return -1;
+  while (fscanf (maps, "%lx-%lx", &start, &end) == 2)
+    {
+      n += start < (uintptr_t) to && end > (uintptr_t) from;
+      while ((c = getc (maps)) != EOF && c != '\n')
+        ;
+    }
+  fclose (maps);
+  return n;
+}
+
 enum remap { REMAP_MISSING, REMAP_EMULATED, REMAP_NATIVE };
 
 /* What does remap_file_pages() do here?  On a mapping of the pool's first
- * blocks, the second is swapped for the fourth. */
+ * blocks, the second is swapped for the fourth.  Any refusal, of the kernel or
+ * of a sandbox, is that it is missing; and what cannot be seen is not native.
+ * Not on huge pages, see window-remap.c. */
 static enum remap
 probe_remap (const struct orl_shm *shm)
 {
@@ -68,22 +93,22 @@ probe_remap (const struct orl_shm *shm)
   uint64_t have = shm->geo.file_bytes - shm->geo.data;
   enum remap found = REMAP_MISSING;
   unsigned char *at;
-  long before, after;
+  long before;
 
-  if (have < 4 * block)
+  if (have < 4 * block || pages > 1)
     return REMAP_MISSING;
   at = orl_sys.mmap (NULL, 4 * block, PROT_READ | PROT_WRITE, MAP_SHARED,
                      shm->fd, (off_t) shm->geo.data);
   if (at == MAP_FAILED)
     return REMAP_MISSING;
-  before = count_lines ();
+  before = count_vmas (at, at + 4 * block);
   if (orl_sys.remap_file_pages (
-          at + block, block, shm->geo.data / block * pages + 3 * pages, 0)
+          at + block, block,
+          (size_t) (shm->geo.data / block * pages + 3 * pages), 0)
       == 0)
-    {
-      after = count_lines ();
-      found = before >= 0 && after <= before ? REMAP_NATIVE : REMAP_EMULATED;
-    }
+    found = before > 0 && count_vmas (at, at + 4 * block) == before
+                ? REMAP_NATIVE
+                : REMAP_EMULATED;
   orl_sys.munmap (at, 4 * block);
   return found;
 }
@@ -99,17 +124,26 @@ choose_backend (struct orl_window *w, uint32_t wanted)
                      "backend linear: the window (%llu bytes) is smaller than "
                      "the pool (%llu); enlarge it or leave backend automatic",
                      (unsigned long long) w->bytes, (unsigned long long) pool);
-  if (wanted == ORIEL_BACKEND_AUTO && w->bytes >= pool)
+  if (wanted == ORIEL_BACKEND_AUTO && w->bytes >= pool && !w->grants)
     wanted = ORIEL_BACKEND_LINEAR;
-  if (wanted == ORIEL_BACKEND_AUTO || wanted == ORIEL_BACKEND_EMULATED)
+  if (wanted == ORIEL_BACKEND_AUTO || wanted == ORIEL_BACKEND_EMULATED
+      || wanted == ORIEL_BACKEND_NATIVE)
     remap = probe_remap (w->shm);
-  if (wanted == ORIEL_BACKEND_EMULATED && remap == REMAP_MISSING)
-    return orl_fail (-EOPNOTSUPP, "backend emulated: the kernel refuses "
-                                  "remap_file_pages; use mmap");
+  if (wanted == ORIEL_BACKEND_EMULATED && remap != REMAP_EMULATED)
+    return orl_fail (-EOPNOTSUPP, "backend emulated: %s",
+                     remap == REMAP_NATIVE
+                         ? "this kernel has the call itself; use native"
+                         : "remap_file_pages is refused here; use mmap");
+  if (wanted == ORIEL_BACKEND_NATIVE && remap != REMAP_NATIVE)
+    return orl_fail (-EOPNOTSUPP, "backend native: %s; use mmap",
+                     remap == REMAP_EMULATED
+                         ? "this kernel emulates remap_file_pages, as all do "
+                           "since Linux 4.0"
+                         : "remap_file_pages is refused here");
   /* Emulated, the call does what mmap() does and costs 2% more. */
   if (wanted == ORIEL_BACKEND_AUTO)
-    wanted = remap == REMAP_NATIVE ? ORIEL_BACKEND_EMULATED
-                                   : ORIEL_BACKEND_MMAP;
+    wanted = remap == REMAP_NATIVE && !w->grants ? ORIEL_BACKEND_NATIVE
+                                                 : ORIEL_BACKEND_MMAP;
   w->backend = orl_window_backend (wanted);
   if (!w->backend)
     return orl_fail (-EINVAL, "backend %u: there is none of that number",
@@ -130,6 +164,12 @@ check_slot (const struct orl_window *w, uint32_t slot)
   return 0;
 }
 
+static long
+vmas (const struct orl_window *w, uint32_t slot)
+{
+  return (long) (w->bytes / slot * orl_grants_vmas (w, slot));
+}
+
 /* The slot size, and with it the number of slots, within the VMA budget. */
 static int
 choose_slots (struct orl_window *w, uint32_t slot)
@@ -142,26 +182,33 @@ choose_slots (struct orl_window *w, uint32_t slot)
   if (automatic)
     {
       slot = geo->block > SLOT_DEFAULT ? geo->block : SLOT_DEFAULT;
+      /* A swap of a huge page costs as little as one of a small one; but a
+       * window wants some slots. */
+      if (w->huge_page > slot && w->bytes / w->huge_page >= 8)
+        slot = w->huge_page;
       while (slot > 4096 && slot > geo->page_size && slot > geo->block
              && w->bytes / slot < 8)
         slot /= 2;
     }
   if ((r = check_slot (w, slot)) < 0)
     return r;
-  while (automatic && slot < ORL_SLOT_MAX && (long) (w->bytes / slot) > budget)
+  if (w->backend->one_vma)
+    budget = LONG_MAX;
+  while (automatic && slot < ORL_SLOT_MAX && vmas (w, slot) > budget)
     slot *= 2;
   if (w->bytes < slot)
     return orl_fail (-EINVAL, "window_size %llu: smaller than one slot of %u",
                      (unsigned long long) w->bytes, slot);
   w->slot_shift = (uint32_t) __builtin_ctz (slot);
-  if (!w->backend->linear && (long) (w->bytes / slot) > budget)
+  if (vmas (w, slot) > budget)
     return orl_fail (-ENOMEM,
                      "window of %llu bytes in slots of %u: wants %llu VMAs and "
-                     "the process has %ld left; use larger slots, a smaller "
-                     "window or raise vm.max_map_count",
+                     "the process has %ld left; use %sa smaller window or "
+                     "raise vm.max_map_count",
                      (unsigned long long) w->bytes, slot,
-                     (unsigned long long) (w->bytes / slot),
-                     budget > 0 ? budget : 0);
+                     (unsigned long long) vmas (w, slot),
+                     budget > 0 ? budget : 0,
+                     orl_grants_vmas (w, slot) > 1 ? "" : "larger slots, ");
   return 0;
 }
 
@@ -174,6 +221,7 @@ orl_window_setup (struct orl_window *w, const struct orl_window_options *opt)
   int r;
 
   w->page_shift = geo->page_shift;
+  w->huge_page = orl_window_huge_page (w->shm);
   w->bytes = opt->window_size;
   if (w->bytes == 0)
     w->bytes = pool < WINDOW_DEFAULT ? pool : WINDOW_DEFAULT;

@@ -297,9 +297,15 @@ file_lock_unknown (void)
 }
 
 static void
-repair_lock_stuck (void)
+repairer_unknown (void)
 {
-  shm.super->repair_lock = 0xffff;
+  shm.ledgers[mine - 1].repairer = 0xffff0000;
+}
+
+static void
+repairs_none (void)
+{
+  shm.ledgers[mine - 1].repairing = 0xffff;
 }
 
 static void
@@ -312,12 +318,6 @@ static void
 part_lock_unknown (void)
 {
   shm.parts[0].lock = mine;
-}
-
-static void
-moves_half (void)
-{
-  shm.super->moves |= 1;
 }
 
 static void
@@ -488,11 +488,11 @@ static const struct damage {
   { "file_lock with no owner", file_lock_stuck, "file_lock" },
   { "file_lock with an owner who does not know", file_lock_unknown,
     "file_lock" },
-  { "repair_lock with no owner", repair_lock_stuck, "repair_lock" },
+  { "a repairer who is no one", repairer_unknown, "is repaired by" },
+  { "a repair of no ledger", repairs_none, "is repaired by" },
   { "a partition locked by no one", part_lock_stuck, "partition 0: locked" },
   { "a partition locked by one who does not know", part_lock_unknown,
     "partition 0: locked" },
-  { "counters moved by no one", moves_half, "half-moved" },
   { "another geometry", geometry, "geometry" },
   { "a pin out of range", pin_out_of_range, "which is none" },
   { "a pin of no mode", pin_of_no_mode, "which is none" },

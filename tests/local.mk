@@ -13,9 +13,15 @@ tests_c = \
 	tests/changed-file-is-read-again \
 	tests/changed-file-with-dirty-pages-is-estale \
 	tests/check-is-clean-on-a-busy-pool \
+	tests/cloned-child-gets-eownerdead \
+	tests/cold-pages-are-read-as-copies \
 	tests/copies-match-a-shadow \
 	tests/copying-read-needs-no-slot \
 	tests/counters-outlive-threads-and-processes \
+	tests/cut-pages-are-reported-and-read-again \
+	tests/cut-pool-under-load \
+	tests/cut-pool-without-room-is-eio \
+	tests/cut-tables-are-eio \
 	tests/dirty-without-write-pin-is-einval \
 	tests/discard-forgets-cached-pages \
 	tests/drop-forgets-all-pages \
@@ -26,6 +32,7 @@ tests_c = \
 	tests/exec-leaves-the-pool \
 	tests/exit-with-pinned-pages-leaks-nothing \
 	tests/failed-write-keeps-pages-dirty \
+	tests/faults-of-many-threads-are-answered \
 	tests/fence-mode-works \
 	tests/file-descriptor-is-the-files \
 	tests/file-open-refuses-what-is-no-file \
@@ -37,7 +44,9 @@ tests_c = \
 	tests/fork-twice-unmaps-nothing-else \
 	tests/forked-child-gets-eownerdead \
 	tests/forked-child-keeps-no-one-alive \
+	tests/forked-child-sees-what-is-pinned \
 	tests/hits-write-only-the-ledger \
+	tests/huge-pages-are-found-on-tmpfs \
 	tests/io-of-the-dead-lands-nowhere-else \
 	tests/killed-pool-restarts-warm \
 	tests/killed-process-blocks-no-one \
@@ -46,8 +55,12 @@ tests_c = \
 	tests/latch-excludes-processes \
 	tests/latch-excludes-threads \
 	tests/latch-of-own-thread-is-edeadlk \
+	tests/lazy-slots-are-mapped-at-touch \
 	tests/list-names-the-pools \
+	tests/locked-window-takes-no-major-fault \
+	tests/locking-beyond-the-limit-is-eperm \
 	tests/names-and-version \
+	tests/neighbours-are-shown-by-one-call \
 	tests/null-arguments-are-einval \
 	tests/one-file-by-many-paths-is-one \
 	tests/open-files-beyond-maximum-are-enfile \
@@ -57,15 +70,18 @@ tests_c = \
 	tests/options-set-refuses-bad-text \
 	tests/options-set-takes-each-name \
 	tests/page-beyond-end-is-zeroes \
+	tests/page-in-doubt-is-the-engines \
 	tests/pin-anythread-outlives-its-thread \
 	tests/pin-beyond-largest-offset-is-efbig \
 	tests/pin-fresh-reads-nothing \
+	tests/pin-many-is-all-or-nothing \
 	tests/pin-nowait-is-eagain \
 	tests/pin-refuses-flags-that-clash \
 	tests/pin-shows-the-store \
 	tests/pins-beyond-pool-are-enobufs \
 	tests/pins-beyond-thread-limit-are-enobufs \
 	tests/pins-beyond-window-are-enobufs \
+	tests/pins-go-on-when-vmas-run-out \
 	tests/pool-all-dirty-makes-room \
 	tests/pool-close-refuses-open-files \
 	tests/pool-destroy-refuses-attached \
@@ -88,12 +104,16 @@ tests_c = \
 	tests/pool-with-changed-geometry-is-eproto \
 	tests/pool-with-flipped-header-is-eproto \
 	tests/pool-with-random-damage-never-crashes \
+	tests/populate-maps-what-it-says \
+	tests/prefetch-brings-what-is-missing \
 	tests/read-of-own-written-page-is-edeadlk \
 	tests/read-only-file-refuses-writes \
 	tests/recreated-file-never-meets-old-pages \
 	tests/refresh-takes-the-stores-size \
 	tests/refused-open-keeps-posix-locks \
+	tests/residency-locks-what-is-shown \
 	tests/signals-are-given-back \
+	tests/signals-are-passed-on-as-the-kernel-would \
 	tests/slots-beyond-vma-budget-are-enomem \
 	tests/stats-move-for-their-cause \
 	tests/stopped-process-is-not-repaired \
@@ -104,15 +124,26 @@ tests_c = \
 	tests/thread-exit-leaves-the-old-page \
 	tests/thread-exit-unpins \
 	tests/threads-beyond-maximum-are-refused \
+	tests/tool-drop-empties \
+	tests/tool-ls-lists-the-pools \
+	tests/tool-rm-refuses-attached \
+	tests/tool-stat-adds-up \
+	tests/tool-top-shows-rates \
+	tests/tool-warm-makes-hits \
+	tests/tool-watches-a-pool-in-trouble \
 	tests/truncate-cuts-pool-and-store \
 	tests/two-pools-in-one-process \
 	tests/two-threads-one-page-do-not-slow-down \
+	tests/unmapped-slots-come-back \
 	tests/unpin-twice-is-einval \
 	tests/watch-refuses-all-else \
 	tests/watch-works-on-a-full-pool \
 	tests/watch-works-while-a-process-is-stopped \
+	tests/watched-pool-that-is-cut-is-eio \
 	tests/window-64-times-smaller-shows-every-page \
+	tests/window-shows-a-pool-larger-than-the-address-space \
 	tests/window-takes-slots-of-each-size \
+	tests/window-trim-gives-back-and-pins-hold \
 	tests/words-are-shared-and-stay \
 	tests/write-pins-beyond-images-are-enobufs \
 	$(NULL)
@@ -120,21 +151,38 @@ tests_c = \
 # Of those, what valgrind cannot run, or would take too long over.
 tests_not_under_valgrind = \
 	tests/check-is-clean-on-a-busy-pool \
+	tests/cut-pages-are-reported-and-read-again \
+	tests/cut-pool-under-load \
+	tests/cut-pool-without-room-is-eio \
+	tests/cut-tables-are-eio \
+	tests/faults-of-many-threads-are-answered \
+	tests/forked-child-sees-what-is-pinned \
 	tests/hits-write-only-the-ledger \
+	tests/huge-pages-are-found-on-tmpfs \
 	tests/io-of-the-dead-lands-nowhere-else \
 	tests/killed-process-blocks-no-one \
+	tests/lazy-slots-are-mapped-at-touch \
+	tests/locked-window-takes-no-major-fault \
+	tests/locking-beyond-the-limit-is-eperm \
+	tests/pins-go-on-when-vmas-run-out \
 	tests/pool-lives-on-hugetlbfs \
 	tests/pool-on-full-tmpfs-is-enospc \
 	tests/pool-with-changed-geometry-is-eproto \
 	tests/pool-with-flipped-header-is-eproto \
 	tests/pool-with-random-damage-never-crashes \
+	tests/residency-locks-what-is-shown \
+	tests/signals-are-passed-on-as-the-kernel-would \
 	tests/slots-beyond-vma-budget-are-enomem \
 	tests/stray-access-is-named \
 	tests/stress-processes \
 	tests/stress-threads \
+	tests/tool-watches-a-pool-in-trouble \
 	tests/two-threads-one-page-do-not-slow-down \
+	tests/unmapped-slots-come-back \
 	tests/window-64-times-smaller-shows-every-page \
+	tests/window-shows-a-pool-larger-than-the-address-space \
 	tests/window-takes-slots-of-each-size \
+	tests/window-trim-gives-back-and-pins-hold \
 	$(NULL)
 
 # Of those, what measures time: run after all others, also with make -j.
@@ -145,11 +193,20 @@ tests_alone = \
 # Linked with libcore, and may include headers of src.
 tests_inside = \
 	tests/check-finds-planted-damage \
+	tests/file-without-birth-time-is-known-by-its-handle \
+	tests/locking-on-fault-has-a-fallback \
+	tests/pool-works-without-newer-calls \
+	tests/posix-locks-stand-in-for-ofd-locks \
+	tests/strict-windows-name-misuse \
+	tests/strict-windows-that-split-count-each-page \
+	tests/table-repair-is-linear \
+	tests/tool-check-tells-problems \
 	tests/torture \
 	$(NULL)
 
 # Linked with the VFS's static library and SQLite; left out without it.
 tests_sqlite = \
+	tests/tool-warm-reads-databases \
 	tests/vfs-bad-parameters-are-refused \
 	tests/vfs-close-keeps-posix-locks \
 	tests/vfs-database-eight-times-its-pool \
@@ -175,15 +232,20 @@ tests_sqlite = \
 
 # Scripts; see run-test.sh for what they find in the environment.
 tests_sh = \
+	tests/bench-window-reports-each-part.sh \
 	tests/every-function-has-a-man-page.sh \
 	tests/every-test-is-listed.sh \
 	tests/example-01-pin-a-page.sh \
 	tests/example-02-two-processes.sh \
 	tests/exports-only-oriel-symbols.sh \
+	tests/fault-path-calls-only-safe-functions.sh \
 	tests/header-alone-as-c99.sh \
 	tests/header-alone-as-cxx.sh \
 	tests/layers-include-downwards.sh \
 	tests/man-pages-are-lint-clean.sh \
+	tests/static-window-test-passes.sh \
+	tests/tool-bad-usage-is-refused.sh \
+	tests/tool-survives-a-cut-pool.sh \
 	$(NULL)
 
 # Scripts that need the VFS; left out without SQLite.
@@ -205,15 +267,20 @@ EXTRA_DIST += \
 	$(tests_sqlite_sh) \
 	tests/api-functions.awk \
 	tests/corrupt.h \
+	tests/counted.h \
+	tests/cut.h \
 	tests/example.sh \
+	tests/kill-points.h \
 	tests/latch.h \
 	tests/run-test.sh \
 	tests/stress.h \
 	tests/tap.h \
 	tests/tap.sh \
+	tests/tool.h \
 	tests/util.h \
 	tests/vfs-versions.h \
 	tests/vfs.h \
+	tests/whole-pool.h \
 	tests/window.h \
 	$(NULL)
 
@@ -254,11 +321,20 @@ tests_libcore_tsan_a_SOURCES = $(core_sources)
 tests_libcore_tsan_a_CFLAGS = $(AM_CFLAGS) $(TSAN_FLAGS)
 
 tests_tsan = \
+	tests/faults-of-many-threads-are-answered-tsan \
 	tests/stress-processes-tsan \
 	tests/stress-threads-tsan \
 	$(NULL)
 check_PROGRAMS += $(tests_tsan)
 TESTS += $(tests_tsan)
+
+tests_faults_of_many_threads_are_answered_tsan_SOURCES = \
+	tests/faults-of-many-threads-are-answered.c
+tests_faults_of_many_threads_are_answered_tsan_CFLAGS = $(AM_CFLAGS) \
+	$(TSAN_FLAGS)
+tests_faults_of_many_threads_are_answered_tsan_LDFLAGS = $(AM_LDFLAGS) \
+	$(TSAN_FLAGS)
+tests_faults_of_many_threads_are_answered_tsan_LDADD = tests/libcore-tsan.a
 
 tests_stress_processes_tsan_SOURCES = tests/stress-processes.c
 tests_stress_processes_tsan_CFLAGS = $(AM_CFLAGS) $(TSAN_FLAGS)
@@ -321,6 +397,10 @@ tests_libcore_points_a_CPPFLAGS = $(AM_CPPFLAGS) -DORL_DEBUG=1
 
 tests_points = \
 	tests/every-kill-point-is-survived \
+	tests/every-kill-point-of-a-repair-is-survived \
+	tests/killed-truncate-leaves-no-old-bytes \
+	tests/stopped-repairer-blocks-no-one \
+	tests/tool-watches-a-stopped-repair \
 	$(NULL)
 check_PROGRAMS += $(tests_points)
 TESTS += $(tests_points)
@@ -339,8 +419,14 @@ $(alone_logs): $(filter-out $(alone_logs),$(TEST_LOGS))
 # -------------------------------------------------------------------------
 # make torture SECONDS=600 SEED=1: the test of that name, for as long as wanted.
 
-torture: tests/torture$(EXEEXT)
-	tests/torture$(EXEEXT)
+torture: tests/torture$(EXEEXT) $(bin_PROGRAMS)
+	top_builddir=. tests/torture$(EXEEXT)
+
+# -------------------------------------------------------------------------
+# make check-cuts CUTS=10000: pools whose files are cut and punched under load.
+
+check-cuts: tests/cut-pool-under-load$(EXEEXT)
+	CUTS=$${CUTS:-10000} ORIEL_TEST_TIMEOUT=3600 tests/cut-pool-under-load$(EXEEXT)
 
 # -------------------------------------------------------------------------
 # make fuzz SECONDS=600 SEED=1: damage to a pool's metadata, chosen by libFuzzer
@@ -367,6 +453,75 @@ fuzz: tests/fuzz/fuzz-pool-libfuzzer
 	    -len_control=0 -print_final_stats=1 -artifact_prefix=fuzz- \
 	    "$$corpus"; \
 	  status=$$?; rm -rf "$$corpus"; exit $$status; }
+
+# -------------------------------------------------------------------------
+# make static-window-test: the tests of windows and of the fault path in one
+# static program, tests/static/window-test, for old kernels and small systems.
+# It needs no arguments and runs as process 1, too.  CC is what else it can be
+# built with:
+#   make static-window-test CC=musl-gcc
+#   make static-window-test CC='gcc -m32'
+#   make static-window-test CC=build-i386/root/musl-gcc     (see bootstrap)
+#
+# make check-kernels: that program on Debian's kernel in qemu, or on another:
+#   make check-kernels KERNEL=/path/to/bzImage
+
+static_tests = \
+	tests/copying-read-needs-no-slot \
+	tests/eviction-keeps-every-page \
+	tests/fence-mode-works \
+	tests/file-without-birth-time-is-known-by-its-handle \
+	tests/forked-child-gets-eownerdead \
+	tests/forked-child-keeps-no-one-alive \
+	tests/killed-pool-restarts-warm \
+	tests/killed-process-blocks-no-one \
+	tests/killed-process-is-not-alive \
+	tests/pins-beyond-window-are-enobufs \
+	tests/pool-truncated-is-eproto \
+	tests/pool-works-without-newer-calls \
+	tests/posix-locks-stand-in-for-ofd-locks \
+	tests/signals-are-given-back \
+	tests/slots-beyond-vma-budget-are-enomem \
+	tests/stray-access-is-named \
+	tests/stress-processes \
+	tests/stress-threads \
+	tests/window-64-times-smaller-shows-every-page \
+	tests/window-shows-a-pool-larger-than-the-address-space \
+	tests/window-takes-slots-of-each-size \
+	$(NULL)
+
+STATIC_CFLAGS = -O2 -g
+static_compile = $(CC) $(AM_CPPFLAGS) -D_FILE_OFFSET_BITS=64 \
+	-I$(top_srcdir)/src -I$(top_srcdir)/tests -Itests/static \
+	$(ORIEL_CFLAGS) $(STATIC_CFLAGS) -static
+CLEANFILES += tests/static/*.o tests/static/parts.h tests/static/window-test
+
+EXTRA_DIST += \
+	tests/static/check-kernel.sh \
+	tests/static/i386-root.sh \
+	tests/static/window-test.c \
+	$(NULL)
+
+# Always anew: CC may be another one.
+static-window-test:
+	$(AM_V_at)$(MKDIR_P) tests/static
+	$(AM_V_at)rm -f tests/static/*.o tests/static/parts.h
+	$(AM_V_GEN)for test in $(static_tests); do \
+	  name=$${test#tests/}; \
+	  function=test_`echo $$name | tr - _`; \
+	  echo "PART ($$function, \"$$name\")" >> tests/static/parts.h; \
+	  $(static_compile) -Wno-missing-prototypes -Dmain=$$function \
+	    -c -o tests/static/$$name.o $(top_srcdir)/$$test.c || exit; \
+	done
+	$(AM_V_CCLD)$(static_compile) -o tests/static/window-test \
+	  $(top_srcdir)/tests/static/window-test.c \
+	  $(addprefix $(top_srcdir)/,$(filter %.c,$(core_sources))) \
+	  tests/static/*.o
+
+KERNEL =
+check-kernels: static-window-test
+	$(AM_V_at)$(SHELL) $(top_srcdir)/tests/static/check-kernel.sh \
+	  tests/static/window-test $(KERNEL)
 
 # -------------------------------------------------------------------------
 # make check-valgrind: the C tests once more, where memory errors fail a test.

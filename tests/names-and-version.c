@@ -11,6 +11,7 @@ main (void)
             ORIEL_VERSION_MINOR, ORIEL_VERSION_PATCH);
   is_str (oriel_version (), version, "the version");
   is_str (oriel_backend_name (ORIEL_BACKEND_AUTO), "auto", "auto");
+  is_str (oriel_backend_name (ORIEL_BACKEND_NATIVE), "native", "native");
   is_str (oriel_backend_name (ORIEL_BACKEND_EMULATED), "emulated",
           "emulated");
   is_str (oriel_backend_name (ORIEL_BACKEND_MMAP), "mmap", "mmap");

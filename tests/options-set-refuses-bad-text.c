@@ -24,6 +24,8 @@ main (void)
     { "slot", "-64K", -EINVAL },
     { "backend", "", -EINVAL },
     { "backend", "native-ish", -EINVAL },
+    { "residency", "yes", -EINVAL },
+    { "try_lock", "yes", -EINVAL },
     { "max_processes", "many", -EINVAL },
     { "max_threads", "-5", -EINVAL },
     { "max_files", "1.5", -EINVAL },

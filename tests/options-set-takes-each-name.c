@@ -31,6 +31,7 @@ main (void)
   static const char directory[] = "/dev/shm/some/where";
   static const struct { const char *name; uint32_t backend; } backends[] = {
     { "auto", ORIEL_BACKEND_AUTO },
+    { "native", ORIEL_BACKEND_NATIVE },
     { "emulated", ORIEL_BACKEND_EMULATED },
     { "mmap", ORIEL_BACKEND_MMAP },
     { "linear", ORIEL_BACKEND_LINEAR },
@@ -53,6 +54,11 @@ main (void)
   SETS ("max_processes", "17", max_processes, 17);
   SETS ("max_threads", "99", max_threads, 99);
   SETS ("max_files", "7", max_files, 7);
+  SETS ("residency", "locked", residency, ORIEL_RESIDENCY_LOCKED);
+  SETS ("residency", "onfault", residency, ORIEL_RESIDENCY_ONFAULT);
+  SETS ("residency", "none", residency, ORIEL_RESIDENCY_NONE);
+  SETS ("try_lock", "1", flags, ORIEL_TRY_LOCK);
+  SETS ("try_lock", "0", flags, 0);
   for (size_t i = 0; i < COUNT (backends); i++)
     SETS ("backend", backends[i].name, backend, backends[i].backend);
   return done_testing ();

@@ -68,6 +68,7 @@ main (void)
   is_rc (oriel_pool_open ("test", &opt, &pool), 0, "a pool opens");
   is_int ((long long) get_stats (pool).slot_size, 2 * MiB,
           "its slots are huge pages");
+  is_int ((long long) get_stats (pool).huge_page, 2 * MiB, "and told as such");
   file = must_open_file (pool, scratch_file ("data"), 0);
   for (uint64_t i = 0; i < PAGES; i++)
     good += page_is_stamped (pool, file, i, 9);

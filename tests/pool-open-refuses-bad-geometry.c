@@ -27,7 +27,7 @@ main (void)
     { FIELD (pool_size), (uint64_t) 1 << 63 },
     { FIELD (window_size), 1 },
     { FIELD (window_size), 4095 },
-    { FIELD (backend), 4 },
+    { FIELD (backend), 5 },
     { FIELD (backend), UINT32_MAX },
     { FIELD (max_processes), 4097 },
     { FIELD (max_processes), UINT32_MAX },

@@ -18,11 +18,9 @@
  * WORKERS (default 8), PERIOD (microseconds between kills, default 4000), FENCE=1
  * (a pool without membarrier).
  */
-#include "util.h"
-
-#include "frame.h"
-#include "recover.h"
-#include "thread.h"
+#include "counted.h"
+#include "tool.h"
+#include "whole-pool.h"
 
 #define PAGES 1024
 #define MAX_WORKERS 64
@@ -42,13 +40,6 @@ struct truth {
   _Atomic uint64_t writes;
   _Atomic int failed;
   char why[256];
-};
-
-struct content {
-  uint64_t number;
-  uint64_t count;
-  uint64_t fill[509];
-  uint64_t sum;
 };
 
 /* A thread of a worker. */
@@ -76,28 +67,12 @@ dice (uint64_t *state)
   return *state >> 33;
 }
 
-static uint64_t
-sum_of (const struct content *c)
-{
-  uint64_t s = c->number * 31 + c->count;
-
-  for (int i = 0; i < 509; i++)
-    s = s * 31 + c->fill[i];
-  return s;
-}
-
 static void
 fail (const char *what, uint64_t page, const struct content *c)
 {
   if (!atomic_exchange (&truth->failed, 1))
-    snprintf (truth->why, sizeof truth->why,
-              "%s: page %llu has number %llu, count %llu (begun %llu, done "
-              "%llu), checksum %s; %s",
-              what, (unsigned long long) page, (unsigned long long) c->number,
-              (unsigned long long) c->count,
-              (unsigned long long) truth->begun[page],
-              (unsigned long long) truth->done[page],
-              c->sum == sum_of (c) ? "right" : "wrong", oriel_error ());
+    tell_content (truth->why, sizeof truth->why, what, page, c,
+                  truth->done[page], truth->begun[page]);
 }
 
 /* done: what was finished before the page was looked at. */
@@ -105,15 +80,11 @@ static int
 is_whole (const char *what, uint64_t page, const struct content *c,
           uint64_t done)
 {
-  static const struct content zero;
+  int good = content_is_whole (c, page, done, truth->begun[page]);
 
-  if (memcmp (c, &zero, sizeof zero) == 0 && done == 0)
-    return 1;
-  if (c->number == page && c->count >= done && c->count <= truth->begun[page]
-      && c->sum == sum_of (c))
-    return 1;
-  fail (what, page, c);
-  return 0;
+  if (!good)
+    fail (what, page, c);
+  return good;
 }
 
 static void
@@ -511,54 +482,12 @@ torture (double seconds, int period)
   return kills + workers;
 }
 
-static void
-count_frames (oriel_pool *pool)
-{
-  struct orl_shm *shm = &pool->shm;
-  struct orl_thread *me;
-  unsigned long odd = 0, pins = 0, locks = 0, images = 0;
-  unsigned long work_left = 0, owners = 0;
-
-  orl_thread_self (pool, &me);
-  orl_recover (pool, me->owner, ORL_ALL_DEAD);
-  orl_thread_unstash (me);
-  for (uint32_t i = 0; i < shm->geo.nframes; i++)
-    {
-      uint64_t w = atomic_load (&shm->frames[i].state);
-
-      if ((orl_state (w) != ORL_FREE && orl_state (w) != ORL_VALID)
-          || !orl_frame_is_valid (shm, i)
-          || ((atomic_load (&shm->frames[i].version) & 1)
-              && orl_state (w) == ORL_VALID && !(w & ORL_STALE))
-          || (atomic_load (&shm->frames[i].latch) & 2))
-        odd++;
-    }
-  for (uint32_t i = 0; i < shm->geo.nledgers; i++)
-    {
-      for (uint32_t k = 0; k < ORL_PINS; k++)
-        pins += atomic_load (&shm->ledgers[i].pins[k]) != 0;
-      for (uint32_t k = 0; k < ORL_WORK; k++)
-        work_left += atomic_load (&shm->ledgers[i].work[k]) != 0;
-      owners += shm->tokens[i] != 0 && shm->tokens[i] != shm->token;
-    }
-  for (uint32_t i = 0; i < shm->geo.nparts; i++)
-    locks += atomic_load (&shm->parts[i].lock) != 0;
-  for (uint32_t i = 0; i < shm->geo.nimages; i++)
-    images += atomic_load (&shm->images[i].owner) != 0;
-  is_int ((long long) odd, 0, "every frame is free or holds a page");
-  is_int ((long long) pins, 0, "no pin is left");
-  is_int ((long long) work_left, 0, "no frame is in work");
-  is_int ((long long) owners, 0, "no place is a dead one's");
-  locks += shm->super->file_lock || shm->super->repair_lock;
-  is_int ((long long) locks, 0, "nothing is locked");
-  is_int ((long long) images, 0, "no before-image is left");
-}
-
 int
 main (void)
 {
   int seconds = number ("SECONDS", number ("ORIEL_QUICK", 0) ? 5 : 30);
   oriel_stats st = { .struct_size = sizeof st };
+  char why[WHY] = "";
   oriel_pool *pool;
   oriel_file *file, *records;
   long kills;
@@ -581,7 +510,10 @@ main (void)
   if (truth->failed)
     diag ("%s", truth->why);
   open_all (&pool, &file, &records, 0);
-  count_frames (pool);
+  check_whole_pool (pool, why);
+  if (!ok (!why[0], "every frame is free or holds a page, and nothing is left "
+                    "of the dead"))
+    diag ("%s", why);
   for (uint64_t page = 0; page < PAGES; page++)
     {
       struct content c = { .number = 0 };
@@ -609,5 +541,9 @@ main (void)
   ok (oriel_file_close (file) == 0 && oriel_file_close (records) == 0
           && oriel_pool_close (pool) == 0,
       "close");
+  if (has_tool ())
+    is_exit (tool ("check", "torture", NULL), 0, "oriel check is clean");
+  else
+    skip ("there is no tools/oriel");
   return done_testing ();
 }

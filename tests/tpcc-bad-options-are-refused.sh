@@ -53,7 +53,7 @@ refused '--pool-size takes a size' --pool-size 64Q
 refused '--pool-size takes a size' --pool-size 18446744073709551615G
 refused '--window takes a size' --window -8M
 refused '--slot takes a size' --slot ''
-refused '--backend takes one of' --backend native
+refused '--backend takes one of' --backend foreign
 refused '--pool takes' --pool ''
 refused '--vfs takes' --vfs ''
 refused '--db takes' --db ''

@@ -24,7 +24,7 @@ main (void)
     { "window=1X", "window=1X" },
     { "slot=", NULL }, /* empty is as if it was not there */
     { "slot=huge", "slot=huge" },
-    { "backend=native", "backend=native" },
+    { "backend=foreign", "backend=foreign" },
     { "oriel_required=perhaps", "oriel_required=perhaps" },
   };
   const char *path = scratch_file ("never.db");

@@ -9,6 +9,13 @@ module=$top_builddir/.libs/oriel_vfs
 command -v sqlite3 > "$scratch/which" || skip_all "there is no sqlite3 shell"
 [ -z "${ORIEL_SANITIZER-}" ] \
   || skip_all "a sanitized module does not load into a shell that is not"
+# The class byte of an ELF file: 1 for 32 bits, 2 for 64.
+class ()
+{
+  od -An -tu1 -j4 -N1 "$1" | tr -d ' '
+}
+[ "$(class "$module.so")" = "$(class "$(command -v sqlite3)")" ] \
+  || skip_all "the sqlite3 shell is of another architecture"
 
 pools=$(mktemp -d /dev/shm/oriel-test-XXXXXX) || exit 99
 trap 'rm -rf "$scratch" "$pools"' EXIT

@@ -6,7 +6,7 @@
 #include "util.h"
 
 static const uint32_t swapping_backends[] = {
-  ORIEL_BACKEND_EMULATED, ORIEL_BACKEND_MMAP
+  ORIEL_BACKEND_NATIVE, ORIEL_BACKEND_EMULATED, ORIEL_BACKEND_MMAP
 };
 
 /* Open, or return NULL after a skip where the kernel lacks the backend. */
@@ -19,6 +19,7 @@ open_window (oriel_options *opt, uint32_t backend)
   opt->backend = backend;
   rc = oriel_pool_open ("test", opt, &pool);
   if (rc == -EOPNOTSUPP) {
+    must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
     skip ("the kernel lacks this backend");
     return NULL;
   }

@@ -47,7 +47,7 @@ ledger_field (const struct orl_geometry *geo, unsigned which, unsigned i)
     size_t offset;
     unsigned count;
   } fields[] = {
-    { LEDGER (high), 6 },
+    { LEDGER (high), 10 },
     { LEDGER (work), 24 },
     { LEDGER (pins), 24 },
     { LEDGER (pins), ORL_PINS },
@@ -80,10 +80,6 @@ super_field (unsigned which)
     { offsetof (struct orl_super, hand), 8 },
     { offsetof (struct orl_super, serial), 8 },
     { offsetof (struct orl_super, file_lock), 4 },
-    { offsetof (struct orl_super, repair_lock), 4 },
-    { offsetof (struct orl_super, moves), 8 },
-    { offsetof (struct orl_super, move_from), 4 },
-    { offsetof (struct orl_super, move_to), 4 },
   };
 
   if (which >= 0xf0)            /* what is judged at open; not too often */

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * copy.c - private places for copies of pages that no slot shows
+ *
+ * A page that is pinned for reading cannot change, and a copy of it costs less
+ * than a swap; so cold pages are shown to readers as copies (pin.c).  A set bit
+ * in used[] is a place taken, by compare-and-swap.  No locks.
+ */
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "copy.h"
+#include "sys.h"
+
+#define WORDS 8u
+#define PLACES (WORDS * 64)
+
+struct orl_copies {
+  unsigned char *base;
+  uint32_t page_size;
+  _Atomic uint64_t used[WORDS];
+};
+
+size_t
+orl_copies_bytes (uint32_t page_size)
+{
+  return (size_t) PLACES * page_size;
+}
+
+struct orl_copies *
+orl_copies_open (uint32_t page_size)
+{
+  struct orl_copies *c = calloc (1, sizeof *c);
+  void *at;
+
+  if (!c)
+    return NULL;
+  c->page_size = page_size;
+  at = orl_sys.mmap (NULL, orl_copies_bytes (page_size),
+                     PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (at == MAP_FAILED)
+    {
+      free (c);
+      return NULL;
+    }
+  c->base = at;
+  return c;
+}
+
+void
+orl_copies_close (struct orl_copies *c)
+{
+  if (!c)
+    return;
+  orl_sys.munmap (c->base, orl_copies_bytes (c->page_size));
+  free (c);
+}
+
+void *
+orl_copies_all (struct orl_copies *c)
+{
+  return c->base;
+}
+
+void *
+orl_copy_take (struct orl_copies *c, uint32_t near, uint32_t *place)
+{
+  for (uint32_t k = 0; k < WORDS; k++)
+    {
+      uint32_t w = (near + k) % WORDS;
+      uint64_t used = atomic_load_explicit (&c->used[w], memory_order_relaxed);
+
+      while (used != UINT64_MAX)
+        {
+          unsigned bit = (unsigned) __builtin_ctzll (~used);
+
+          if (!atomic_compare_exchange_weak_explicit (
+                  &c->used[w], &used, used | UINT64_C (1) << bit,
+                  memory_order_acquire, memory_order_relaxed))
+            continue;
+          *place = w * 64 + bit;
+          return c->base + (size_t) *place * c->page_size;
+        }
+    }
+  return NULL;
+}
+
+void
+orl_copy_give (struct orl_copies *c, uint32_t place)
+{
+  atomic_fetch_and_explicit (&c->used[place / 64],
+                             ~(UINT64_C (1) << place % 64),
+                             memory_order_release);
+}

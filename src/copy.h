@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* copy.h - private places for copies of pages that no slot shows */
+#ifndef ORL_COPY_H
+#define ORL_COPY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct orl_copies;
+
+/* NULL: no memory.  It is taken from the system as places are used. */
+struct orl_copies *orl_copies_open (uint32_t page_size);
+void orl_copies_close (struct orl_copies *c);
+
+/* All the places. */
+void *orl_copies_all (struct orl_copies *c);
+size_t orl_copies_bytes (uint32_t page_size);
+
+/* A place for one page and its number; near: any number, other for each thread.
+ * NULL: all are in use. */
+void *orl_copy_take (struct orl_copies *c, uint32_t near, uint32_t *place);
+void orl_copy_give (struct orl_copies *c, uint32_t place);
+
+#endif /* ORL_COPY_H */

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * cut.c - where a file ends: drop pages, truncate, grow
+ *
+ * Growing: a writer says in its frame how long the file is to be (end), and the
+ * size follows when the version is even again, that is when the change is whole.
+ * A stranger: version odd, the change is undone and end forgotten; version even,
+ * the size is made what end says.
+ *
+ * Truncating, of a file that is not foreign, by one process at a time (cutter,
+ * an owner; said in its ledger before):
+ *   1. cut_bytes and cut_old are written, then cut_phase becomes odd: from here
+ *      on the file will be cut, whoever does it;
+ *   2. cut = bytes + 1: what the store has behind it counts no more.  Who loads
+ *      from there finds zeroes, and who wants to write there cuts the store first
+ *      (orl_cut_settle());
+ *   3. the pages behind are STALE, and what was being written of them has been;
+ *   4. the page that the end lies in gets zeroes behind it;
+ *   5. size goes from cut_old to bytes; if it has changed, someone grew the file
+ *      meanwhile, which is as if it had been cut just before;
+ *   6. cut_phase becomes even;
+ *   7. the store is cut; 8. cut = 0, cutter = 0.
+ * A stranger, if we die in 2 to 5: begins at 2 (recover.c gives the page of 4
+ * its image back, and the zeroes); in 7: leaves cut for whoever has the file
+ * open.  No one grows a file of size cut_bytes without making cut_phase even, so
+ * that a stranger never cuts what was written after 5.
+ *
+ * Who finds cut_phase odd, and the cutter dead, in a pin that is no hit, repairs
+ * first.
+ *
+ * Locks: none.  The cutter may have a page latched, which it took before.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "cut.h"
+#include "doubt.h"
+#include "error.h"
+#include "frame.h"
+#include "image.h"
+#include "lock.h"
+#include "point.h"
+#include "seen.h"
+#include "sys.h"
+#include "table.h"
+
+/* ------------------------------------------------------------------ */
+/* Pages                                                              */
+
+/* Set STALE if the frame has a page of the file in [first, end).  True if
+ * someone is writing it to the store just now. */
+static bool
+drop_frame (const struct orl_shm *shm, uint32_t frame, uint64_t key,
+            uint64_t first, uint64_t end)
+{
+  struct orl_frame *f = &shm->frames[frame];
+  uint64_t word = atomic_load (&f->state);
+
+  for (;;)
+    {
+      uint64_t page = atomic_load (&f->page);
+
+      if (orl_state (word) <= ORL_RESERVED || (word & ORL_STALE)
+          || atomic_load (&f->file) != key || page < first || page >= end)
+        return false;
+      /* The generation in the word vouches for the key. */
+      if (atomic_compare_exchange_weak (&f->state, &word, word | ORL_STALE))
+        {
+          ORL_POINT ("file.drop.stale");
+          return orl_state (word) == ORL_WRITING;
+        }
+    }
+}
+
+static void
+wait_written (struct orl_thread *me, uint32_t frame)
+{
+  struct orl_shm *shm = &me->pool->shm;
+  struct orl_doubt doubt = { 0 };
+
+  for (;;)
+    {
+      uint64_t word = atomic_load (&shm->frames[frame].state);
+      uint32_t owner = orl_state_owner (word);
+
+      if (orl_state (word) != ORL_WRITING)
+        return;
+      orl_frame_wait (&shm->frames[frame], word);
+      if (!orl_owner_alive (shm, owner))
+        me->pool->repair (me->pool, me->owner, owner - 1);
+      orl_doubt_state (shm, &doubt, me->owner, frame, word);
+    }
+}
+
+void
+orl_drop_pages (struct orl_thread *me, struct oriel_file *file,
+                uint64_t first, uint64_t count)
+{
+  struct orl_shm *shm = &me->pool->shm;
+  uint64_t key = orl_file_key (file->index, atomic_load (&file->rec->epoch));
+  uint64_t end = first + count;
+  uint64_t word;
+
+  if (count < shm->geo.nframes / 8)
+    {
+      for (uint64_t page = first; page < end; page++)
+        {
+          uint32_t frame = orl_table_find (shm, key, page, &word);
+
+          if (frame != ORL_NO_FRAME
+              && drop_frame (shm, frame, key, first, end))
+            wait_written (me, frame);
+        }
+      return;
+    }
+  for (uint32_t frame = 0; frame < shm->geo.nframes; frame++)
+    if (drop_frame (shm, frame, key, first, end))
+      wait_written (me, frame);
+}
+
+static uint64_t
+pages_of (const struct orl_shm *shm, uint64_t bytes)
+{
+  return (bytes + shm->geo.page_size - 1) >> shm->geo.page_shift;
+}
+
+/* ------------------------------------------------------------------ */
+/* Who cuts                                                           */
+
+static void
+take (struct orl_thread *me, struct oriel_file *file)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+  struct orl_frec *rec = file->rec;
+
+  atomic_store (&me->ledger->cutting, file->index + 1);
+  ORL_POINT ("cut.said");
+  for (unsigned round = 0;; round++)
+    {
+      uint32_t w = 0;
+
+      if (atomic_compare_exchange_strong (&rec->cutter, &w, me->owner))
+        break;
+      if (w != me->owner && orl_owner_alive (shm, w)
+          && atomic_load (&shm->ledgers[w - 1].cutting) == file->index + 1)
+        {
+          orl_backoff (round);
+          continue;
+        }
+      if (w - 1 < shm->geo.nledgers && w != me->owner)
+        me->pool->repair (me->pool, me->owner, w - 1);
+      /* A number that is no one's is damage; and one that has let go of it just
+       * now is not there any more. */
+      if (!orl_in_repair (shm, w)
+          && atomic_compare_exchange_strong (&rec->cutter, &w, me->owner))
+        break;
+      orl_backoff (round);
+    }
+  ORL_POINT ("cut.taken");
+  if (atomic_load (&rec->cut_phase) & 1)
+    orl_cut_repair (shm, file->index);
+}
+
+static void
+give (struct orl_thread *me, struct oriel_file *file)
+{
+  ORL_POINT ("cut.give");
+  atomic_store (&file->rec->cutter, 0);
+  ORL_POINT ("cut.given");
+  atomic_store (&me->ledger->cutting, 0);
+}
+
+/* Steps 5 and 6. */
+static void
+finish (struct orl_frec *rec)
+{
+  uint64_t phase = atomic_load (&rec->cut_phase);
+  uint64_t size = atomic_load (&rec->cut_old);
+
+  if (!(phase & 1))
+    return;
+  atomic_compare_exchange_strong (&rec->size, &size,
+                                  atomic_load (&rec->cut_bytes));
+  ORL_POINT ("cut.sized");
+  atomic_compare_exchange_strong (&rec->cut_phase, &phase, phase + 1);
+  ORL_POINT ("cut.even");
+}
+
+void
+orl_cut_repair (const struct orl_shm *shm, uint32_t index)
+{
+  struct orl_frec *rec = &shm->files[index];
+  uint64_t key = orl_file_key (index, atomic_load (&rec->epoch));
+  uint64_t bytes = atomic_load (&rec->cut_bytes);
+
+  if (!(atomic_load (&rec->cut_phase) & 1))
+    return;
+  atomic_store (&rec->cut, bytes + 1);
+  ORL_POINT ("cut.repair.void");
+  for (uint32_t frame = 0; frame < shm->geo.nframes; frame++)
+    drop_frame (shm, frame, key, pages_of (shm, bytes), UINT64_MAX);
+  finish (rec);
+}
+
+size_t
+orl_cut_keeps (const struct orl_shm *shm, uint32_t dead, uint32_t frame)
+{
+  uint32_t index = atomic_load (&shm->ledgers[dead - 1].cutting) - 1;
+  const struct orl_frec *rec = &shm->files[index];
+  const struct orl_frame *f = &shm->frames[frame];
+  uint64_t bytes;
+
+  if (index >= shm->geo.nfiles || atomic_load (&rec->cutter) != dead
+      || !(atomic_load (&rec->cut_phase) & 1)
+      || (uint32_t) atomic_load (&f->file) != index)
+    return SIZE_MAX;
+  bytes = atomic_load (&rec->cut_bytes);
+  return atomic_load (&f->page) == bytes >> shm->geo.page_shift
+             ? (size_t) (bytes & (shm->geo.page_size - 1))
+             : SIZE_MAX;
+}
+
+void
+orl_cut_help (struct orl_thread *me, struct oriel_file *file)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+  struct orl_frec *rec = file->rec;
+
+  for (unsigned round = 0; atomic_load (&rec->cut_phase) & 1; round++)
+    {
+      uint32_t owner = atomic_load (&rec->cutter);
+
+      if (owner != 0 && orl_owner_alive (shm, owner)
+          && atomic_load (&shm->ledgers[owner - 1].cutting)
+                 == file->index + 1)
+        return;
+      /* With the cutter's word taken over it is made even. */
+      if (!orl_in_repair (shm, owner))
+        {
+          take (me, file);
+          give (me, file);
+        }
+      orl_backoff (round);
+    }
+}
+
+/* ------------------------------------------------------------------ */
+/* The store                                                          */
+
+/* Steps 7 and 8. */
+static int
+cut_store (struct oriel_file *file, uint64_t bytes)
+{
+  int r;
+
+  orl_seen_begin (file);
+  r = file->store->ops->truncate (file->store, bytes);
+  ORL_POINT ("cut.store");
+  orl_seen_end (file);
+  if (r < 0)
+    return orl_fail (r, "%s: cannot be made %llu bytes long", file->path,
+                     (unsigned long long) bytes);
+  atomic_store (&file->rec->cut, 0);
+  ORL_POINT ("cut.done");
+  return 0;
+}
+
+/* What is behind the new end in the pool is new: it is not written before the
+ * store is cut.  But old content may just be on its way there. */
+static int
+settle (struct orl_thread *me, struct oriel_file *file)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+  uint64_t bytes = atomic_load (&file->rec->cut) - 1;
+
+  if (bytes == UINT64_MAX)
+    return 0;
+  for (uint32_t frame = 0; frame < shm->geo.nframes; frame++)
+    if ((uint32_t) atomic_load (&shm->frames[frame].file) == file->index
+        && atomic_load (&shm->frames[frame].page) >= pages_of (shm, bytes))
+      wait_written (me, frame);
+  return cut_store (file, bytes);
+}
+
+int
+orl_cut_settle (struct orl_thread *me, struct oriel_file *file)
+{
+  int r;
+
+  if (atomic_load (&file->rec->cut) == 0
+      && !(atomic_load (&file->rec->cut_phase) & 1))
+    return 0;
+  take (me, file);
+  r = settle (me, file);
+  give (me, file);
+  return r;
+}
+
+int
+orl_cut_tail (struct orl_thread *me, struct oriel_file *file,
+              const struct orl_cut_page *last, size_t keep)
+{
+  size_t n = me->pool->shm.geo.page_size - keep;
+
+  if (last->at)
+    {
+      memset ((char *) last->at + keep, 0, n);
+      return 0;
+    }
+  memset (last->zeroes, 0, n);
+  if (orl_window_copy_in (me->pool->window, last->frame, keep, last->zeroes, n))
+    return 0;
+  return orl_fail (-EIO, "%s: what lies behind the new end of its last page "
+                         "could not be cleared",
+                   file->path);
+}
+
+/* Step 4.  The page stays latched, but a stranger finds an even version: the
+ * page as it is meant to be, and no image. */
+static int
+zero_tail (struct orl_thread *me, struct oriel_file *file,
+           const struct orl_cut_page *last, size_t keep)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+  struct orl_frame *f = &shm->frames[last->frame];
+  int r = orl_cut_tail (me, file, last, keep);
+
+  ORL_POINT ("cut.zeroed");
+  atomic_fetch_add (&f->version, 1);
+  ORL_POINT ("cut.zeroed.even");
+  orl_image_end (shm, me->owner, last->frame);
+  return r;
+}
+
+int
+orl_cut (struct orl_thread *me, struct oriel_file *file, uint64_t bytes,
+         const struct orl_cut_page *last)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+  struct orl_frec *rec = file->rec;
+  uint64_t first = pages_of (shm, bytes);
+  uint64_t old;
+  int tail = 0;
+  int r;
+
+  take (me, file);
+  /* What another left: so that there is one end to think of. */
+  r = settle (me, file);
+  if (r < 0)
+    goto out;
+  old = atomic_load (&rec->size);
+  if (bytes < old)
+    {
+      atomic_store (&rec->cut_bytes, bytes);
+      atomic_store (&rec->cut_old, old);
+      ORL_POINT ("cut.written");
+      atomic_fetch_add (&rec->cut_phase, 1);
+      ORL_POINT ("cut.begun");
+      atomic_store (&rec->cut, bytes + 1);
+      ORL_POINT ("cut.void");
+      orl_drop_pages (me, file, first, pages_of (shm, old) - first);
+      ORL_POINT ("cut.dropped");
+    }
+  if (last->held)
+    tail = zero_tail (me, file, last,
+                      (size_t) (bytes & (shm->geo.page_size - 1)));
+  finish (rec);
+  r = cut_store (file, bytes);
+  if (r < 0 && bytes < old)
+    {
+      uint64_t size = bytes;
+
+      atomic_store (&rec->cut, 0);
+      atomic_compare_exchange_strong (&rec->size, &size, old);
+    }
+out:
+  give (me, file);
+  return r < 0 ? r : tail;
+}
+
+/* ------------------------------------------------------------------ */
+/* Growth                                                             */
+
+void
+orl_grow (const struct orl_shm *shm, uint32_t frame)
+{
+  struct orl_frame *f = &shm->frames[frame];
+  uint32_t index = (uint32_t) atomic_load (&f->file);
+  uint64_t end = atomic_load (&f->end);
+  struct orl_frec *rec;
+  uint64_t size;
+
+  if (end == 0)
+    return;
+  ORL_POINT ("grow.even");
+  if (index < shm->geo.nfiles)
+    {
+      rec = &shm->files[index];
+      size = atomic_load (&rec->size);
+      do
+        {
+          uint64_t phase = atomic_load (&rec->cut_phase);
+
+          if (size >= end)
+            break;
+          /* Step 5 is done: no stranger may do it again. */
+          if ((phase & 1) && size == atomic_load (&rec->cut_bytes))
+            atomic_compare_exchange_strong (&rec->cut_phase, &phase,
+                                            phase + 1);
+        }
+      while (!atomic_compare_exchange_strong (&rec->size, &size, end));
+    }
+  ORL_POINT ("grow.sized");
+  atomic_store (&f->end, 0);
+}

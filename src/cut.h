@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * cut.h - where a file ends: drop pages, truncate, grow
+ */
+#ifndef ORL_CUT_H
+#define ORL_CUT_H
+
+#include "thread.h"
+
+/* Forget count pages from first on, waiting for those that are being written. */
+void orl_drop_pages (struct orl_thread *me, struct oriel_file *file,
+                     uint64_t first, uint64_t count);
+
+/* The page that a file's new end will lie in, latched exclusively. */
+struct orl_cut_page {
+  bool held;                    /* false: none */
+  uint32_t frame;
+  void *at;                     /* NULL: no slot shows it, and */
+  void *zeroes;                 /* here is room for a page */
+};
+
+/* Make zeroes of what is behind keep bytes of it.  -EIO. */
+int orl_cut_tail (struct orl_thread *me, struct oriel_file *file,
+                  const struct orl_cut_page *last, size_t keep);
+
+/* Make a file shorter that others do not change: bytes, which is less than its
+ * size.  last's latch stays, but its change is whole then.  Errors of the
+ * store's truncate. */
+int orl_cut (struct orl_thread *me, struct oriel_file *file, uint64_t bytes,
+             const struct orl_cut_page *last);
+
+/* Bring the store up to what a process that died in orl_cut() had begun.  Wanted
+ * before anything is written behind the new end.  Likewise. */
+int orl_cut_settle (struct orl_thread *me, struct oriel_file *file);
+
+/* The same for the pool alone, if rec->cut_phase is odd and it was the dead. */
+void orl_cut_help (struct orl_thread *me, struct oriel_file *file);
+
+/* For recover.c: likewise, for the dead owner of rec->cutter. */
+void orl_cut_repair (const struct orl_shm *shm, uint32_t index);
+
+/* Of a page that is being restored: how many bytes of it are before the end that
+ * its dead owner was giving the file; SIZE_MAX: all. */
+size_t orl_cut_keeps (const struct orl_shm *shm, uint32_t dead,
+                      uint32_t frame);
+
+/* The change of the frame, whose exclusive latch is ours, is whole: make the
+ * file as long as it wants. */
+void orl_grow (const struct orl_shm *shm, uint32_t frame);
+
+#endif /* ORL_CUT_H */

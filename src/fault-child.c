@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fault-child.c - what a forked child may see of its parent's window
+ *
+ * A child has no part in the pool: its tables are zeroes, and its window is
+ * reserved and shows nothing.  But it may have been handed a pointer to a page
+ * that its parent has pinned.  So when it touches one, the parent's tables are
+ * read through a descriptor of the child's own: if the parent lives and its
+ * ledgers have the frame, the slot is mapped as the parent had it at the fork,
+ * read-only.  That the parent keeps the page pinned is between the two.
+ *
+ * That descriptor is another open file description than the one with the
+ * parent's locks, so it keeps no one alive.
+ */
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <sys/mman.h>
+
+#include "fault-child.h"
+#include "proc.h"
+#include "sys.h"
+
+static bool
+get (const struct orl_shm *shm, uint64_t at, void *to, size_t n)
+{
+  return orl_sys.pread (shm->look, to, n, (off_t) at) == (ssize_t) n;
+}
+
+static bool
+parent_lives (const struct orl_shm *shm)
+{
+  uint64_t token;
+
+  return get (shm,
+              shm->geo.procs + shm->proc * sizeof (struct orl_proc)
+                  + offsetof (struct orl_proc, token),
+              &token, sizeof token)
+         && token == shm->token && orl_proc_locked (shm->look, shm->proc);
+}
+
+static bool
+ledger_has (const struct orl_shm *shm, uint32_t ledger, uint32_t frame)
+{
+  uint32_t pins[ORL_PINS];
+
+  if (!get (shm,
+            shm->geo.ledgers + ledger * sizeof (struct orl_ledger)
+                + offsetof (struct orl_ledger, pins),
+            pins, sizeof pins))
+    return false;
+  for (int i = 0; i < ORL_PINS; i++)
+    if ((pins[i] & ORL_PIN_FRAME) == frame + 1)
+      return true;
+  return false;
+}
+
+static bool
+parent_has (const struct orl_shm *shm, uint32_t frame)
+{
+  for (uint32_t i = 0; i < shm->geo.nledgers; i++)
+    {
+      uint64_t token;
+
+      if (get (shm, shm->geo.tokens + i * sizeof token, &token, sizeof token)
+          && token == shm->token && ledger_has (shm, i, frame))
+        return true;
+    }
+  return false;
+}
+
+bool
+orl_fault_child (struct oriel_pool *pool, uint64_t offset)
+{
+  const struct orl_shm *shm = &pool->shm;
+  const struct orl_window *w = pool->window;
+  uint64_t size = UINT64_C (1) << w->slot_shift;
+  uint64_t start = offset & ~(size - 1);
+  uint64_t from = start;
+  uint32_t extent;
+
+  if (!w->linear)
+    {
+      extent = atomic_load (&w->extent[offset >> w->slot_shift]);
+      if (extent == 0)
+        return false;
+      from = (uint64_t) (extent - 1) << w->slot_shift;
+    }
+  else if (start + size > w->bytes)
+    size = w->bytes - start;
+  return shm->look >= 0 && parent_lives (shm)
+         && parent_has (shm,
+                        (uint32_t) ((from + offset - start) >> w->page_shift))
+         && orl_sys.mmap (w->base + start, (size_t) size, PROT_READ,
+                          MAP_SHARED | MAP_FIXED, shm->look,
+                          (off_t) (shm->geo.data + from))
+                != MAP_FAILED;
+}

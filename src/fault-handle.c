@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fault-handle.c - answer faults in windows and tables
+ *
+ * What a fault at an address of ours means, and what is done:
+ *
+ *   in the tables
+ *     SIGBUS              they were cut away: zeroes in their place, and the
+ *                         pool is of no use any more (lost.c)
+ *   in a window
+ *     SIGSEGV, the slot   it was never mapped (ORIEL_LAZY), or its mapping was
+ *       has an extent     dropped by oriel_window_trim() or by a stranger: map
+ *                         it; a write to what may only be read is stray
+ *     SIGBUS              the file was cut or has a hole, or memory failed:
+ *                         mark the frames lost, fill the file up (lost.c); if
+ *                         that cannot be, zeroes in their place
+ *     in a forked child   show what the parent has pinned (fault-child.c)
+ *     anything else       is a stray access: name it (fault-name.c)
+ *
+ * and the access is made again; or, for stray ones and those elsewhere, the
+ * signal goes to whoever handled it before.
+ *
+ * Which extent a slot shows changes only with the slot's mapping, under
+ * orl_window_enter(): so here, inside it, to map what the table says is right.
+ *
+ * The registry of pools is the process's, because signal handlers are.  The
+ * handler reads it without locks: an entry is published by its pointers, and
+ * forgotten by clearing them and waiting until no handler runs.
+ *
+ * All of this file is async-signal-safe, and so is what it calls: a test holds
+ * the names against a list.  SIGSEGV and SIGBUS stay open meanwhile: the tables
+ * are touched, and those may be gone, too.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#include "fault-child.h"
+#include "fault-handle.h"
+#include "fault-name.h"
+#include "ledger.h"
+#include "lost.h"
+#include "sys.h"
+
+/* Faults of one thread at one address, one after the other, for which nothing
+ * was found to be done.  The first of two threads does it, so some are usual;
+ * these many mean that the memory fails without saying so, and twice as many
+ * that we are wrong. */
+#define VAIN_MAX 100
+
+/* What was mapped anew may be dropped by others again and again, but not so
+ * often with nothing between. */
+#define AGAIN_MAX 100000
+
+struct orl_watched orl_watched[ORL_WATCHED];
+_Atomic unsigned orl_fault_running;
+struct orl_before orl_before[2] = { { .sig = SIGSEGV }, { .sig = SIGBUS } };
+
+struct fault {
+  struct oriel_pool *pool;
+  struct orl_window *w;
+  int sig;
+  const siginfo_t *info;
+  uintptr_t where;
+  uint64_t offset;              /* in the window */
+  bool write;                   /* it certainly was one */
+};
+
+static _Thread_local struct {
+  uintptr_t where;
+  unsigned times;
+} vain __attribute__ ((tls_model ("initial-exec")));
+
+/* How often in a row has this thread come here in vain? */
+static unsigned
+times_in_vain (uintptr_t where)
+{
+  if (vain.where != where)
+    vain.times = 0;
+  vain.where = where;
+  return ++vain.times;
+}
+
+static bool
+was_write (const void *context)
+{
+#if defined REG_ERR
+  const ucontext_t *u = context;
+
+  return (u->uc_mcontext.gregs[REG_ERR] & 2) != 0; /* of the page fault */
+#else
+  (void) context;
+  return false;
+#endif
+}
+
+struct pins {
+  uint32_t first;               /* frames */
+  uint32_t n;
+  bool any;
+};
+
+static void
+see_pin (void *arg, uint32_t ledger, uint32_t frame, uint32_t mode)
+{
+  struct pins *p = arg;
+
+  (void) ledger;
+  (void) mode;
+  p->any = p->any || frame - p->first < p->n;
+}
+
+/* Where the slot's extent begins among the pages; false: it has none that ought
+ * to be seen.  A slot that is hidden, to be given another extent, has none, and
+ * one that a sweep looks at has, if it is pinned.  Inside orl_window_enter(). */
+static bool
+extent_of (const struct fault *f, uint64_t *from)
+{
+  const struct orl_window *w = f->w;
+  uint32_t slot = (uint32_t) (f->offset >> w->slot_shift);
+  uint32_t extent = slot + 1;
+  struct pins p;
+
+  if (!w->linear)
+    extent = atomic_load (&w->extent[slot]);
+  *from = (uint64_t) (extent - 1) << w->slot_shift;
+  if (w->linear || extent == 0)
+    return w->linear;
+  if (atomic_load (&w->slot_of[extent - 1]) == slot + 1
+      || atomic_load (&f->pool->gone) == ORL_GONE_TABLES) /* so are all pins */
+    return true;
+  p = (struct pins){ .first = (extent - 1) << w->extent_shift,
+                     .n = 1u << w->extent_shift };
+  orl_ledger_scan (w->shm, w->shm->token, see_pin, &p);
+  return p.any && atomic_load (&w->extent[slot]) == extent;
+}
+
+/* Where all slots are one VMA they stay so. */
+static bool
+remap (struct orl_window *w, uint32_t slot, uint64_t from)
+{
+  return w->backend->one_vma && !w->linear
+         && w->backend->show (w, slot, (uint32_t) (from >> w->slot_shift),
+                              1)
+                == 0;
+}
+
+/* Map the slot anew. */
+static bool
+reinstall (const struct fault *f)
+{
+  const struct orl_shm *shm = &f->pool->shm;
+  struct orl_window *w = f->w;
+  uint32_t slot = (uint32_t) (f->offset >> w->slot_shift);
+  uint64_t start = (uint64_t) slot << w->slot_shift;
+  uint64_t size = UINT64_C (1) << w->slot_shift;
+  uint64_t from;
+  bool entered;
+  bool done;
+
+  if (start + size > w->bytes)
+    size = w->bytes - start;
+  entered = orl_window_enter (w);
+  done = extent_of (f, &from)
+         && (remap (w, slot, from)
+             || orl_window_map (w, w->base + start, (size_t) size, 0, from,
+                                true)
+                    == 0);
+  orl_window_leave (w, entered);
+  if (done)
+    atomic_fetch_add_explicit (
+        &shm->ledgers[shm->geo.nthreads + shm->proc].stat[ORL_REINSTALLS], 1,
+        memory_order_relaxed);
+  return done;
+}
+
+/* Zeroes in place of what cannot be had: of a block; or of all, when the tables
+ * are gone, and nothing that the window shows means anything.  from: what the
+ * slot had when it was looked at; if it has something else now, the access will
+ * tell. */
+static bool
+patch (const struct fault *f, uint64_t from, bool all)
+{
+  struct orl_window *w = f->w;
+  uint64_t block = f->pool->shm.geo.block;
+  uint64_t start = f->offset & ~(block - 1);
+  uint64_t size = block;
+  uint64_t now;
+  bool entered;
+  bool done = true;
+
+  if (all && w->linear)
+    size = w->bytes - start;
+  else if (all)
+    {
+      start = f->offset >> w->slot_shift << w->slot_shift;
+      size = UINT64_C (1) << w->slot_shift;
+    }
+  entered = orl_window_enter (w);
+  if (extent_of (f, &now)
+      && now == from)
+    done = orl_sys.mmap (w->base + start, (size_t) size,
+                         PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED
+                             | MAP_NORESERVE,
+                         -1, 0)
+           != MAP_FAILED;
+  orl_window_leave (w, entered);
+  return done;
+}
+
+/* The slot is mapped, and there is no memory behind it. */
+static bool
+on_missing (const struct fault *f)
+{
+  struct orl_window *w = f->w;
+  uint64_t inside = f->offset & ((UINT64_C (1) << w->slot_shift) - 1);
+  unsigned vainly = 0;
+  uint64_t bytes = 1;
+  uint64_t from;
+  bool broken = false;
+  bool entered;
+  bool any;
+  int r;
+
+  entered = orl_window_enter (w);
+  any = extent_of (f, &from);
+  orl_window_leave (w, entered);
+  if (!any)
+    return false;
+#if defined BUS_MCEERR_AR
+  broken = f->info->si_code == BUS_MCEERR_AR
+           || f->info->si_code == BUS_MCEERR_AO;
+  if (broken && f->info->si_addr_lsb > 0
+      && f->info->si_addr_lsb <= (int) w->slot_shift)
+    bytes = UINT64_C (1) << f->info->si_addr_lsb;
+#endif
+  inside &= ~(bytes - 1);
+  if (!broken && (vainly = times_in_vain (f->where)) > VAIN_MAX)
+    broken = true;
+  r = -ENODATA;
+  if (atomic_load (&f->pool->gone) != ORL_GONE_TABLES)
+    r = orl_lost_repair (&f->pool->shm, f->pool->shm.geo.data + from + inside,
+                         bytes, broken);
+  if (r > 0 && broken && vainly == 0)
+    return reinstall (f); /* what was bad is still mapped */
+  if (r > 0 && !broken)
+    vain.times = 0;
+  /* Write protection of a strict window is a SIGBUS, too; and where slots are
+   * remapped, so is touching one that was trimmed. */
+  if (r == 0 && w->grants)
+    return false;
+  if (r == 0 && !w->linear)
+    reinstall (f);
+  if (r >= 0)
+    return vainly <= 2 * VAIN_MAX;
+  orl_lost_pool (f->pool, r == -ENODATA ? ORL_GONE_TABLES : ORL_GONE_ROOM);
+  return patch (f, from, r == -ENODATA);
+}
+
+static bool
+on_window (struct fault *f)
+{
+  const char *why = "no page is pinned there";
+  bool again;
+
+  f->offset = f->where - (uintptr_t) f->w->base;
+  if (f->pool->forked)
+    {
+      again = !f->write && f->sig == SIGSEGV
+              && times_in_vain (f->where) < VAIN_MAX
+              && orl_fault_child (f->pool, f->offset);
+      why = f->write ? "a forked child may not write to its parent's window"
+                     : "it is the parent's window, which has unpinned it";
+    }
+  else if (f->sig == SIGBUS)
+    {
+      again = on_missing (f);
+      why = f->w->grants ? "no pin allows it" : "the memory there cannot be had";
+    }
+  else
+    again = !f->w->grants
+            && (f->info->si_code == SEGV_MAPERR
+             || f->info->si_code == SEGV_ACCERR)
+            && times_in_vain (f->where) < AGAIN_MAX && reinstall (f);
+  if (!again)
+    orl_fault_name (f->pool, f->where, f->sig, why);
+  return again;
+}
+
+static bool
+is_inside (uintptr_t where, const void *base, uint64_t bytes)
+{
+  return where >= (uintptr_t) base && where - (uintptr_t) base < bytes;
+}
+
+/* Is the access to be made again? */
+static bool
+answer (int sig, const siginfo_t *info, const void *context)
+{
+  uintptr_t where = (uintptr_t) info->si_addr;
+
+  for (int i = 0; i < ORL_WATCHED; i++)
+    {
+      struct oriel_pool *pool = atomic_load (&orl_watched[i].pool);
+      struct fault f = { .pool = pool, .sig = sig, .info = info,
+                         .where = where };
+
+      if (!pool)
+        continue;
+      if (is_inside (where, pool->shm.map, pool->shm.geo.meta_bytes))
+        {
+          if (sig != SIGBUS || pool->forked)
+            return false;
+          orl_lost_pool (pool, ORL_GONE_TABLES);
+          return times_in_vain (where) < AGAIN_MAX;
+        }
+      f.w = atomic_load (&orl_watched[i].window);
+      if (f.w && is_inside (where, f.w->base, f.w->bytes))
+        {
+          f.write = was_write (context);
+          return on_window (&f);
+        }
+    }
+  return false;
+}
+
+/* To whoever handled the signal before us, as the kernel would have; the default
+ * action ends the process when the access is made again. */
+static void
+pass_on (int sig, siginfo_t *info, void *context)
+{
+  struct orl_before *b = &orl_before[sig == SIGBUS];
+  struct sigaction old = b->action;
+  bool sent = info->si_code <= 0; /* by kill(): it will not come again */
+  sigset_t mask;
+
+  if ((old.sa_flags & SA_RESETHAND) && atomic_exchange (&b->used, true))
+    old.sa_handler = SIG_DFL;
+  if (old.sa_handler == SIG_IGN && sent)
+    return;
+  if (old.sa_handler == SIG_DFL || old.sa_handler == SIG_IGN)
+    {
+      struct sigaction dfl = { .sa_handler = SIG_DFL };
+
+      sigaction (sig, &dfl, NULL);
+      if (sent)
+        raise (sig);
+      return;
+    }
+  if (!(old.sa_flags & SA_NODEFER))
+    sigaddset (&old.sa_mask, sig);
+  pthread_sigmask (SIG_BLOCK, &old.sa_mask, &mask);
+  if (old.sa_flags & SA_SIGINFO)
+    old.sa_sigaction (sig, info, context);
+  else
+    old.sa_handler (sig);
+  pthread_sigmask (SIG_SETMASK, &mask, NULL);
+}
+
+void
+orl_fault_handle (int sig, siginfo_t *info, void *context)
+{
+  int saved = errno;
+  bool again;
+
+  atomic_fetch_add (&orl_fault_running, 1);
+  again = info->si_code > 0 && answer (sig, info, context);
+  atomic_fetch_sub (&orl_fault_running, 1);
+  errno = saved;
+  if (!again)
+    pass_on (sig, info, context);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * window-huge.c - is the pool on huge pages?
+ *
+ * hugetlbfs says so itself.  A tmpfs mounted with huge= has them where it could
+ * get them; the block size of its files says no more than that it would.  So an
+ * extent of the pool is touched (Linux 5.14 does that for us) and the kernel
+ * asked how it mapped that.  What is found holds at open: a huge page can be
+ * split later, when memory is short.
+ *
+ * No locks.
+ */
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "sys.h"
+#include "window.h"
+
+#define HUGE ORL_SLOT_MAX       /* the pool's data is aligned for such pages */
+
+/* KiB of the mapping at at that are mapped by huge pages. */
+static unsigned long
+huge_kib (const void *at)
+{
+  FILE *maps = fopen ("/proc/self/smaps", "re");
+  unsigned long start, end, kib = 0;
+  bool mine = false;
+  char line[512];
+
+  if (!maps)
+    return 0;
+  while (kib == 0 && fgets (line, sizeof line, maps))
+    {
+      if (sscanf (line, "%lx-%lx ", &start, &end) == 2)
+        mine = start <= (uintptr_t) at && end > (uintptr_t) at;
+      else if (mine)
+        sscanf (line, "ShmemPmdMapped: %lu kB", &kib);
+    }
+  fclose (maps);
+  return kib;
+}
+
+uint32_t
+orl_window_huge_page (const struct orl_shm *shm)
+{
+  uint32_t found = 0;
+  unsigned char *range, *at;
+  struct stat st;
+
+  if (shm->geo.block > 4096)
+    return shm->geo.block;
+  if (shm->geo.file_bytes - shm->geo.data < HUGE
+      || orl_sys.fstat (shm->fd, &st) < 0 || st.st_blksize < (blksize_t) HUGE)
+    return 0;
+  range = orl_sys.mmap (NULL, 2 * HUGE, PROT_NONE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (range == MAP_FAILED)
+    return 0;
+  at = (unsigned char *) (((uintptr_t) range + HUGE - 1)
+                          & ~(uintptr_t) (HUGE - 1));
+  /* The kernel touches, so that a pool file that is cut is no signal. */
+  if (orl_sys.mmap (at, HUGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+                    shm->fd, (off_t) shm->geo.data)
+          != MAP_FAILED
+      && orl_sys.madvise (at, 4096, ORL_POPULATE_READ) == 0
+      && huge_kib (at) * 1024 >= HUGE)
+    found = HUGE;
+  orl_sys.munmap (range, 2 * HUGE);
+  return found;
+}

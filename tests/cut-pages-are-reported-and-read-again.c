@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Someone truncates the pool's file, or punches a hole into it, or memory fails:
+ * no touch crashes.  Who has a page pinned that was hit is told at unpin, and
+ * the next pin reads it from the store.  Dirty ones are -EIO at flush, sync and
+ * close, until the file is closed and opened again.
+ */
+#include "cut.h"
+
+enum how { HOLE, CUT, BROKEN };
+
+static const char *const words[] = { "hole", "cut", "memory failure" };
+static oriel_pool *pool;
+static oriel_file *file;
+
+/* A signal as the kernel sends it for bad memory. */
+static void
+fail_memory (void *at)
+{
+  siginfo_t info = { .si_signo = SIGBUS, .si_code = BUS_MCEERR_AR };
+
+  info.si_addr = at;
+  info.si_addr_lsb = 12;
+  if (syscall (SYS_rt_tgsigqueueinfo, getpid (), (pid_t) syscall (SYS_gettid),
+               SIGBUS, &info))
+    bail_out ("rt_tgsigqueueinfo: %s", strerror (errno));
+}
+
+static void
+hit (const oriel_page *page, enum how how)
+{
+  const char *path = pool_path ("test");
+  off_t at = place_of (pool, page->frame);
+
+  if (how == HOLE)
+    punch_file (path, at, 4096);
+  else if (how == CUT)
+    cut_file (path, at);
+  else
+    fail_memory (page->data);
+}
+
+static void
+clean_page (enum how how)
+{
+  oriel_page page = must_pin (file, 3, ORIEL_OPTIMISTIC);
+  uint64_t lost = get_stats (pool).frames_lost;
+  uint64_t version = oriel_read_begin (&page);
+
+  hit (&page, how);
+  ok (is_zero (page.data, 4096), "%s: the touch finds zeroes", words[how]);
+  is_int (oriel_read_validate (&page, version), 0, "which are not valid");
+  is_rc (oriel_unpin (&page), -EIO, "oriel_unpin says so");
+  ok (strstr (oriel_error (), "data") && strstr (oriel_error (), "page 3:"),
+      "and names file and page");
+  diag ("%s", oriel_error ());
+  ok (get_stats (pool).frames_lost > lost, "the loss is counted");
+  ok (page_is_stamped (pool, file, 3, 1), "the next pin has it again");
+  is_int ((long long) plain_size (pool_path ("test")),
+          (long long) get_stats (pool).pool_bytes, "the file is whole again");
+}
+
+static void
+written_page (enum how how)
+{
+  oriel_page page = must_pin (file, 4, ORIEL_WRITE);
+
+  hit (&page, how);
+  memset (page.data, 'x', 4096);
+  must (oriel_dirty (&page, 0), "oriel_dirty");
+  is_rc (oriel_unpin (&page), -EIO, "what is written then is lost");
+  ok (page_is_stamped (pool, file, 4, 1), "and the page is as it was");
+  stamp_page (pool, file, 4, 1);
+  is_rc (oriel_flush (file), 0, "no other page was dirty");
+}
+
+static void
+dirty_page (enum how how)
+{
+  oriel_page page;
+  char byte;
+
+  stamp_page (pool, file, 5, 2);
+  page = must_pin (file, 5, ORIEL_OPTIMISTIC);
+  hit (&page, how);
+  ok (is_zero (page.data, 4096), "%s: a dirty page", words[how]);
+  is_rc (oriel_unpin (&page), -EIO, "unpin");
+  stamp_page (pool, file, 6, 3);
+  is_rc (oriel_flush (file), -EIO, "flush says that it is lost");
+  diag ("%s", oriel_error ());
+  is_rc (oriel_sync (file), -EIO, "sync, too");
+  is_rc (oriel_flush (file), -EIO, "each time");
+  ok (page_is_stamped (pool, file, 5, 1), "the page is what the store has");
+  is_rc (oriel_file_close (file), -EIO, "close does, too");
+  is_rc (oriel_file_abandon (file), 0, "abandon does not");
+  must (oriel_file_open (pool, scratch_file ("data"), 0, &file), "open");
+  is_rc (oriel_sync (file), 0, "opened again all is well");
+  ok (page_is_stamped (pool, file, 6, 3), "no other page was lost");
+  stamp_page (pool, file, 6, 1);
+  /* No one has the file open when it happens. */
+  stamp_page (pool, file, 5, 2);
+  page = must_pin (file, 5, ORIEL_OPTIMISTIC);
+  must (oriel_unpin (&page), "oriel_unpin");
+  must (oriel_file_abandon (file), "oriel_file_abandon");
+  if (how == BROKEN)
+    how = HOLE;
+  hit (&page, how);
+  must (oriel_file_open (pool, scratch_file ("data"), 0, &file), "open");
+  must (oriel_read (file, 5 * 4096, &byte, 1, NULL), "oriel_read");
+  must (oriel_file_abandon (file), "oriel_file_abandon");
+  must (oriel_file_open (pool, scratch_file ("data"), 0, &file), "open");
+  is_rc (oriel_flush (file), -EIO, "a loss of which no one was told is kept");
+  must (oriel_file_abandon (file), "oriel_file_abandon");
+  must (oriel_file_open (pool, scratch_file ("data"), 0, &file), "open");
+  is_rc (oriel_flush (file), 0, "until someone is");
+}
+
+/* What is copied is right, or is read anew. */
+static void
+copies (enum how how)
+{
+  char buffer[5000];
+  int good = 1;
+
+  for (uint64_t i = 0; i < 200; i++) {
+    oriel_page page = must_pin (file, i, ORIEL_OPTIMISTIC);
+
+    must (oriel_unpin (&page), "oriel_unpin");
+    if (i % 2)
+      must (oriel_window_trim (pool), "trim");
+    hit (&page, how);
+    if (i % 3 == 0) {
+      must (oriel_write (file, i * 4096 + 10, "abc", 3), "oriel_write");
+      must (oriel_read (file, i * 4096, buffer, 4096, NULL), "oriel_read");
+      good = good && memcmp (buffer + 10, "abc", 3) == 0;
+      stamp (buffer, 4096, 1, i);
+      hit (&page, how);
+      must (oriel_write (file, i * 4096, buffer, 4096), "oriel_write");
+      (void) oriel_flush (file);
+      must (oriel_file_abandon (file), "oriel_file_abandon");
+      must (oriel_file_open (pool, scratch_file ("data"), 0, &file), "open");
+      if (!page_is_stamped (pool, file, i, 1)) {
+        good = 0;
+        diag ("page %d", (int) i);
+      }
+      continue;
+    }
+    memset (buffer, 'y', sizeof buffer);
+    must (oriel_read (file, i * 4096, buffer, 4096, NULL), "oriel_read");
+    good = good && is_stamped (buffer, 4096, 1, i);
+  }
+  ok (good, "%s: copying calls meet no zeroes", words[how]);
+}
+
+static void
+all (uint32_t backend, size_t window)
+{
+  oriel_options opt = test_options ();
+
+  opt.slot_size = 16 * KiB;
+  opt.window_size = window;
+  opt.flags = ORIEL_HOLES;
+  pool = open_window (&opt, backend);
+  if (!pool)
+    return;
+  diag ("backend %s", oriel_backend_name (backend));
+  make_stamped_file (scratch_file ("data"), 4096, 200, 0, 1);
+  file = must_open_file (pool, scratch_file ("data"), 0);
+  for (int how = holes_fault () ? HOLE : CUT; how <= BROKEN; how++) {
+    clean_page (how);
+    written_page (how);
+    dirty_page (how);
+    if (how != BROKEN)
+      copies (how);
+  }
+  is_int (oriel_pool_check (pool, NULL, NULL), 0, "the pool is in order");
+  must (oriel_file_close (file), "oriel_file_close");
+  end_window (pool);
+}
+
+int
+main (void)
+{
+  for (size_t i = 0; i < COUNT (windows); i++)
+    all (windows[i].backend, windows[i].window);
+  return done_testing ();
+}

@@ -1,0 +1,692 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * kill-points.h - children that do a bit of everything and die at a point of
+ * src/point.h, and what must hold then
+ *
+ * The parent is attached all along.  After a death it uses every page (and is
+ * timed), another child attaches anew and reads them all, and the shared
+ * structures are looked at, one by one.
+ *
+ * VERBOSE=1 tells each death; POINT=NAME looks at that one alone.
+ */
+#ifndef KILL_POINTS_H
+#define KILL_POINTS_H
+
+#include <stddef.h>
+
+#include "counted.h"
+#include "whole-pool.h"
+
+#include "attach.h"
+#include "lost.h"
+#include "point.h"
+#include "sys.h"
+
+
+#define FRAMES 512
+#define PAGES 600
+#define SLOTS 16
+#define MAX_POINTS 512
+#define WAIT_MAX 0.1            /* what a waiter may wait after a death */
+#define WAIT_CI 1.5             /* that, on a machine that is busy */
+
+/* What the children and the parent know of each other. */
+struct board {
+  _Atomic uint64_t begun[PAGES];
+  _Atomic uint64_t done[PAGES];
+  _Atomic uint8_t passed[MAX_POINTS]; /* by the last child */
+  char why[512];
+};
+
+static struct board *board;
+static const char *names[MAX_POINTS];
+static unsigned nnames;
+static unsigned deaths[MAX_POINTS];
+static uint16_t *name_of;       /* by a point's place in memory */
+static uintptr_t lowest;
+static bool verbose;
+
+static oriel_pool *pool;        /* the parent's */
+static oriel_file *data;
+static double longest;
+static unsigned long waits, too_long;
+
+/* ------------------------------------------------------------------ */
+/* Points                                                              */
+
+static int
+by_name (const void *a, const void *b)
+{
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
+}
+
+static unsigned
+find_name (const char *name)
+{
+  for (unsigned i = 0; i < nnames; i++)
+    if (strcmp (names[i], name) == 0)
+      return i;
+  bail_out ("there is no point %s", name);
+}
+
+static void
+list_points (void)
+{
+  const char *all[MAX_POINTS];
+  unsigned n = orl_point_count ();
+  uintptr_t highest = 0;
+
+  if (n > MAX_POINTS)
+    bail_out ("more than %d points", MAX_POINTS);
+  lowest = UINTPTR_MAX;
+  for (unsigned i = 0; i < n; i++) {
+    uintptr_t at = (uintptr_t) orl_point_at (i);
+
+    lowest = at < lowest ? at : lowest;
+    highest = at > highest ? at : highest;
+    all[i] = orl_point_at (i)->name;
+  }
+  qsort (all, n, sizeof *all, by_name);
+  for (unsigned i = 0; i < n; i++)
+    if (nnames == 0 || strcmp (names[nnames - 1], all[i]) != 0)
+      names[nnames++] = all[i];
+  name_of = calloc ((highest - lowest) / sizeof (struct orl_point) + 1,
+                    sizeof *name_of);
+  for (unsigned i = 0; i < n; i++)
+    name_of[((uintptr_t) orl_point_at (i) - lowest) / sizeof (struct orl_point)]
+      = (uint16_t) find_name (orl_point_at (i)->name);
+}
+
+static void
+note (const struct orl_point *point)
+{
+  unsigned i = name_of[((uintptr_t) point - lowest) / sizeof *point];
+
+  atomic_store_explicit (&board->passed[i], 1, memory_order_relaxed);
+}
+
+/* ------------------------------------------------------------------ */
+/* Pages                                                               */
+
+static void
+complain (const char *what, uint64_t page, const struct content *c)
+{
+  tell_content (board->why, sizeof board->why, what, page, c,
+                board->done[page], board->begun[page]);
+}
+
+static bool
+is_whole (const char *what, uint64_t page, const struct content *c)
+{
+  bool good = content_is_whole (c, page, board->done[page],
+                                board->begun[page]);
+
+  if (!good)
+    complain (what, page, c);
+  return good;
+}
+
+static void
+fill (struct content *c, uint64_t page, uint64_t count)
+{
+  c->number = page;
+  c->count = count;
+  for (int i = 0; i < 250; i++)
+    c->fill[i] = page * count + (uint64_t) i;
+  ORL_POINT ("test.half-a-page");
+  for (int i = 250; i < 509; i++)
+    c->fill[i] = page * count + (uint64_t) i;
+  c->sum = sum_of (c);
+}
+
+/* Change a page, begun by no one else; flags beside ORIEL_WRITE. */
+static bool
+change (oriel_file *file, uint64_t page, unsigned flags)
+{
+  uint64_t count;
+  oriel_page p;
+
+  if (oriel_pin (file, page, ORIEL_WRITE | flags, &p) < 0)
+    return complain ("pin", page, &(struct content) { 0 }), false;
+  if (!flags && !is_whole ("change", page, p.data)) {
+    oriel_unpin (&p);
+    return false;
+  }
+  count = board->begun[page] + 1;
+  atomic_store (&board->begun[page], count);
+  fill (p.data, page, count);
+  oriel_dirty (&p, count);
+  oriel_unpin (&p);
+  atomic_store (&board->done[page], count);
+  return true;
+}
+
+static bool
+look (oriel_file *file, uint64_t page)
+{
+  bool good;
+  oriel_page p;
+
+  if (oriel_pin (file, page, ORIEL_READ, &p) < 0)
+    return complain ("pin", page, &(struct content) { 0 }), false;
+  good = is_whole ("look", page, p.data);
+  oriel_unpin (&p);
+  return good;
+}
+
+static bool
+copy (oriel_file *file, uint64_t page)
+{
+  struct content c = { 0 };
+
+  if (oriel_read (file, page * sizeof c, &c, sizeof c, NULL) < 0)
+    return complain ("oriel_read", page, &c), false;
+  return is_whole ("copy", page, &c);
+}
+
+static bool
+overwrite (oriel_file *file, uint64_t page)
+{
+  uint64_t count = board->begun[page] + 1;
+  struct content c;
+
+  atomic_store (&board->begun[page], count);
+  fill (&c, page, count);
+  if (oriel_write (file, page * sizeof c, &c, sizeof c) < 0)
+    return complain ("oriel_write", page, &c), false;
+  atomic_store (&board->done[page], count);
+  return true;
+}
+
+/* ------------------------------------------------------------------ */
+/* What a child does before it dies                                    */
+
+static oriel_options
+options (void)
+{
+  oriel_options opt = test_options ();
+
+  opt.pool_size = FRAMES * 4096;
+  opt.window_size = SLOTS * 4096;
+  opt.slot_size = 4096;
+  opt.max_processes = 4;
+  opt.max_threads = 6;
+  opt.max_files = 4;
+  opt.flags = ORIEL_HOLES;
+  if (getenv ("FENCE"))
+    opt.flags |= ORIEL_FENCE;
+  return opt;
+}
+
+static void
+need_at (bool good, int line)
+{
+  if (!good) {
+    if (!board->why[0])
+      snprintf (board->why, sizeof board->why, "child, line %d: %s", line,
+                oriel_error ());
+    _exit (1);
+  }
+}
+
+#define need(good) need_at (good, __LINE__)
+
+static void
+attach (oriel_pool **p, oriel_file **f)
+{
+  oriel_options opt = options ();
+
+  need (oriel_pool_open ("test", &opt, p) == 0);
+  need (oriel_file_open (*p, scratch_file ("data"), ORIEL_BUFFERED, f) == 0);
+}
+
+/* Pin as many pages as the window shows and one more, none of them resident. */
+static void
+fill_window (oriel_file *file)
+{
+  oriel_page pin[SLOTS + 1];
+  unsigned n = 0;
+
+  while (n <= SLOTS
+         && oriel_pin (file, n, ORIEL_OPTIMISTIC, &pin[n]) == 0)
+    n++;
+  need (n <= SLOTS);
+  while (n > 0)
+    need (oriel_unpin (&pin[--n]) == 0);
+}
+
+/* Enough pages that belong into one bucket to overflow it, and then none. */
+static void
+crowd (oriel_pool *p)
+{
+  const struct orl_shm *shm = &p->shm;
+  oriel_file *file;
+  uint64_t key;
+  struct orl_spot want;
+  unsigned n = 0;
+
+  need (oriel_file_open (p, scratch_file ("crowd"),
+                         ORIEL_CREATE | ORIEL_BUFFERED, &file) == 0);
+  key = orl_file_key (file->index, atomic_load (&file->rec->epoch));
+  want = orl_spot (shm, key, 0);
+  for (uint64_t page = 0; n < ORL_BUCKET_WORDS + 3; page++) {
+    struct orl_spot at = orl_spot (shm, key, page);
+    oriel_page pin;
+
+    if (at.part != want.part || at.home != want.home)
+      continue;
+    need (oriel_pin (file, page, ORIEL_READ, &pin) == 0);
+    need (oriel_unpin (&pin) == 0);
+    n++;
+  }
+  need (oriel_file_drop (file) == 0);
+  fill_window (file);
+  need (oriel_file_close (file) == 0);
+}
+
+static ssize_t
+fails (int fd, const struct iovec *iov, int n, off_t at)
+{
+  (void) fd, (void) iov, (void) n, (void) at;
+  return -EIO;
+}
+
+/* Dirty pages, cut off, dropped one by one, and all; then read in vain. */
+static void
+scrap (oriel_pool *p)
+{
+  ssize_t (*works) (int, const struct iovec *, int, off_t);
+  oriel_page page;
+  oriel_file *file;
+
+  need (oriel_file_open (p, scratch_file ("scrap"),
+                         ORIEL_CREATE | ORIEL_BUFFERED, &file) == 0);
+  for (uint64_t i = 0; i < 6; i++) {
+    oriel_page pin;
+
+    need (oriel_pin (file, i, ORIEL_WRITE, &pin) == 0);
+    memset (pin.data, (int) i, 4096);
+    need (oriel_dirty (&pin, 0) == 0 && oriel_unpin (&pin) == 0);
+  }
+  need (oriel_file_truncate (file, 2 * 4096 + 100) == 0);
+  need (oriel_file_truncate (file, 9 * 4096) == 0);
+  need (oriel_file_drop_pages (file, 1, 1) == 0);
+  need (oriel_flush (file) == 0);
+  need (oriel_file_drop (file) == 0);
+  need (oriel_prefetch (file, 0, 6) == 0);
+  need (oriel_file_drop (file) == 0);
+  works = orl_sys.preadv;
+  orl_sys.preadv = fails;
+  need (oriel_pin (file, 1, ORIEL_READ, &page) == -EIO);
+  orl_sys.preadv = works;
+  need (oriel_file_close (file) == 0);
+  need (oriel_file_open (p, scratch_file ("foreign"),
+                         ORIEL_CREATE | ORIEL_BUFFERED | ORIEL_FOREIGN, &file)
+        == 0);
+  need (oriel_write (file, 0, board->why, sizeof board->why) == 0);
+  need (oriel_file_truncate (file, 9 * 4096) == 0);
+  need (oriel_file_truncate (file, 100) == 0);
+  need (oriel_file_close (file) == 0);
+}
+
+/* The pool's last block is cut off; its page is clean. */
+static void
+cut_last (const struct orl_shm *shm)
+{
+  off_t size = (off_t) shm->geo.file_bytes;
+
+  need (truncate (pool_path ("test"), size - 4096) == 0);
+  need (orl_lost_repair (shm, (uint64_t) size - 4096, 4096, false) == 1);
+}
+
+/* A dirty page's memory is taken away. */
+static void
+lose (oriel_pool *p)
+{
+  const struct orl_shm *shm = &p->shm;
+  oriel_file *file;
+  oriel_page pin;
+  int fd;
+
+  for (int i = 0; i < 2; i++) {
+    /* The dead may have left a loss, of which someone has to be told. */
+    need (oriel_file_open (p, scratch_file ("lost"),
+                           ORIEL_CREATE | ORIEL_BUFFERED, &file) == 0);
+    if (i == 0) {
+      oriel_flush (file);
+      need (oriel_file_abandon (file) == 0);
+    }
+  }
+  need (oriel_pin (file, 0, ORIEL_WRITE | ORIEL_FRESH, &pin) == 0);
+  need (oriel_unpin (&pin) == 0);
+  need (oriel_pin (file, 0, ORIEL_OPTIMISTIC, &pin) == 0);
+  fd = open (pool_path ("test"), O_RDWR | O_CLOEXEC);
+  need (fallocate (fd, 3 /* punch, keep size */,
+                   (off_t) (shm->geo.data + pin.frame * 4096ull), 4096) == 0);
+  close (fd);
+  need (*(volatile char *) pin.data == 0);
+  need (oriel_unpin (&pin) == -EIO && oriel_flush (file) == -EIO);
+  need (oriel_file_abandon (file) == 0);
+  cut_last (shm);
+}
+
+/* More files than the pool has places, one after the other. */
+static void
+many_files (oriel_pool *p)
+{
+  for (int i = 0; i < 4; i++) {
+    char name[16];
+    oriel_file *file;
+    oriel_page pin;
+
+    snprintf (name, sizeof name, "file%d", i);
+    need (oriel_file_open (p, scratch_file (name),
+                           ORIEL_CREATE | ORIEL_BUFFERED, &file) == 0);
+    need (oriel_pin (file, 0, ORIEL_WRITE, &pin) == 0);
+    need (oriel_dirty (&pin, 0) == 0 && oriel_unpin (&pin) == 0);
+    need (oriel_file_close (file) == 0);
+  }
+}
+
+/* A thread that ends in the middle of everything. */
+static void *
+ends (void *arg)
+{
+  oriel_file *file = arg;
+  oriel_page a, b;
+
+  need (oriel_pin (file, 590, ORIEL_READ, &a) == 0);
+  need (oriel_pin (file, 591, ORIEL_WRITE, &b) == 0);
+  atomic_fetch_add (&board->begun[591], 1);
+  fill (b.data, 17, 4);
+  return NULL;
+}
+
+/* Pages of this file are all of one byte, which the engine's log knows: 5. */
+static int
+redo (void *arg, oriel_page *page, uint64_t lsn)
+{
+  (void) arg;
+  (void) lsn;
+  memset (page->data, 5, 2048);
+  ORL_POINT ("test.half-redone");
+  memset ((char *) page->data + 2048, 5, 2048);
+  return page->number == 2; /* which the store has */
+}
+
+static void *
+leaves_half (void *arg)
+{
+  oriel_page a, b;
+
+  need (oriel_pin (arg, 1, ORIEL_WRITE, &a) == 0
+        && oriel_pin (arg, 2, ORIEL_WRITE, &b) == 0);
+  memset (a.data, 4, 1000);
+  memset (b.data, 4, 1000);
+  return NULL;
+}
+
+static void
+doubt (oriel_pool *p, bool makes)
+{
+  oriel_file *file;
+  pthread_t thread;
+
+  need (oriel_file_open (p, scratch_file ("doubt"),
+                         ORIEL_BUFFERED | ORIEL_NO_IMAGES, &file) == 0);
+  need (oriel_file_on_indoubt (file, redo, NULL) == 0);
+  need (!makes || (pthread_create (&thread, NULL, leaves_half, file) == 0
+                   && pthread_join (thread, NULL) == 0));
+  for (uint64_t i = 0; i < 4; i++) {
+    char bytes[4096];
+
+    need (oriel_read (file, i * 4096, bytes, 4096, NULL) == 0);
+    need (bytes[0] == 5 && memcmp (bytes, bytes + 1, 4095) == 0);
+  }
+  need (oriel_file_close (file) == 0);
+}
+
+/* A pool of the child's own: what an other left, a new one, one of another boot,
+ * none. */
+static void
+own_pool (void)
+{
+  oriel_options opt = options ();
+  oriel_pool *p;
+  int fd = open (path_in (pool_dir (), "oriel-second.building"),
+                 O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+  need (fd >= 0 && write (fd, "junk", 4) == 4);
+  close (fd);
+  opt.pool_size = 16 * 4096;
+  opt.window_size = 4 * 4096;
+  need (oriel_pool_open ("second", &opt, &p) == 0);
+  need (oriel_pool_close (p) == 0);
+  plain_write (pool_path ("second"), offsetof (struct orl_super, boot_id), "x",
+               1);
+  need (oriel_pool_open ("second", &opt, &p) == 0);
+  need (oriel_pool_close (p) == 0);
+  need (oriel_pool_destroy ("second", pool_dir (), 0) == 0);
+}
+
+static void
+live (void)
+{
+  oriel_pool *p;
+  oriel_file *file;
+  oriel_page pin, pins[8];
+  pthread_t thread;
+
+  own_pool ();
+  attach (&p, &file);
+  need (pthread_create (&thread, NULL, ends, file) == 0
+        && pthread_join (thread, NULL) == 0);
+  crowd (p);
+  scrap (p);
+  need (oriel_flush (file) == 0);
+  lose (p);
+  doubt (p, true);
+  many_files (p);
+  for (uint64_t i = 0; i < 60; i++) /* in sequence: runs */
+    need (look (file, i) && look (file, i));
+  for (uint64_t i = 0; i < 8; i++)
+    need (oriel_pin (file, i, ORIEL_OPTIMISTIC, &pins[i]) == 0);
+  for (int round = 0; round < 3; round++) /* past what is pinned */
+    for (uint64_t i = 60; i < PAGES; i++)
+      need (copy (file, i));
+  for (uint64_t i = 60; i < 400; i++)
+    need (i % 3 ? look (file, i) : copy (file, i));
+  for (uint64_t i = 330; i < 400; i++)
+    need (change (file, i, 0));
+  need (oriel_flush (file) == 0);
+  for (uint64_t i = 400; i < 420; i++)
+    need (overwrite (file, i));
+  for (uint64_t i = 420; i < 430; i++)
+    need (change (file, i, ORIEL_FRESH));
+  need (oriel_pin (file, 3, ORIEL_OPTIMISTIC | ORIEL_ANYTHREAD, &pin) == 0);
+  need (oriel_unpin (&pin) == 0);
+  for (uint64_t i = 430; i < PAGES; i++)
+    need (copy (file, i));
+  for (uint64_t i = 0; i < 8; i++)
+    need (oriel_unpin (&pins[i]) == 0);
+  need (oriel_file_close (file) == 0);
+  need (oriel_pool_close (p) == 0);
+}
+
+/* What a repairer and a judge does. */
+static void
+attend (void)
+{
+  oriel_options opt = options ();
+  oriel_pool *p;
+  oriel_file *file;
+
+  attach (&p, &file);
+  for (uint64_t i = 0; i < PAGES; i++)
+    need (copy (file, i));
+  doubt (p, false);
+  need (oriel_file_close (file) == 0);
+  need (oriel_pool_close (p) == 0);
+  /* The pool of its own that the dead was making or removing. */
+  opt.pool_size = 16 * 4096;
+  opt.window_size = 4 * 4096;
+  need (oriel_pool_open ("second", &opt, &p) == 0);
+  need (oriel_pool_close (p) == 0);
+  need (oriel_pool_destroy ("second", pool_dir (), 0) == 0);
+}
+
+struct errand {
+  void (*fn) (void);
+  const char *point;
+  unsigned n;
+};
+
+static int
+run (void *arg)
+{
+  const struct errand *e = arg;
+
+  signal (SIGALRM, SIG_DFL);
+  alarm (30); /* it takes some milliseconds */
+  orl_point_hook = note;
+  orl_point_arm (e->point, e->n);
+  e->fn ();
+  return 0;
+}
+
+/* 1 it died at the point, 0 it did not pass it, -1 it failed. */
+static int
+send (void (*fn) (void), const char *point, unsigned n)
+{
+  struct errand e = { fn, point, n };
+  int code;
+
+  for (unsigned i = 0; i < nnames; i++)
+    board->passed[i] = 0;
+  code = in_child (run, &e);
+  return code == 0 ? 0 : code == 128 + SIGKILL ? 1 : -1;
+}
+
+/* ------------------------------------------------------------------ */
+/* What must hold then                                                 */
+
+static char bad[WHY];
+
+/* The parent uses every page, and no call takes long. */
+static void
+go_on (void)
+{
+  for (uint64_t i = 0; i < PAGES; i++) {
+    uint64_t page = (i * 7 + 3) % PAGES;
+    double from = seconds_now (), took;
+
+    if (!(i % 4 ? look (data, page) : change (data, page, 0)))
+      broken (bad, "survivor: %s", board->why);
+    took = seconds_now () - from;
+    longest = took > longest ? took : longest;
+    waits += took > 0.001;
+    too_long += took > WAIT_MAX;
+    if (took > WAIT_CI)
+      broken (bad, "page %llu kept the survivor waiting for %.3f s",
+              (unsigned long long) page, took);
+  }
+}
+
+/* After a death: true if all is well.  first: the parent meets it first. */
+static bool
+survive (const char *what, bool first)
+{
+  int code;
+
+  bad[0] = board->why[0] = '\0';
+  /* Newcomers are refused until someone touches what was cut. */
+  if (plain_size (pool_path ("test")) < pool->shm.geo.file_bytes)
+    orl_lost_repair (&pool->shm, pool->shm.geo.file_bytes - 4096, 4096, false);
+  if (first)
+    go_on ();
+  code = send (attend, NULL, 0);
+  if (code != 0)
+    broken (bad, "a newcomer ended with %d: %s", code, board->why);
+  if (!first)
+    go_on ();
+  check_whole_pool (pool, bad);
+  if (access (path_in (pool_dir (), "oriel-second.building"), F_OK) == 0)
+    broken (bad, "half a pool is left");
+  if (bad[0])
+    diag ("%s: %s", what, bad);
+  else if (verbose)
+    diag ("%s: survived", what);
+  return !bad[0];
+}
+
+/* ------------------------------------------------------------------ */
+
+static void
+make_data (void)
+{
+  struct content c;
+  oriel_options opt = options ();
+  int fd = open (scratch_file ("data"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+  for (uint64_t i = 0; i < PAGES; i++) {
+    fill (&c, i, 1);
+    board->begun[i] = board->done[i] = 1;
+    if (write (fd, &c, sizeof c) != sizeof c)
+      bail_out ("no data");
+  }
+  close (fd);
+  memset (&c, 5, sizeof c);
+  for (int i = 0; i < 4; i++)
+    plain_write (scratch_file ("doubt"), i * 4096, &c, 4096);
+  pool = must_open_pool ("test", &opt);
+  data = must_open_file (pool, scratch_file ("data"), ORIEL_BUFFERED);
+}
+
+/* Begin: directories, data, the parent's attachment; print the points. */
+static void
+set_up (void)
+{
+  verbose = getenv ("VERBOSE") != NULL;
+  scratch ();
+  pool_dir ();
+  board = shared_memory (sizeof *board);
+  list_points ();
+  make_data ();
+  diag ("%u points in %u places:", nnames, orl_point_count ());
+  for (unsigned i = 0; i < nnames; i++)
+    diag ("  %s", names[i]);
+}
+
+/* How many points no child died at, of those of repairs, or of the others.  Where
+ * all work there are no free frames: a repair leaves some. */
+static unsigned
+count_unreached (bool of_repairs)
+{
+  unsigned n = 0;
+
+  for (unsigned i = 0; i < nnames; i++) {
+    bool repairs = strncmp (names[i], "recover.", 8) == 0
+                   || strstr (names[i], ".repair.")
+                   || strcmp (names[i], "evict.free.reserved") == 0
+                   || strcmp (names[i], "thread.unstashed") == 0;
+
+    if (deaths[i] || repairs != of_repairs)
+      continue;
+    diag ("no child died at %s", names[i]);
+    n++;
+  }
+  return n;
+}
+
+static int
+finish (void)
+{
+  diag ("the survivor's longest call: %.1f ms; %lu took over 1 ms, %lu over "
+        "%.0f ms", longest * 1e3, waits, too_long, WAIT_MAX * 1e3);
+  ok (longest < WAIT_CI, "no death kept the survivor waiting");
+  must (oriel_file_close (data), "oriel_file_close");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+  return done_testing ();
+}
+
+#endif /* KILL_POINTS_H */
