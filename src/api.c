@@ -396,7 +396,7 @@ unpin_checked (oriel_page *page)
 {
   int r = check_page (page, "oriel_unpin");
 
-  return r < 0 ? r : orl_unpin (page);
+  return r < 0 ? r : orl_unpin (NULL, page);
 }
 
 int
@@ -406,7 +406,7 @@ oriel_unpin (oriel_page *page)
   if (__builtin_expect (page && page->ledger_entry
                             && orl_thread_cache.id == *page->file->id,
                         1))
-    return orl_unpin (page);
+    return orl_unpin (orl_thread_cache.thread, page);
   return unpin_checked (page);
 }
 

@@ -146,6 +146,6 @@ orl_pin_many (struct orl_thread *me, struct oriel_file *file,
   for (uint32_t i = done; i < held; i++)
     orl_hold_end (&me->pool->shm, &me->ledger->pins[item[i].hold.entry]);
   for (uint32_t i = 0; i + 1 < done; i++)
-    orl_unpin (&page[item[i].index]);
+    orl_unpin (me, &page[item[i].index]);
   return r;
 }

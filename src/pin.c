@@ -719,12 +719,11 @@ unpin_lost (oriel_page *page, orl_a32 *entry, uint32_t pin)
 }
 
 int
-orl_unpin (oriel_page *page)
+orl_unpin (struct orl_thread *me, oriel_page *page)
 {
   struct oriel_pool *pool = page->file->pool;
   orl_a32 *entry = (orl_a32 *) page->ledger_entry;
   uint32_t pin = atomic_load_explicit (entry, memory_order_relaxed);
-  struct orl_thread *me = orl_thread_cache.thread;
   uintptr_t at;
 
   if (__builtin_expect ((pin & ORL_PIN_FRAME) != page->frame + 1, 0))
@@ -741,7 +740,7 @@ orl_unpin (oriel_page *page)
   else
     end_other (page, entry, pin);
   /* The next pin of this thread finds its entry at once. */
-  if (orl_thread_cache.id == *pool->id
+  if (me
       && (at = (uintptr_t) entry - (uintptr_t) me->ledger->pins)
              < sizeof me->ledger->pins)
     me->hint = (uint32_t) (at / sizeof *entry);

@@ -11,7 +11,8 @@
 /* As oriel_pin() and oriel_unpin(). */
 int orl_pin (struct orl_thread *me, struct oriel_file *file, uint64_t number,
              unsigned flags, oriel_page *page);
-int orl_unpin (oriel_page *page);
+/* me: this thread's part of the pool, or NULL if that is not at hand. */
+int orl_unpin (struct orl_thread *me, oriel_page *page);
 
 /* As oriel_pin_many(); n is at most ORL_PINS. */
 int orl_pin_many (struct orl_thread *me, struct oriel_file *file,
