@@ -106,6 +106,7 @@ tests_c = \
 	tests/pool-with-random-damage-never-crashes \
 	tests/populate-maps-what-it-says \
 	tests/prefetch-brings-what-is-missing \
+	tests/random-swaps-show-the-right-page \
 	tests/read-of-own-written-page-is-edeadlk \
 	tests/read-only-file-refuses-writes \
 	tests/recreated-file-never-meets-old-pages \
@@ -170,6 +171,7 @@ tests_not_under_valgrind = \
 	tests/pool-with-changed-geometry-is-eproto \
 	tests/pool-with-flipped-header-is-eproto \
 	tests/pool-with-random-damage-never-crashes \
+	tests/random-swaps-show-the-right-page \
 	tests/residency-locks-what-is-shown \
 	tests/signals-are-passed-on-as-the-kernel-would \
 	tests/slots-beyond-vma-budget-are-enomem \
@@ -194,6 +196,7 @@ tests_alone = \
 tests_inside = \
 	tests/check-finds-planted-damage \
 	tests/file-without-birth-time-is-known-by-its-handle \
+	tests/given-up-slots-are-inaccessible \
 	tests/locking-on-fault-has-a-fallback \
 	tests/pool-works-without-newer-calls \
 	tests/posix-locks-stand-in-for-ofd-locks \
@@ -427,6 +430,13 @@ torture: tests/torture$(EXEEXT) $(bin_PROGRAMS)
 
 check-cuts: tests/cut-pool-under-load$(EXEEXT)
 	CUTS=$${CUTS:-10000} ORIEL_TEST_TIMEOUT=3600 tests/cut-pool-under-load$(EXEEXT)
+
+# -------------------------------------------------------------------------
+# make check-swaps SWAPS=10000000: so many swaps on each backend, all looked at.
+
+check-swaps: tests/random-swaps-show-the-right-page$(EXEEXT)
+	SWAPS=$${SWAPS:-10000000} ORIEL_TEST_TIMEOUT=3600 \
+	tests/random-swaps-show-the-right-page$(EXEEXT)
 
 # -------------------------------------------------------------------------
 # make fuzz SECONDS=600 SEED=1: damage to a pool's metadata, chosen by libFuzzer
