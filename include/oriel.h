@@ -285,7 +285,7 @@ ORIEL_API int oriel_pool_close (oriel_pool *pool);
  * Give back what the process's window maps: its VMAs and page tables.  No pin is
  * disturbed: slots are mapped again when they are touched, in a window that is
  * swapped by the fault handler.  Errors: -EOPNOTSUPP such a window, and
- * ORIEL_NO_FAULT_HANDLER; those of mmap(2).
+ * ORIEL_NO_FAULT_HANDLER, or a strict one; those of mmap(2).
  */
 ORIEL_API int oriel_window_trim (oriel_pool *pool);
 
@@ -533,7 +533,7 @@ ORIEL_API int oriel_pin_many (oriel_file *file, const uint64_t *numbers,
 
 /*
  * Bring count pages from first on into the pool, and into the window as far as
- * slots are free, in long reads and few calls.  Pages that are there, and those
+ * slots show nothing pinned, in long reads and few calls.  Pages that are there, and those
  * behind the end of the file, are passed over.  It waits for the reads.
  * Errors: as oriel_pin(); -EINVAL first + count overflows.
  */

@@ -4,7 +4,8 @@
  *
  * A page that is pinned for reading cannot change, and a copy of it costs less
  * than a swap; so cold pages are shown to readers as copies (pin.c).  A set bit
- * in used[] is a place taken, by compare-and-swap.  No locks.
+ * in used[] is a place taken, by compare-and-swap; owner[] says for whom, and
+ * who takes that away gives the place back.  No locks.
  */
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ struct orl_copies {
   unsigned char *base;
   uint32_t page_size;
   _Atomic uint64_t used[WORDS];
+  _Atomic uint32_t owner[PLACES]; /* 0: none, or not yet */
 };
 
 size_t
@@ -65,11 +67,11 @@ orl_copies_all (struct orl_copies *c)
 }
 
 void *
-orl_copy_take (struct orl_copies *c, uint32_t near, uint32_t *place)
+orl_copy_take (struct orl_copies *c, uint32_t owner, uint32_t *place)
 {
   for (uint32_t k = 0; k < WORDS; k++)
     {
-      uint32_t w = (near + k) % WORDS;
+      uint32_t w = (owner + k) % WORDS;
       uint64_t used = atomic_load_explicit (&c->used[w], memory_order_relaxed);
 
       while (used != UINT64_MAX)
@@ -81,16 +83,33 @@ orl_copy_take (struct orl_copies *c, uint32_t near, uint32_t *place)
                   memory_order_acquire, memory_order_relaxed))
             continue;
           *place = w * 64 + bit;
+          atomic_store (&c->owner[*place], owner);
           return c->base + (size_t) *place * c->page_size;
         }
     }
   return NULL;
 }
 
+static void
+give (struct orl_copies *c, uint32_t place, uint32_t owner)
+{
+  if (owner != 0
+      && atomic_compare_exchange_strong (&c->owner[place], &owner, 0))
+    atomic_fetch_and_explicit (&c->used[place / 64],
+                               ~(UINT64_C (1) << place % 64),
+                               memory_order_release);
+}
+
 void
 orl_copy_give (struct orl_copies *c, uint32_t place)
 {
-  atomic_fetch_and_explicit (&c->used[place / 64],
-                             ~(UINT64_C (1) << place % 64),
-                             memory_order_release);
+  give (c, place, atomic_load (&c->owner[place]));
+}
+
+void
+orl_copies_give (struct orl_copies *c, uint32_t owner)
+{
+  for (uint32_t i = 0; i < PLACES; i++)
+    if (atomic_load_explicit (&c->owner[i], memory_order_relaxed) == owner)
+      give (c, i, owner);
 }

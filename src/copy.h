@@ -16,9 +16,11 @@ void orl_copies_close (struct orl_copies *c);
 void *orl_copies_all (struct orl_copies *c);
 size_t orl_copies_bytes (uint32_t page_size);
 
-/* A place for one page and its number; near: any number, other for each thread.
- * NULL: all are in use. */
-void *orl_copy_take (struct orl_copies *c, uint32_t near, uint32_t *place);
+/* A place for one page and its number.  NULL: all are in use. */
+void *orl_copy_take (struct orl_copies *c, uint32_t owner, uint32_t *place);
 void orl_copy_give (struct orl_copies *c, uint32_t place);
+
+/* The owner's thread ends, and with it its pins: give all that it has. */
+void orl_copies_give (struct orl_copies *c, uint32_t owner);
 
 #endif /* ORL_COPY_H */

@@ -46,9 +46,10 @@
 #include "sys.h"
 
 /* Faults of one thread at one address, one after the other, for which nothing
- * was found to be done.  The first of two threads does it, so some are usual;
- * these many mean that the memory fails without saying so, and twice as many
- * that we are wrong. */
+ * was found to be done, and none before the slot was given its extent, or was
+ * trimmed.  The first of two threads does it, so some are usual; these many mean
+ * that the memory fails without saying so, and twice as many that we are
+ * wrong. */
 #define VAIN_MAX 100
 
 /* What was mapped anew may be dropped by others again and again, but not so
@@ -71,17 +72,32 @@ struct fault {
 
 static _Thread_local struct {
   uintptr_t where;
+  uint64_t turn;
   unsigned times;
 } vain __attribute__ ((tls_model ("initial-exec")));
 
-/* How often in a row has this thread come here in vain? */
+/* How often in a row has this thread come here in vain?  turn: what it was that
+ * the slot showed. */
 static unsigned
-times_in_vain (uintptr_t where)
+times_in_vain (uintptr_t where, uint64_t turn)
 {
-  if (vain.where != where)
+  if (vain.where != where || vain.turn != turn)
     vain.times = 0;
   vain.where = where;
+  vain.turn = turn;
   return ++vain.times;
+}
+
+/* Another number whenever the slot has reason to be mapped. */
+static uint64_t
+turn_of (const struct fault *f)
+{
+  const struct orl_window *w = f->w;
+  uint64_t turn = (uint64_t) atomic_load (&w->trims) << 32;
+
+  if (!w->linear)
+    turn |= atomic_load (&w->turn[f->offset >> w->slot_shift]);
+  return turn;
 }
 
 static bool
@@ -229,7 +245,9 @@ on_missing (const struct fault *f)
   entered = orl_window_enter (w);
   any = extent_of (f, &from);
   orl_window_leave (w, entered);
-  if (!any)
+  /* The last slot may show what lies behind the pool's end. */
+  if (!any
+      || from + inside >= f->pool->shm.geo.file_bytes - f->pool->shm.geo.data)
     return false;
 #if defined BUS_MCEERR_AR
   broken = f->info->si_code == BUS_MCEERR_AR
@@ -239,7 +257,7 @@ on_missing (const struct fault *f)
     bytes = UINT64_C (1) << f->info->si_addr_lsb;
 #endif
   inside &= ~(bytes - 1);
-  if (!broken && (vainly = times_in_vain (f->where)) > VAIN_MAX)
+  if (!broken && (vainly = times_in_vain (f->where, turn_of (f))) > VAIN_MAX)
     broken = true;
   r = -ENODATA;
   if (atomic_load (&f->pool->gone) != ORL_GONE_TABLES)
@@ -271,7 +289,7 @@ on_window (struct fault *f)
   if (f->pool->forked)
     {
       again = !f->write && f->sig == SIGSEGV
-              && times_in_vain (f->where) < VAIN_MAX
+              && times_in_vain (f->where, 0) < VAIN_MAX
               && orl_fault_child (f->pool, f->offset);
       why = f->write ? "a forked child may not write to its parent's window"
                      : "it is the parent's window, which has unpinned it";
@@ -285,7 +303,8 @@ on_window (struct fault *f)
     again = !f->w->grants
             && (f->info->si_code == SEGV_MAPERR
              || f->info->si_code == SEGV_ACCERR)
-            && times_in_vain (f->where) < AGAIN_MAX && reinstall (f);
+            && times_in_vain (f->where, turn_of (f)) < AGAIN_MAX
+            && reinstall (f);
   if (!again)
     orl_fault_name (f->pool, f->where, f->sig, why);
   return again;
@@ -316,7 +335,7 @@ answer (int sig, const siginfo_t *info, const void *context)
           if (sig != SIGBUS || pool->forked)
             return false;
           orl_lost_pool (pool, ORL_GONE_TABLES);
-          return times_in_vain (where) < AGAIN_MAX;
+          return times_in_vain (where, 0) < AGAIN_MAX;
         }
       f.w = atomic_load (&orl_watched[i].window);
       if (f.w && is_inside (where, f.w->base, f.w->bytes))

@@ -76,12 +76,11 @@ content (struct orl_thread *me, uint32_t i, uint32_t frame, void **at)
   if (*at)
     return 0;
   bounce = orl_thread_bounce (me);
-  if (bounce)
-    {
-      *at = bounce + ((size_t) i << geo->page_shift);
-      if (orl_lost_peek (me->pool, frame, *at))
-        return 0;
-    }
+  if (!bounce)
+    return orl_window_show (w, me->ledger, frame, at);
+  *at = bounce + ((size_t) i << geo->page_shift);
+  if (orl_lost_peek (me->pool, frame, *at))
+    return 0;
   /* Its memory may be missing.  What is done about that has to wait until we
    * write no page (lost.c). */
   return geo->block > 4096 ? orl_window_show (w, me->ledger, frame, at)

@@ -49,7 +49,9 @@ take (struct orl_thread *me, struct oriel_file *file, uint32_t frame,
   orl_ledger_write (me->ledger, *entry, ORL_PIN_PLAIN, frame);
   ORL_POINT ("indoubt.held");
   orl_barrier_pin (shm);
-  for (r = 1; r > 0 && orl_latch_exclusive (&f->latch, me->owner, &biased) < 0;)
+  /* Only now that it is held, its frame stays what it is. */
+  for (r = orl_state_in_doubt (atomic_load (&f->state));
+       r > 0 && orl_latch_exclusive (&f->latch, me->owner, &biased) < 0;)
     {
       uint32_t word = atomic_load (&f->latch);
       uint32_t owner = orl_latch_owner (word);

@@ -118,11 +118,12 @@ orl_ledger_room (struct orl_ledger *ledger)
   return (int) high;
 }
 
-void
-orl_ledger_scan (const struct orl_shm *shm, uint64_t token,
-                 void (*seen) (void *arg, uint32_t ledger, uint32_t frame,
-                               uint32_t mode),
-                 void *arg)
+/* Those of threads and process places, or those that processes claimed beside
+ * theirs. */
+static void
+scan (const struct orl_shm *shm, uint64_t token, bool claimed,
+      void (*seen) (void *arg, uint32_t ledger, uint32_t frame, uint32_t mode),
+      void *arg)
 {
   for (uint32_t i = 0; i < shm->geo.nledgers; i++)
     {
@@ -131,7 +132,8 @@ orl_ledger_scan (const struct orl_shm *shm, uint64_t token,
                                          memory_order_acquire);
       uint32_t high;
 
-      if (t == 0 || (token != ORL_EVERYONE && t != token))
+      if (t == 0 || (token != ORL_EVERYONE && t != token)
+          || (i < shm->geo.nthreads && atomic_load (&l->shared)) != claimed)
         continue;
       high = atomic_load_explicit (&l->high, memory_order_acquire);
       for (uint32_t j = 0; j < high && j < ORL_PINS; j++)
@@ -144,6 +146,18 @@ orl_ledger_scan (const struct orl_shm *shm, uint64_t token,
             seen (arg, i, frame, pin & ~ORL_PIN_FRAME);
         }
     }
+}
+
+/* A pin may move meanwhile, from a thread's ledger to one of its process
+ * (share() in pin.c): so what pins move to is read last. */
+void
+orl_ledger_scan (const struct orl_shm *shm, uint64_t token,
+                 void (*seen) (void *arg, uint32_t ledger, uint32_t frame,
+                               uint32_t mode),
+                 void *arg)
+{
+  scan (shm, token, false, seen, arg);
+  scan (shm, token, true, seen, arg);
 }
 
 int

@@ -144,7 +144,7 @@ orl_pin_many (struct orl_thread *me, struct oriel_file *file,
     return 0;
   /* The last one that was reached for is not held any more. */
   for (uint32_t i = done; i < held; i++)
-    orl_hold_end (&me->pool->shm, &me->ledger->pins[item[i].hold.entry]);
+    orl_hold_drop (me, &item[i].hold);
   for (uint32_t i = 0; i + 1 < done; i++)
     orl_unpin (me, &page[item[i].index]);
   return r;

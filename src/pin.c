@@ -435,6 +435,16 @@ orl_hold_end (const struct orl_shm *shm, orl_a32 *entry)
 }
 
 void
+orl_hold_drop (struct orl_thread *me, const struct orl_hold *h)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+
+  if (h->fresh)
+    orl_frame_flag (&shm->frames[h->frame], ORL_STALE);
+  orl_hold_end (shm, &me->ledger->pins[h->entry]);
+}
+
+void
 orl_hold_dirty (struct oriel_file *file, uint32_t frame, uint64_t end,
                 uint64_t lsn)
 {
@@ -637,7 +647,7 @@ orl_pin_reach (struct orl_thread *me, struct oriel_file *file, uint64_t number,
     {
       if (granted)
         orl_grant_end (w, h->frame, (flags & ORIEL_WRITE) != 0);
-      orl_hold_end (&me->pool->shm, entry);
+      orl_hold_drop (me, h);
       return r;
     }
   if (flags & ORIEL_FRESH)
@@ -668,7 +678,9 @@ pin_any (struct orl_thread *me, struct oriel_file *file, uint64_t number,
                         orl_window_find (me->pool->window, h.frame), page);
 }
 
-int
+/* At the start of a line of the cache, as where the linker happens to put it
+ * makes a difference of 13%. */
+ORL_HOT int
 orl_pin (struct orl_thread *me, struct oriel_file *file, uint64_t number,
          unsigned flags, oriel_page *page)
 {
@@ -718,7 +730,7 @@ unpin_lost (oriel_page *page, orl_a32 *entry, uint32_t pin)
                    page->file->path, (unsigned long long) page->number);
 }
 
-int
+ORL_HOT int
 orl_unpin (struct orl_thread *me, oriel_page *page)
 {
   struct oriel_pool *pool = page->file->pool;

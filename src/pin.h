@@ -8,6 +8,8 @@
 #include "frame.h"
 #include "thread.h"
 
+#define ORL_HOT __attribute__ ((aligned (64)))
+
 /* As oriel_pin() and oriel_unpin(). */
 int orl_pin (struct orl_thread *me, struct oriel_file *file, uint64_t number,
              unsigned flags, oriel_page *page);
@@ -55,6 +57,10 @@ int orl_hold_show (struct orl_thread *me, struct oriel_file *file,
 
 /* Give up latch and pin, in the ledger that entry lies in. */
 void orl_hold_end (const struct orl_shm *shm, orl_a32 *entry);
+
+/* The same where it was held for nothing: of a fresh page, whose content may be
+ * that of another that had the frame, nothing stays. */
+void orl_hold_drop (struct orl_thread *me, const struct orl_hold *hold);
 
 /* A page held with ORIEL_WRITE has changed; the file is at least end bytes
  * long now. */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "copy.h"
 #include "error.h"
 #include "frame.h"
 #include "point.h"
@@ -40,6 +41,7 @@ on_exit_of_thread (void *arg)
     {
       ORL_POINT ("thread.exit");
       orl_thread_unstash (me);
+      orl_copies_give (pool->copies, me->owner); /* as long as it is ours */
       pool->repair (pool, me->owner, me->owner - 1);
     }
   if (orl_thread_cache.thread == me)

@@ -114,7 +114,7 @@ orl_window_worth (struct orl_window *w, uint32_t frame)
 
   atomic_store_explicit (heat, worth ? 0 : n + 1, memory_order_relaxed);
   if (atomic_fetch_add_explicit (&w->copied, 1, memory_order_relaxed)
-      >= COOL * w->nextents)
+      >= (uint64_t) COOL * w->nextents)
     {
       atomic_store_explicit (&w->copied, 0, memory_order_relaxed);
       for (uint32_t i = 0; i < w->nextents; i++)

@@ -18,7 +18,9 @@
  * descriptor only.  A thread that ends with pages pinned leaves its grants
  * until the slot is swapped.
  *
- * Locks: everything between orl_window_enter() and orl_window_leave().
+ * Locks: everything between orl_window_enter() and orl_window_leave(); and who
+ * asks where a frame is shown has w->lock: a sweep unshows for a moment also
+ * what is pinned.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -51,8 +53,8 @@
 enum access { NONE, READ, WRITE };
 
 struct granule {
-  uint16_t readers;
-  uint16_t writers;
+  uint32_t readers;
+  uint32_t writers;
   uint8_t access;               /* enum access, as mapped */
   bool known;                   /* last was set */
   struct orl_grant_last last;
@@ -264,14 +266,39 @@ apply (struct orl_window *w, size_t i)
   return r;
 }
 
+/* Of a frame that is pinned; under w->lock.  SIZE_MAX: no slot shows it, for
+ * the ledgers, where the pin is, are damaged. */
 static size_t
 granule_of (const struct orl_window *w, uint32_t frame)
 {
   uint32_t slot = atomic_load (&w->slot_of[frame >> w->extent_shift]) - 1;
 
+  if (slot >= w->nslots)
+    return SIZE_MAX;
   return (size_t) ((unsigned char *) orl_window_place (w, slot, frame)
                    - w->base)
          >> w->grants->shift;
+}
+
+/* One pin more, or less, of the granule. */
+static int
+count (struct orl_window *w, size_t i, bool write, bool more)
+{
+  struct granule *gr = &w->grants->granules[i];
+  uint32_t *n = write ? &gr->writers : &gr->readers;
+  int r;
+
+  if (!more)
+    {
+      *n -= *n > 0;
+      /* If the kernel refuses, what it mapped before stays: more than is
+       * wanted. */
+      return apply (w, i);
+    }
+  ++*n;
+  r = apply (w, i);
+  *n -= r < 0;
+  return r;
 }
 
 int
@@ -280,11 +307,10 @@ orl_grant (struct orl_window *w, uint32_t frame, bool write, uint32_t file,
 {
   struct orl_grant_last last
       = { .page = page, .file = file, .tid = (uint32_t) syscall (SYS_gettid) };
-  struct granule *gr = &w->grants->granules[granule_of (w, frame)];
-  uint16_t *count = write ? &gr->writers : &gr->readers;
   Dl_info info;
   bool entered;
-  int r;
+  size_t i;
+  int r = -ENOMEM;
 
   last.offset = (uintptr_t) caller;
   if (dladdr (caller, &info) && info.dli_fname)
@@ -292,32 +318,32 @@ orl_grant (struct orl_window *w, uint32_t frame, bool write, uint32_t file,
       last.module = info.dli_fname;
       last.offset -= (uintptr_t) info.dli_fbase;
     }
+  pthread_mutex_lock (&w->lock);
   entered = orl_window_enter (w);
-  ++*count;
-  r = apply (w, granule_of (w, frame));
-  if (r < 0)
-    --*count;
-  else
+  i = granule_of (w, frame);
+  if (i != SIZE_MAX && (r = count (w, i, write, true)) == 0)
     {
-      gr->last = last;
-      gr->known = true;
+      w->grants->granules[i].last = last;
+      w->grants->granules[i].known = true;
     }
   orl_window_leave (w, entered);
+  pthread_mutex_unlock (&w->lock);
   return r;
 }
 
 void
 orl_grant_end (struct orl_window *w, uint32_t frame, bool write)
 {
-  bool entered = orl_window_enter (w);
-  struct granule *gr = &w->grants->granules[granule_of (w, frame)];
-  uint16_t *count = write ? &gr->writers : &gr->readers;
+  bool entered;
+  size_t i;
 
-  if (*count > 0)
-    --*count;
-  /* If the kernel refuses, what it mapped before stays: more than is wanted. */
-  apply (w, granule_of (w, frame));
+  pthread_mutex_lock (&w->lock);
+  entered = orl_window_enter (w);
+  i = granule_of (w, frame);
+  if (i != SIZE_MAX)
+    count (w, i, write, false);
   orl_window_leave (w, entered);
+  pthread_mutex_unlock (&w->lock);
 }
 
 const struct orl_grant_last *

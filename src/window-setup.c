@@ -6,7 +6,6 @@
  * pages of the pool are remapped and the lines of /proc/self/maps counted.
  */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -164,10 +163,20 @@ check_slot (const struct orl_window *w, uint32_t slot)
   return 0;
 }
 
-static long
+/* How many slots there would be: one for each extent is all that is of use. */
+static uint64_t
+slots_of (const struct orl_window *w, uint64_t slot)
+{
+  uint64_t pool = w->shm->geo.file_bytes - w->shm->geo.data;
+  uint64_t extents = (pool + slot - 1) / slot;
+
+  return w->bytes / slot < extents ? w->bytes / slot : extents;
+}
+
+static int64_t
 vmas (const struct orl_window *w, uint32_t slot)
 {
-  return (long) (w->bytes / slot * orl_grants_vmas (w, slot));
+  return (int64_t) (slots_of (w, slot) * orl_grants_vmas (w, slot));
 }
 
 /* The slot size, and with it the number of slots, within the VMA budget. */
@@ -175,7 +184,7 @@ static int
 choose_slots (struct orl_window *w, uint32_t slot)
 {
   const struct orl_geometry *geo = &w->shm->geo;
-  long budget = vma_budget ();
+  int64_t budget = vma_budget ();
   bool automatic = slot == 0;
   int r;
 
@@ -193,7 +202,7 @@ choose_slots (struct orl_window *w, uint32_t slot)
   if ((r = check_slot (w, slot)) < 0)
     return r;
   if (w->backend->one_vma)
-    budget = LONG_MAX;
+    budget = INT64_MAX;
   while (automatic && slot < ORL_SLOT_MAX && vmas (w, slot) > budget)
     slot *= 2;
   if (w->bytes < slot)
@@ -203,11 +212,11 @@ choose_slots (struct orl_window *w, uint32_t slot)
   if (vmas (w, slot) > budget)
     return orl_fail (-ENOMEM,
                      "window of %llu bytes in slots of %u: wants %llu VMAs and "
-                     "the process has %ld left; use %sa smaller window or "
+                     "the process has %lld left; use %sa smaller window or "
                      "raise vm.max_map_count",
                      (unsigned long long) w->bytes, slot,
                      (unsigned long long) vmas (w, slot),
-                     budget > 0 ? budget : 0,
+                     budget > 0 ? (long long) budget : 0,
                      orl_grants_vmas (w, slot) > 1 ? "" : "larger slots, ");
   return 0;
 }
@@ -232,9 +241,7 @@ orl_window_setup (struct orl_window *w, const struct orl_window_options *opt)
   slot = UINT64_C (1) << w->slot_shift;
   w->extent_shift = w->slot_shift - geo->page_shift;
   w->nextents = (uint32_t) ((pool + slot - 1) / slot);
-  w->nslots = (uint32_t) (w->bytes / slot);
-  if (w->nslots > w->nextents)
-    w->nslots = w->nextents;
+  w->nslots = (uint32_t) slots_of (w, slot);
   w->bytes = w->linear ? pool : w->nslots * slot;
   return 0;
 }

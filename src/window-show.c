@@ -230,6 +230,7 @@ map (struct orl_window *w, struct orl_ledger *ledger, uint32_t i,
     {
       swaps += extent_in (w, slot + k) != 0;
       atomic_store (&w->extent[slot + k], extent + k + 1);
+      atomic_fetch_add (&w->turn[slot + k], 1);
     }
   if (r == 0 && w->grants && (r = orl_grants_begin (w, slot, n)) < 0)
     w->backend->hide (w, slot, n);

@@ -24,6 +24,7 @@ orl_window_trim (struct orl_window *w)
                      "fault handler, which ORIEL_NO_FAULT_HANDLER, "
                      "ORIEL_PROTECT and ORIEL_RETIRE do without");
   entered = orl_window_enter (w);
+  atomic_fetch_add (&w->trims, 1);
   r = w->backend->trim (w);
   orl_window_leave (w, entered);
   return r < 0 ? orl_fail (r, "oriel_window_trim: the window cannot be unmapped")

@@ -72,9 +72,10 @@ make_tables (struct orl_window *w)
   w->slot_of = calloc (w->nextents, sizeof *w->slot_of);
   w->shown = w->grants ? calloc (w->nextents, sizeof *w->shown) : w->slot_of;
   w->extent = calloc (w->nslots, sizeof *w->extent);
+  w->turn = calloc (w->nslots, sizeof *w->turn);
   w->ref = calloc (w->nslots, sizeof *w->ref);
   w->heat = calloc (w->nextents, sizeof *w->heat);
-  if (!w->slot_of || !w->shown || !w->extent || !w->ref || !w->heat)
+  if (!w->slot_of || !w->shown || !w->extent || !w->turn || !w->ref || !w->heat)
     return -ENOMEM;
   return w->grants ? orl_grants_size (w) : 0;
 }
@@ -134,6 +135,7 @@ orl_window_close (struct orl_window *w)
     free (w->shown);
   free (w->slot_of);
   free (w->extent);
+  free (w->turn);
   free ((void *) w->ref);
   free ((void *) w->heat);
   free (w);

@@ -75,6 +75,7 @@ struct orl_window {
                                    there without a grant */
   orl_a32 *extent;              /* [slot]: extent + 1 that it shows, or showed
                                    last; 0 none yet */
+  orl_a32 *turn;                /* [slot]: how often it was given an extent */
   _Atomic uint8_t *ref;         /* [slot]: used since the hand passed; by all */
   _Atomic uint8_t *heat;        /* [extent]: copies from it while not shown */
   orl_a32 copied;               /* since heat was halved */
@@ -87,6 +88,7 @@ struct orl_window {
   uint32_t spare[ORL_SPARES];   /* hidden, unpinned */
   /* who changes mappings now: orl_window_enter() */
   _Atomic uintptr_t mapper;
+  orl_a32 trims;                /* so far, by it */
   /* by all */
   orl_a32 residency;            /* ORIEL_RESIDENCY_*: what holds */
 };

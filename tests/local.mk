@@ -16,6 +16,7 @@ tests_c = \
 	tests/cloned-child-gets-eownerdead \
 	tests/cold-pages-are-read-as-copies \
 	tests/copies-match-a-shadow \
+	tests/copies-of-ended-threads-are-given-back \
 	tests/copying-read-needs-no-slot \
 	tests/counters-outlive-threads-and-processes \
 	tests/cut-pages-are-reported-and-read-again \
@@ -38,6 +39,7 @@ tests_c = \
 	tests/file-open-refuses-what-is-no-file \
 	tests/files-are-listed-with-their-pages \
 	tests/first-pin-of-a-thread-holds \
+	tests/flush-without-memory-takes-slots \
 	tests/flush-writes-sorted-runs \
 	tests/foreign-dirty-pages-are-their-writers \
 	tests/foreign-file-is-not-judged \
@@ -69,6 +71,7 @@ tests_c = \
 	tests/options-init-sets-defaults \
 	tests/options-set-refuses-bad-text \
 	tests/options-set-takes-each-name \
+	tests/oversized-window-is-as-large-as-its-pool \
 	tests/page-beyond-end-is-zeroes \
 	tests/page-in-doubt-is-the-engines \
 	tests/pin-anythread-outlives-its-thread \
@@ -118,9 +121,11 @@ tests_c = \
 	tests/slots-beyond-vma-budget-are-enomem \
 	tests/stats-move-for-their-cause \
 	tests/stopped-process-is-not-repaired \
+	tests/stray-access-behind-the-pool-grows-nothing \
 	tests/stray-access-is-named \
 	tests/stress-processes \
 	tests/stress-threads \
+	tests/strict-windows-serve-many-threads \
 	tests/synced-pages-are-in-the-store \
 	tests/thread-exit-leaves-the-old-page \
 	tests/thread-exit-unpins \
@@ -198,6 +203,7 @@ tests_inside = \
 	tests/file-without-birth-time-is-known-by-its-handle \
 	tests/given-up-slots-are-inaccessible \
 	tests/locking-on-fault-has-a-fallback \
+	tests/moved-pins-are-seen \
 	tests/pool-works-without-newer-calls \
 	tests/posix-locks-stand-in-for-ofd-locks \
 	tests/strict-windows-name-misuse \

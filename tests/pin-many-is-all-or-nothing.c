@@ -53,6 +53,27 @@ refuse (const uint64_t *numbers, size_t count, unsigned flags, int error,
   is_int ((long long) get_stats (pool).pins, 0, "and nothing stays pinned");
 }
 
+/* Frames that had pages of another file are given to fresh ones: what is not
+ * pinned in the end has nothing of those. */
+static void
+fail_fresh (oriel_pool *p)
+{
+  static const uint64_t twice[] = { 5, 6, 6 };
+  oriel_file *other = must_open_file (p, scratch_file ("other"), 0);
+  oriel_page page[3];
+  char bytes[4096];
+
+  for (uint64_t i = 0; i < 2 * PAGES; i++)
+    must (oriel_read (other, i * 4096, bytes, 4096, NULL), "oriel_read");
+  is_rc (oriel_pin_many (file, twice, 3, ORIEL_WRITE | ORIEL_FRESH, page),
+         -EDEADLK, "fresh pages, one of them twice");
+  must (oriel_file_close (other), "oriel_file_close");
+  must (oriel_sync (file), "oriel_sync");
+  plain_read (scratch_file ("data"), 5 * 4096, bytes, 4096);
+  ok (is_stamped (bytes, 4096, 1, 5) || is_zero (bytes, 4096),
+      "are as before, or zeroes");
+}
+
 static void
 try (uint32_t backend)
 {
@@ -87,6 +108,7 @@ try (uint32_t backend)
   is_rc (oriel_pin_many (file, many, ORIEL_THREAD_PINS + 1, 0, page), -ENOBUFS,
          "more than a thread can have");
   is_rc (oriel_pin_many (file, NULL, 1, 0, page), -EINVAL, "no numbers");
+  fail_fresh (pool);
   must (oriel_file_close (file), "oriel_file_close");
 
   file = must_open_file (pool, scratch_file ("data"), ORIEL_RDONLY);
@@ -113,6 +135,7 @@ main (void)
 {
   seed = test_seed ();
   make_stamped_file (scratch_file ("data"), 4096, PAGES, 0, 1);
+  make_stamped_file (scratch_file ("other"), 4096, 2 * PAGES, 0, 2);
   for (size_t b = 0; b < COUNT (swapping_backends); b++)
     try (swapping_backends[b]);
   return done_testing ();

@@ -89,6 +89,36 @@ trim (uint32_t backend, int swaps)
   end_window (pool);
 }
 
+/* Nothing but the same page is touched after each of many trims. */
+static void
+trim_often (uint32_t backend)
+{
+  oriel_options opt = test_options ();
+  oriel_page page;
+  oriel_pool *pool;
+  oriel_file *file;
+  int good = 0;
+
+  opt.pool_size = 2 * SLOT * 8;
+  opt.slot_size = SLOT;
+  opt.window_size = SLOT * 8;
+  pool = open_window (&opt, backend);
+  if (!pool)
+    return;
+  file = must_open_file (pool, scratch_file ("data"), ORIEL_CREATE);
+  page = must_pin (file, 7, ORIEL_WRITE);
+  memset (page.data, 7, 4096);
+  must (oriel_dirty (&page, 0), "oriel_dirty");
+  for (int i = 0; i < 500; i++) {
+    must (oriel_window_trim (pool), "oriel_window_trim");
+    good += *(volatile char *) page.data == 7;
+  }
+  is_int (good, 500, "a page that is touched after each trim stays");
+  is_rc (oriel_unpin (&page), 0, "and is not taken for lost");
+  must (oriel_file_close (file), "oriel_file_close");
+  end_window (pool);
+}
+
 int
 main (void)
 {
@@ -98,6 +128,8 @@ main (void)
   for (size_t b = 0; b < COUNT (swapping_backends); b++)
     trim (swapping_backends[b], 1);
   trim (ORIEL_BACKEND_LINEAR, 0);
+  for (size_t b = 0; b < COUNT (swapping_backends); b++)
+    trim_often (swapping_backends[b]);
 
   opt.flags = ORIEL_NO_FAULT_HANDLER;
   opt.pool_size = 4 * MiB;
