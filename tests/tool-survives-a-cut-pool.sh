@@ -18,18 +18,22 @@ cat > "$scratch/cut.c" << 'END'
 #include <sys/stat.h>
 #include <unistd.h>
 
-void *
-mmap (void *at, size_t n, int prot, int flags, int fd, off_t offset)
-{
-  void *(*next) (void *, size_t, int, int, int, off_t)
-    = dlsym (RTLD_NEXT, "mmap");
-  void *map = next (at, n, prot, flags, fd, offset);
+#define WRAP(name, type)                                                      \
+  void *                                                                      \
+  name (void *at, size_t n, int prot, int flags, int fd, type offset)         \
+  {                                                                           \
+    void *(*next) (void *, size_t, int, int, int, type)                       \
+      = dlsym (RTLD_NEXT, #name);                                             \
+    void *map = next (at, n, prot, flags, fd, offset);                        \
+                                                                              \
+    if (fd >= 0 && prot == PROT_READ && flags == MAP_SHARED                   \
+        && ftruncate (fd, 4096) < 0)                                          \
+      abort ();                                                               \
+    return map;                                                               \
+  }
 
-  if (fd >= 0 && prot == PROT_READ && flags == MAP_SHARED
-      && ftruncate (fd, 4096) < 0)
-    abort ();
-  return map;
-}
+WRAP (mmap, off_t)
+WRAP (mmap64, off64_t) /* what 32-bit programs with 64-bit offsets call */
 END
 $CC -shared -fPIC -o "$scratch/cut.so" "$scratch/cut.c" 2> "$scratch/err" \
   || skip_all "$CC makes no library to load"
