@@ -59,6 +59,7 @@ core_sources = \
 	src/lost.h \
 	src/options.c \
 	src/options.h \
+	src/pin-latch.c \
 	src/pin-many.c \
 	src/pin.c \
 	src/pin.h \

@@ -44,6 +44,20 @@ struct orl_hold {
 int orl_hold (struct orl_thread *me, struct oriel_file *file, uint64_t page,
               unsigned flags, struct orl_hold *hold);
 
+/* Turn a held page's entry into one with a latch (pin-latch.c).  -EDEADLK,
+ * -EAGAIN by ORIEL_NOWAIT in flags, -ENOBUFS; then it is held as before. */
+int orl_pin_shared (struct orl_thread *me, struct oriel_file *file,
+                    const struct orl_hold *hold, unsigned flags);
+int orl_pin_exclusive (struct orl_thread *me, struct oriel_file *file,
+                       const struct orl_hold *hold, unsigned flags);
+
+/* The mode in which this thread itself holds the frame, beside entry. */
+uint32_t orl_own_mode (const struct orl_thread *me, uint32_t frame, int entry);
+
+/* A wait for a latch or a state of owner's has passed: repair it if it is
+ * dead. */
+void orl_pin_waited (struct orl_thread *me, uint32_t owner);
+
 /* Let its user reach a page that is held; at: where it is shown, or NULL.  After
  * an error it is not held any more. */
 int orl_pin_reach (struct orl_thread *me, struct oriel_file *file,
