@@ -320,7 +320,7 @@ pin_checked (oriel_file *file, uint64_t number, unsigned flags,
   return orl_pin (me, file, number, flags, page);
 }
 
-ORL_HOT int
+int
 oriel_pin (oriel_file *file, uint64_t number, unsigned flags, oriel_page *page)
 {
   if (__builtin_expect (file && page && !(flags & ~ORIEL_OPTIMISTIC)
@@ -399,7 +399,7 @@ unpin_checked (oriel_page *page)
   return r < 0 ? r : orl_unpin (NULL, page);
 }
 
-ORL_HOT int
+int
 oriel_unpin (oriel_page *page)
 {
   /* A forked child's cache is empty. */

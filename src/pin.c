@@ -471,9 +471,7 @@ pin_any (struct orl_thread *me, struct oriel_file *file, uint64_t number,
                         orl_window_find (me->pool->window, h.frame), page);
 }
 
-/* At the start of a line of the cache, as where the linker happens to put it
- * makes a difference of 13%. */
-ORL_HOT int
+int
 orl_pin (struct orl_thread *me, struct oriel_file *file, uint64_t number,
          unsigned flags, oriel_page *page)
 {
@@ -523,7 +521,7 @@ unpin_lost (oriel_page *page, orl_a32 *entry, uint32_t pin)
                    page->file->path, (unsigned long long) page->number);
 }
 
-ORL_HOT int
+int
 orl_unpin (struct orl_thread *me, oriel_page *page)
 {
   struct oriel_pool *pool = page->file->pool;

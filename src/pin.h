@@ -8,8 +8,6 @@
 #include "frame.h"
 #include "thread.h"
 
-#define ORL_HOT __attribute__ ((aligned (64)))
-
 /* As oriel_pin() and oriel_unpin(). */
 int orl_pin (struct orl_thread *me, struct oriel_file *file, uint64_t number,
              unsigned flags, oriel_page *page);
