@@ -250,6 +250,7 @@ tests_sh = \
 	tests/fault-path-calls-only-safe-functions.sh \
 	tests/header-alone-as-c99.sh \
 	tests/header-alone-as-cxx.sh \
+	tests/instructions-do-not-grow.sh \
 	tests/layers-include-downwards.sh \
 	tests/man-pages-are-lint-clean.sh \
 	tests/static-window-test-passes.sh \
@@ -269,6 +270,7 @@ tests_sqlite_sh = \
 
 # Helpers, linked with liboriel.
 tests_programs = \
+	tests/count-instructions \
 	$(NULL)
 
 EXTRA_DIST += \
@@ -279,6 +281,7 @@ EXTRA_DIST += \
 	tests/counted.h \
 	tests/cut.h \
 	tests/example.sh \
+	tests/instructions.txt \
 	tests/kill-points.h \
 	tests/latch.h \
 	tests/run-test.sh \
