@@ -7,6 +7,11 @@ examples_c = \
 	examples/02-two-processes \
 	$(NULL)
 
+EXTRA_DIST += \
+	examples/link/CMakeLists.txt \
+	examples/link/meson.build \
+	$(NULL)
+
 noinst_PROGRAMS += $(examples_c)
 $(examples_c): private AM_LDFLAGS += -no-install
 
