@@ -63,8 +63,9 @@ bench-window:
 endif
 
 if HAVE_SQLITE3
-bin_PROGRAMS += bench/oriel-tpcc
-bench_oriel_tpcc_SOURCES = \
+# bench-sqlite has all of oriel-tpcc but its main file.
+tpcc_sources = \
+	bench/tpcc-base.c \
 	bench/tpcc-cgroup.c \
 	bench/tpcc-check.c \
 	bench/tpcc-db.c \
@@ -72,7 +73,6 @@ bench_oriel_tpcc_SOURCES = \
 	bench/tpcc-hist.c \
 	bench/tpcc-json.c \
 	bench/tpcc-load.c \
-	bench/tpcc-main.c \
 	bench/tpcc-observe.c \
 	bench/tpcc-options.c \
 	bench/tpcc-proc.c \
@@ -90,16 +90,40 @@ bench_oriel_tpcc_SOURCES = \
 	bench/tpcc-txn.c \
 	bench/tpcc.h \
 	$(NULL)
+
+bin_PROGRAMS += bench/oriel-tpcc
+bench_oriel_tpcc_SOURCES = bench/tpcc-main.c $(tpcc_sources)
 bench_oriel_tpcc_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE3_CFLAGS) $(JANSSON_CFLAGS)
 bench_oriel_tpcc_LDADD = liboriel_vfs.la $(SQLITE3_LIBS) $(JANSSON_LIBS)
 
 dist_man_MANS += man/oriel-tpcc.1
+
+noinst_PROGRAMS += bench/bench-sqlite
+bench_bench_sqlite_SOURCES = \
+	bench/bench-sqlite-report.c \
+	bench/bench-sqlite-run.c \
+	bench/bench-sqlite-tests.c \
+	bench/bench-sqlite-tpcc.c \
+	bench/bench-sqlite.c \
+	bench/bench-sqlite.h \
+	$(tpcc_sources)
+bench_bench_sqlite_CPPFLAGS = $(bench_oriel_tpcc_CPPFLAGS)
+bench_bench_sqlite_LDADD = $(bench_oriel_tpcc_LDADD) -lm
+
+# make bench-sqlite BENCHFLAGS='--quick --cases point': our VFS against stock.
+# A table of ratios on the terminal; plot, and all rounds as JSON, in bench/out.
+bench-sqlite: bench/bench-sqlite$(EXEEXT)
+	$(AM_V_at)$(MKDIR_P) bench/out
+	bench/bench-sqlite$(EXEEXT) --out bench/out $(BENCHFLAGS)
 
 # make demo DEMOFLAGS='--seconds 5 --backend mmap'
 demo: bench/oriel-tpcc$(EXEEXT)
 	ORIEL_TPCC='$(top_builddir)/bench/oriel-tpcc$(EXEEXT)' \
 	    $(SHELL) $(top_srcdir)/bench/demo.sh $(DEMOFLAGS)
 else
+bench-sqlite:
+	@echo 'bench-sqlite needs SQLite, which configure did not find.' >&2; \
+	exit 1
 demo:
 	@echo 'The demo needs SQLite, which configure did not find.' >&2; \
 	exit 1

@@ -260,6 +260,36 @@ tpcc_cgroup_peak (const struct cgroup *group)
   return err == 0 ? strtoull (text, NULL, 10) : 0;
 }
 
+/* What a line "NAME BYTES" of the statistics says; 0 if there is none. */
+static uint64_t
+statistic (const char *text, const char *name)
+{
+  size_t n = strlen (name);
+  const char *line;
+
+  for (line = text; line != NULL; line = strchr (line, '\n'))
+    {
+      line += *line == '\n';
+      if (strncmp (line, name, n) == 0 && line[n] == ' ')
+        return strtoull (line + n, NULL, 10);
+    }
+  return 0;
+}
+
+uint64_t
+tpcc_cgroup_used (const struct cgroup *group)
+{
+  char text[8192];
+
+  if (group->version == 0
+      || get (group->path, "memory.stat", text, sizeof text) != 0)
+    return 0;
+  /* Either counts tmpfs with the page cache. */
+  return group->version == 1
+           ? statistic (text, "rss") + statistic (text, "cache")
+           : statistic (text, "anon") + statistic (text, "file");
+}
+
 int
 tpcc_cgroup_was_full (const struct cgroup *group)
 {

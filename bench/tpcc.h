@@ -275,6 +275,9 @@ struct tpcc {
   uint64_t life; /* in a terminal: how many were killed before it */
 };
 
+/* ------------------------------------------------------------------ */
+/* tpcc-base.c                                                        */
+
 /* Record why this child fails, if none did before; returns 1, its status. */
 int tpcc_fail (struct shared *shared, const char *format, ...)
   __attribute__ ((format (printf, 2, 3)));
@@ -511,6 +514,8 @@ int tpcc_cgroup_make (struct cgroup *group, uint64_t bytes,
                       char why[ERROR_TEXT]);
 int tpcc_cgroup_join (const struct cgroup *group);
 uint64_t tpcc_cgroup_peak (const struct cgroup *group);  /* 0: unknown */
+/* Private memory, page cache and tmpfs, in bytes; 0: unknown. */
+uint64_t tpcc_cgroup_used (const struct cgroup *group);
 int tpcc_cgroup_was_full (const struct cgroup *group);   /* killed someone */
 void tpcc_cgroup_remove (struct cgroup *group);
 

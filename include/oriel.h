@@ -693,6 +693,26 @@ ORIEL_API int oriel_pool_files (oriel_pool *pool,
                                               const oriel_file_info *info),
                                 void *arg);
 
+/* A page of a file that the pool has. */
+typedef struct oriel_page_info {
+  uint32_t struct_size;    /* sizeof (oriel_page_info) */
+  uint32_t dirty;          /* 1: not yet in the store */
+  uint64_t number;
+  uint64_t frame;
+  int64_t slot;            /* of this process's window that shows the page, -1
+                              if none does; 0 if the window is linear */
+  uint32_t pinned;         /* pins on it, of all processes */
+  uint32_t used;           /* what eviction knows of its use: 0 goes first */
+} oriel_page_info;
+
+/* Call each for every page of the file that is in the pool, in the order of
+ * frames, likewise.  Takes a look at every frame of the pool, some microseconds
+ * per MiB.  each may not close the file.  Errors: -ENOMEM. */
+ORIEL_API int oriel_file_pages (oriel_file *file,
+                                void (*each) (void *arg,
+                                              const oriel_page_info *info),
+                                void *arg);
+
 /*
  * A process that is attached, or that died and whose state no one has put right
  * yet.  The counters are those of oriel_stats, counted by this process since it

@@ -15,6 +15,7 @@ dist_man_MANS += \
 	man/oriel_file_fd.3 \
 	man/oriel_file_on_indoubt.3 \
 	man/oriel_file_open.3 \
+	man/oriel_file_pages.3 \
 	man/oriel_file_refresh.3 \
 	man/oriel_file_size.3 \
 	man/oriel_file_truncate.3 \

@@ -566,6 +566,20 @@ oriel_pool_files (oriel_pool *pool,
 }
 
 int
+oriel_file_pages (oriel_file *file,
+                  void (*each) (void *arg, const oriel_page_info *info),
+                  void *arg)
+{
+  int r;
+
+  if (!file || !each)
+    return null ("oriel_file_pages");
+  r = may_look (file->pool);
+  return r < 0 ? r
+               : has_looked (file->pool, orl_inspect_pages (file, each, arg));
+}
+
+int
 oriel_pool_processes (oriel_pool *pool,
                       void (*each) (void *arg,
                                     const oriel_process_info *info),

@@ -66,6 +66,7 @@ orl_frame_key (struct orl_frame *frame, uint32_t owner, uint64_t file,
   atomic_store_explicit (&frame->lsn, 0, memory_order_relaxed);
   atomic_store_explicit (&frame->end, 0, memory_order_relaxed);
   atomic_store_explicit (&frame->ref, 0, memory_order_relaxed);
+  atomic_store_explicit (&frame->ahead, 0, memory_order_relaxed);
   atomic_store_explicit (&frame->latch, 0, memory_order_relaxed);
   atomic_store (&frame->state, orl_state_word (orl_state_gen (word) + 1, owner,
                                                ORL_LOADING, 0));

@@ -16,6 +16,10 @@ int orl_inspect_processes (struct oriel_pool *pool,
                            void (*each) (void *arg,
                                          const oriel_process_info *info),
                            void *arg);
+/* As oriel_file_pages(). */
+int orl_inspect_pages (struct oriel_file *file,
+                       void (*each) (void *arg, const oriel_page_info *info),
+                       void *arg);
 int orl_inspect_list (const char *directory,
                       void (*each) (void *arg, const char *name,
                                     const char *path),

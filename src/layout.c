@@ -65,6 +65,7 @@ fingerprint (uint32_t p[ORL_PRINT_WORDS])
     sizeof (struct orl_frame),
     offsetof (struct orl_frame, latch),
     offsetof (struct orl_frame, ref),
+    offsetof (struct orl_frame, since),
     sizeof (struct orl_image),
   };
 

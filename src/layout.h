@@ -230,7 +230,13 @@ struct orl_frame {
   orl_a64 end;                  /* under the exclusive latch: what the file's size
                                    is to be when the change is whole; 0: any */
   orl_a32 latch;                /* latch.h */
-  orl_a32 ref;                  /* used since the hand passed */
+  /* hints, racy: a lost one costs a worse choice */
+  _Atomic uint8_t ref;          /* used since the hand passed */
+  _Atomic uint8_t ahead;        /* readahead goes on from here */
+  _Atomic uint8_t heat;         /* heat.h */
+  _Atomic uint8_t unused;
+  orl_a32 since;                /* clock, when its count of uses began */
+  orl_a32 seen;                 /* clock, when it was last found to be used */
 };
 
 /* A place for a copy of a page that is being changed.  Owner: as everywhere, by

@@ -40,6 +40,7 @@ core_sources = \
 	src/image.h \
 	src/indoubt.c \
 	src/indoubt.h \
+	src/inspect-pages.c \
 	src/inspect.c \
 	src/inspect.h \
 	src/io.c \

@@ -74,6 +74,7 @@ tests_c = \
 	tests/oversized-window-is-as-large-as-its-pool \
 	tests/page-beyond-end-is-zeroes \
 	tests/page-in-doubt-is-the-engines \
+	tests/pages-of-a-file-are-listed \
 	tests/pin-anythread-outlives-its-thread \
 	tests/pin-beyond-largest-offset-is-efbig \
 	tests/pin-fresh-reads-nothing \
@@ -230,9 +231,11 @@ tests_sqlite = \
 	tests/vfs-no-read-is-stale \
 	tests/vfs-page-sizes-match-stock \
 	tests/vfs-pool-without-room-is-bypassed \
+	tests/vfs-pragmas-tell-and-warm \
 	tests/vfs-recreated-database-is-new \
 	tests/vfs-shim-above-may-keep-the-wal-index \
 	tests/vfs-strangers-writes-are-seen \
+	tests/vfs-tables-show-the-pool \
 	tests/vfs-threads-have-their-own-connections \
 	tests/vfs-truncated-pages-are-forgotten \
 	tests/vfs-users-writes-drop-nothing \
@@ -250,6 +253,7 @@ tests_sh = \
 	tests/fault-path-calls-only-safe-functions.sh \
 	tests/header-alone-as-c99.sh \
 	tests/header-alone-as-cxx.sh \
+	tests/installed-library-links.sh \
 	tests/instructions-do-not-grow.sh \
 	tests/layers-include-downwards.sh \
 	tests/man-pages-are-lint-clean.sh \
@@ -260,6 +264,7 @@ tests_sh = \
 
 # Scripts that need the VFS; left out without SQLite.
 tests_sqlite_sh = \
+	tests/bench-sqlite-compares.sh \
 	tests/example-03-sqlite.sh \
 	tests/tpcc-bad-options-are-refused.sh \
 	tests/tpcc-check-finds-damage.sh \

@@ -134,7 +134,7 @@ number_of (sqlite3 *db, const char *sql)
 UTIL const char *
 text_of (sqlite3 *db, const char *sql)
 {
-  static char buffers[4][1024];
+  static char buffers[4][4096];
   static unsigned turn;
   char *text = buffers[turn++ % 4];
   sqlite3_stmt *stmt = prepare (db, sql);

@@ -476,3 +476,25 @@ vfs_write_end (struct vfs_connection *c)
   c->writing = false;
   pthread_mutex_unlock (&f->mutex);
 }
+
+/* ------------------------------------------------------------------ */
+/* For people                                                         */
+
+const char *
+vfs_coherence_text (const struct vfs_connection *c)
+{
+  const struct vfs_file *f = c->shared;
+  uint64_t writer = load (f, WRITING);
+
+  if (c->crowded)
+    return "bypassed: the pool is full";
+  if (c->stranger)
+    return "bypassed until the next transaction";
+  if (writer && writer == f->pool->self)
+    return "being written by this process";
+  if (writer)
+    return "being written by another process";
+  if (load (f, WAL))
+    return "coherent with the log";
+  return load (f, STATE) ? "coherent with the file" : "not yet compared";
+}

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * control.c - file controls and pragmas of an open main database
+ * control.c - file controls of an open main database
  *
  * All are the default VFS's, but those that change what we do or want to be
  * answered by us.  What it does not know, we do not know.
  */
-#include <string.h>
-
 #include "vfs.h"
 
 static int
@@ -44,51 +42,10 @@ vfs_name (struct vfs_connection *c, char **arg)
   int rc = pass (c, SQLITE_FCNTL_VFSNAME, &below);
 
   if (rc == SQLITE_OK && below)
-    *arg = sqlite3_mprintf ("oriel/%z", below);
+    *arg = sqlite3_mprintf (VFS_NAME "/%z", below);
   else
-    *arg = sqlite3_mprintf ("oriel");
+    *arg = sqlite3_mprintf (VFS_NAME);
   return *arg ? SQLITE_OK : SQLITE_NOMEM;
-}
-
-static char *
-status_text (const struct vfs_connection *c)
-{
-  oriel_stats s = { .struct_size = sizeof s };
-  const struct vfs_pool *p;
-
-  if (!c->shared)
-    return sqlite3_mprintf ("no pool: %s", c->why_not);
-  if (!vfs_has_pool (c))
-    return sqlite3_mprintf ("no pool: the process has forked");
-  p = c->shared->pool;
-  if (oriel_pool_stats (p->pool, &s) < 0)
-    return sqlite3_mprintf ("no pool: %s", oriel_error ());
-  return sqlite3_mprintf (
-      "pool %s: %llu frames of %llu bytes, backend %s, window of %llu bytes, "
-      "slots of %llu, %llu processes, %llu files",
-      p->name, s.frames, s.page_size, oriel_backend_name (s.backend),
-      s.window_bytes, s.slot_size, s.processes, s.files);
-}
-
-static char *
-stats_text (const struct vfs_connection *c)
-{
-  oriel_stats s = { .struct_size = sizeof s };
-
-  if (!vfs_has_pool (c) || oriel_pool_stats (c->shared->pool->pool, &s) < 0)
-    return status_text (c);
-  return sqlite3_mprintf (
-      "hits=%llu misses=%llu readahead=%llu reads=%llu read_bytes=%llu "
-      "writes=%llu write_bytes=%llu syncs=%llu evictions=%llu "
-      "writebacks=%llu swaps=%llu installs=%llu copies=%llu barriers=%llu "
-      "latch_waits=%llu drops=%llu repairs=%llu frames=%llu frames_free=%llu "
-      "frames_dirty=%llu pins=%llu slots=%llu slots_used=%llu vmas=%llu "
-      "page_table_bytes=%llu fetched=%u",
-      s.hits, s.misses, s.readahead, s.reads, s.read_bytes, s.writes,
-      s.write_bytes, s.syncs, s.evictions, s.writebacks, s.swaps, s.installs,
-      s.copies, s.barriers, s.latch_waits, s.drops, s.repairs, s.frames,
-      s.frames_free, s.frames_dirty, s.pins, s.slots, s.slots_used, s.vmas,
-      s.page_table_bytes, c->nfetched);
 }
 
 /* arg is { result, name, argument }. */
@@ -97,15 +54,17 @@ pragma (struct vfs_connection *c, char **arg)
 {
   int rc = pass (c, SQLITE_FCNTL_PRAGMA, arg);
 
-  if (rc != SQLITE_NOTFOUND)
-    return rc;
-  if (sqlite3_stricmp (arg[1], "oriel_status") == 0)
-    arg[0] = status_text (c);
-  else if (sqlite3_stricmp (arg[1], "oriel_stats") == 0)
-    arg[0] = stats_text (c);
-  else
-    return SQLITE_NOTFOUND;
-  return arg[0] ? SQLITE_OK : SQLITE_NOMEM;
+  return rc == SQLITE_NOTFOUND ? vfs_pragma (c, arg) : rc;
+}
+
+static int
+find_connection (struct vfs_connection *c, struct vfs_find *find)
+{
+  /* That of another copy of this library, which may be another version. */
+  if (find->copy != &vfs_generation)
+    return pass (c, VFS_FCNTL_FIND, find);
+  find->connection = c;
+  return SQLITE_OK;
 }
 
 static int
@@ -132,6 +91,8 @@ vfs_file_control (sqlite3_file *file, int op, void *arg)
       return vfs_name (c, arg);
     case SQLITE_FCNTL_PRAGMA:
       return pragma (c, arg);
+    case VFS_FCNTL_FIND:
+      return find_connection (c, arg);
     case SQLITE_FCNTL_CHUNK_SIZE:
       rc = pass (c, op, arg);
       if (rc == SQLITE_OK)

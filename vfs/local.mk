@@ -10,9 +10,12 @@ vfs_sources = \
 	vfs/fetch.c \
 	vfs/file.c \
 	vfs/params.c \
+	vfs/pragma.c \
 	vfs/registry.c \
+	vfs/status.c \
 	vfs/vfs.c \
 	vfs/vfs.h \
+	vfs/vtab.c \
 	vfs/walindex.c \
 	vfs/write.c \
 	$(NULL)

@@ -13,6 +13,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "vfs.h"
 #include "oriel_vfs.h"
@@ -40,6 +41,7 @@ vfs_connection_free (struct vfs_connection *c)
     rc = c->lower->pMethods->xClose (c->lower);
   /* Only now: it may close descriptors, when no lock is left. */
   vfs_registry_close (c);
+  free (c->name);
   free (c);
   return rc;
 }
@@ -56,6 +58,9 @@ open_lower (const char *name, int flags, int *out_flags,
     return SQLITE_NOMEM;
   c->lower = (sqlite3_file *) ((char *) c + CONNECTION_BYTES);
   rc = vfs_lower->xOpen (vfs_lower, name, c->lower, flags, out_flags);
+  c->name = strdup (name);
+  if (rc == SQLITE_OK && !c->name)
+    rc = SQLITE_NOMEM;
   if (rc == SQLITE_OK)
     *connection = c;
   else
@@ -258,7 +263,7 @@ x_next_system_call (sqlite3_vfs *vfs, const char *name)
 /* Registration                                                       */
 
 static sqlite3_vfs oriel_vfs = {
-  .zName = "oriel",
+  .zName = VFS_NAME,
   .xOpen = x_open,
   .xDelete = x_delete,
   .xAccess = x_access,
@@ -329,6 +334,8 @@ register_vfs (int make_default)
       rc = vfs_lower ? sqlite3_vfs_register (&oriel_vfs, make_default)
                      : SQLITE_ERROR;
     }
+  if (rc == SQLITE_OK)
+    rc = vfs_vtab_register ();
   pthread_mutex_unlock (&mutex);
   return rc;
 }
@@ -352,7 +359,6 @@ sqlite3_orielvfs_init (sqlite3 *db, char **error,
 {
   int rc;
 
-  (void) db;
   SQLITE_EXTENSION_INIT2 (api);
   pthread_once (&once, init);
   rc = register_vfs (vfs_params_default ());
@@ -361,7 +367,9 @@ sqlite3_orielvfs_init (sqlite3 *db, char **error,
       *error = sqlite3_mprintf ("oriel: there is no VFS to put it above");
       return rc;
     }
-  return SQLITE_OK_LOAD_PERMANENTLY;
+  /* This connection was opened before. */
+  rc = vfs_vtab_create (db);
+  return rc == SQLITE_OK ? SQLITE_OK_LOAD_PERMANENTLY : rc;
 }
 
 #endif

@@ -6,7 +6,10 @@
  *   params.c     URI parameters and environment
  *   registry.c   pools attached and database files open in this process
  *   file.c       the methods of an open main database
- *   control.c    its file controls and pragmas
+ *   control.c    its file controls
+ *   pragma.c     its pragmas
+ *   status.c     what they and the tables tell
+ *   vtab.c       the tables oriel_pages and oriel_stats
  *   write.c      gathering writes, flushing them
  *   fetch.c      pointers into the window
  *   coherence.c  when the pool may be believed: the rules
@@ -31,6 +34,8 @@
 #ifndef SQLITE_CORE
 SQLITE_EXTENSION_INIT3
 #endif
+
+#define VFS_NAME "oriel"
 
 /* ------------------------------------------------------------------ */
 /* What is open in this process                                       */
@@ -115,6 +120,8 @@ struct vfs_connection {
   uint32_t nfetched;
   struct vfs_fetched **fetched; /* buckets */
   char why_not[160];            /* why shared is NULL */
+  char *name;                   /* as SQLite opened it */
+  uint64_t warmed;              /* pages, by PRAGMA oriel_warm; pragma.c */
 };
 
 /* ------------------------------------------------------------------ */
@@ -197,6 +204,42 @@ const sqlite3_io_methods *vfs_file_methods (const sqlite3_file *lower);
 
 int vfs_file_control (sqlite3_file *file, int op, void *arg);
 
+/* A file control of our own: the connection behind the shims above us.  copy is
+ * &vfs_generation, which tells two copies of this library apart. */
+#define VFS_FCNTL_FIND 0x4f52494c
+
+struct vfs_find {
+  const void *copy;
+  struct vfs_connection *connection;
+};
+
+/* ------------------------------------------------------------------ */
+/* pragma.c                                                           */
+
+/* arg as SQLITE_FCNTL_PRAGMA has it.  SQLITE_NOTFOUND: not one of ours. */
+int vfs_pragma (struct vfs_connection *c, char **arg);
+
+/* ------------------------------------------------------------------ */
+/* status.c                                                           */
+
+/* Texts are to be given to sqlite3_free(); NULL: no memory. */
+char *vfs_status_text (const struct vfs_connection *c);
+char *vfs_stats_text (const struct vfs_connection *c);
+char *vfs_pool_path (const struct vfs_pool *p);
+
+/* 0 or -errno. */
+int vfs_stats_each (const struct vfs_connection *c,
+                    void (*each) (void *arg, const char *name,
+                                  uint64_t value),
+                    void *arg);
+
+/* ------------------------------------------------------------------ */
+/* vtab.c                                                             */
+
+/* Have the tables in one connection, or in all that are opened from now on. */
+int vfs_vtab_create (sqlite3 *db);
+int vfs_vtab_register (void);
+
 /* ------------------------------------------------------------------ */
 /* write.c                                                            */
 
@@ -247,6 +290,9 @@ bool vfs_write_begin (struct vfs_connection *c);
 
 /* Flush, and stop being the writer, before the lock goes. */
 void vfs_write_end (struct vfs_connection *c);
+
+/* How the pool stands to the file now, for people. */
+const char *vfs_coherence_text (const struct vfs_connection *c);
 
 /* ------------------------------------------------------------------ */
 /* walindex.c                                                         */

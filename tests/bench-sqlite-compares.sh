@@ -1,0 +1,64 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# bench-sqlite measures our VFS and each setting of stock's, prints the ratio to
+# the best of them, and leaves nothing behind; it refuses what it does not know.
+. "${top_srcdir:-.}/tests/tap.sh"
+
+bench=$top_builddir/bench/bench-sqlite
+TMPDIR=$scratch/tmp
+export TMPDIR
+mkdir "$TMPDIR"
+ORIEL_DIR=$(mktemp -d /dev/shm/oriel-test-XXXXXX) || exit 99
+export ORIEL_DIR
+trap 'rm -rf "$scratch" "$ORIEL_DIR"' EXIT
+
+# has PATTERN: a line of the output.
+has ()
+{
+  ok "says: $1" grep -q "$1" "$scratch/out"
+}
+
+"$bench" --quick --cases select1,killed,load > "$scratch/out" 2> "$scratch/err"
+is $? 0 'three cases run'
+has '^select1: '
+has '^  selects  *1/s  *[0-9.]*  *[0-9.]*  *[0-9.]*  *[0-9.]*$'
+has '^      [a-z]*  *[0-9.]* ([0-9.]* to [0-9.]*)  wanted: at least 2.00'
+has '^  of steady  *%  *[0-9.]*  *[0-9.]*  *[0-9.]*  *[0-9.]*$'
+has '^  index  *s  *[0-9.]*  *[0-9.]*  *[0-9.]*  *[0-9.]*$'
+has '^      [a-z]*  *[0-9.]* ([0-9.]* to [0-9.]*)  wanted: at most 1.05'
+ok 'no other case ran' sh -c '! grep -q "^tpcc" "$1"' - "$scratch/out"
+is "$(ls "$TMPDIR")" '' 'nothing is left in TMPDIR'
+is "$(ls "$ORIEL_DIR")" '' 'no pool is left'
+
+"$bench" --cases nonesuch > "$scratch/out" 2>&1
+is $? 2 'a case that does not exist is refused'
+has 'there is no case "nonesuch"'
+"$bench" --rounds 99 > "$scratch/out" 2>&1
+is $? 2 'too many rounds are refused'
+"$bench" --help > "$scratch/out"
+is $? 0 'help'
+has '^  larger  '
+
+TMPDIR=$scratch/nonesuch "$bench" --quick --cases load > "$scratch/out" 2>&1
+is $? 1 'a directory that is not there is an error'
+has 'No such file'
+
+if "$bench" --quick --cases load --json "$scratch/j" > "$scratch/out" 2>&1; then
+  ok 'rounds are in the JSON' python3 - "$scratch/j" << 'END'
+import json, sys
+case, = json.load(open(sys.argv[1]))["cases"]
+metrics = {m["name"]: m for m in case["metrics"]}
+assert set(metrics) == {"load", "index", "scan"}, metrics
+for m in metrics.values():
+    assert set(m["rounds"]) == {"oriel", "pread", "mmap", "cache"}
+    for rounds in m["rounds"].values():
+        assert len(rounds) == 1 and 0 < rounds[0] < 60, rounds
+    target, = m["targets"]
+    best = min(m["rounds"][s][0] for s in ("pread", "mmap", "cache"))
+    assert abs(target["ratio"] - m["rounds"]["oriel"][0] / best) < 1e-6
+END
+else
+  has 'no JSON'
+fi
+done_testing
