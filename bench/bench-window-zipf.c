@@ -93,67 +93,18 @@ static volatile uint64_t sink;
 /* ------------------------------------------------------------------ */
 /* The sequence                                                       */
 
-/* How much of the probability the first ranks have. */
-static double *
-cumulated (uint32_t n)
-{
-  double *sum = malloc (n * sizeof *sum);
-  double total = 0;
-
-  need (sum != NULL, "memory");
-  for (uint32_t r = 0; r < n; r++)
-    sum[r] = total += pow (r + 1, -SKEW);
-  return sum;
-}
-
-static uint32_t
-rank_of (const double *sum, uint32_t n, double u)
-{
-  uint32_t from = 0, to = n - 1;
-
-  u *= sum[n - 1];
-  while (from < to) {
-    uint32_t middle = (from + to) / 2;
-
-    if (sum[middle] < u)
-      from = middle + 1;
-    else
-      to = middle;
-  }
-  return from;
-}
-
 static void
 make_sequences (struct zipf *z)
 {
-  double *sum = cumulated (z->pages);
-  uint32_t *page_of = malloc (z->pages * sizeof *page_of);
   uint64_t state = 42;
+  uint32_t *page_of = shuffled (z->pages, &state);
 
-  need (page_of != NULL, "memory");
-  for (uint32_t i = 0; i < z->pages; i++)
-    page_of[i] = i;
-  for (uint32_t i = z->pages; i > 1; i--) {
-    uint32_t k = (uint32_t) (next_random (&state) % i);
-    uint32_t t = page_of[k];
-
-    page_of[k] = page_of[i - 1];
-    page_of[i - 1] = t;
-  }
-  for (int p = 0; p < PLACES; p++) {
-    z->sequence[p] = malloc (SEQUENCE * sizeof *z->sequence[p]);
-    need (z->sequence[p] != NULL, "memory");
-  }
-  for (uint32_t i = 0; i < SEQUENCE; i++) {
-    uint32_t rank = rank_of (sum, z->pages,
-                             (double) next_random (&state)
-                                 / (double) (UINT64_C (1) << 31));
-
-    z->sequence[SCATTERED][i] = page_of[rank];
-    z->sequence[CLUSTERED][i] = rank;
-  }
+  z->sequence[CLUSTERED] = zipf_ranks (z->pages, SKEW, SEQUENCE, &state);
+  z->sequence[SCATTERED] = malloc (SEQUENCE * sizeof *z->sequence[0]);
+  need (z->sequence[SCATTERED] != NULL, "memory");
+  for (uint32_t i = 0; i < SEQUENCE; i++)
+    z->sequence[SCATTERED][i] = page_of[z->sequence[CLUSTERED][i]];
   free (page_of);
-  free (sum);
 }
 
 static inline uint32_t

@@ -5,71 +5,8 @@
 #ifndef BENCH_WINDOW_H
 #define BENCH_WINDOW_H
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-
-#include "gbench.h"
+#include "bench.h"
 #include "oriel.h"
-
-#define KiB UINT64_C (1024)
-#define MiB (KiB * 1024)
-#define GiB (MiB * 1024)
-#define PAGE 4096u
-#define ROUNDS 25               /* at most */
-
-struct run {
-  int rounds;                   /* of each measurement; odd, for the median */
-  bool quick;                   /* less of everything: does it work? */
-  const char *out;              /* directory of the plots */
-  bool missed;                  /* a target */
-};
-
-/* What was measured, round by round: the first member of every argument of a
- * benchmark. */
-struct measured {
-  double ns[ROUNDS];
-  int n;
-};
-
-double median (const struct measured *m);
-double fastest (const struct measured *m);
-double slowest (const struct measured *m);
-/* Half of what lies between the quartiles, in percent of the median. */
-double spread (const struct measured *m);
-
-/* Run what was added; each result goes to the argument of its benchmark. */
-void measure (void);
-
-/* Print a line on a target of the project, and remember if it was missed. */
-void target (struct run *run, bool met, const char *format, ...)
-    __attribute__ ((format (printf, 3, 4)));
-
-/* End the program if rc is an error of Oriel's, or if ok is not. */
-void check (int rc);
-void need (bool ok, const char *what);
-
-/* "bench-window-PID-NAME" */
-const char *pool_name (const char *name);
-const char *pool_directory (void);
-/* Is there room for this much in it? */
-bool has_room (uint64_t bytes);
-
-/* A number of /proc/self/status, in bytes; VmPTE: page tables. */
-uint64_t status_bytes (const char *name);
-/* VMAs in a range; NULL, NULL: in all of the process. */
-unsigned vmas_in (const void *from, const void *to);
-
-uint64_t next_random (uint64_t *state);
-/* Touch one word of each page. */
-void touch (const void *at, size_t bytes);
-
-/* "64K" in a buffer of the caller's. */
-const char *size_name (uint64_t bytes, char name[16]);
-
-/* A gnuplot script, in the run's directory, that draws NAME.svg there. */
-FILE *plot_begin (const struct run *run, const char *name);
-void plot_end (const struct run *run, const char *name, FILE *script);
 
 /* The parts. */
 void bench_swaps (struct run *run);

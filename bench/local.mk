@@ -3,14 +3,6 @@
 
 EXTRA_DIST += bench/demo.sh
 
-noinst_PROGRAMS += bench/bench-pin
-bench_bench_pin_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/src
-bench_bench_pin_LDADD = libcore.la
-
-# make bench-pin: what a pin costs, beside the lookup alone
-bench-pin: bench/bench-pin$(EXEEXT)
-	bench/bench-pin$(EXEEXT)
-
 noinst_PROGRAMS += bench/bench-restart
 
 # make bench-restart: kill -9 of all processes of a warm pool, and attach anew
@@ -32,6 +24,8 @@ bench_bench_window_SOURCES = \
 	bench/bench-window-zipf.c \
 	bench/bench-window.c \
 	bench/bench-window.h \
+	bench/bench.c \
+	bench/bench.h \
 	bench/gbench.h \
 	$(NULL)
 bench_bench_window_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/src
@@ -43,6 +37,29 @@ bench_bench_window_DEPENDENCIES = bench/gbench.$(OBJEXT) libcore.la
 bench_bench_window_LINK = $(LIBTOOL) $(AM_V_lt) --tag=CC $(AM_LIBTOOLFLAGS) \
 	$(LIBTOOLFLAGS) --mode=link $(CXX) $(CXXFLAGS) $(AM_LDFLAGS) \
 	$(LDFLAGS) -o $@
+
+# make bench-micro: what a visit of a page in memory costs, beside the lookup
+# alone and other caches
+noinst_PROGRAMS += bench/bench-micro
+bench_bench_micro_SOURCES = \
+	bench/bench-micro-peers.c \
+	bench/bench-micro.c \
+	bench/bench-micro.h \
+	bench/bench.c \
+	bench/bench.h \
+	bench/gbench.h \
+	$(NULL)
+bench_bench_micro_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/src \
+	$(LMDB_CFLAGS)
+bench_bench_micro_LDADD = bench/gbench.$(OBJEXT) libcore.la \
+	$(LIBDB_LIBS) $(LMDB_LIBS) $(BENCHMARK_LIBS) -lm
+bench_bench_micro_DEPENDENCIES = $(bench_bench_window_DEPENDENCIES)
+bench_bench_micro_LINK = $(bench_bench_window_LINK)
+
+bench-micro: bench/bench-micro$(EXEEXT)
+	$(AM_V_at)$(MKDIR_P) bench/out
+	bench/bench-micro$(EXEEXT) --out bench/out \
+	  --json bench/out/micro.json $(BENCHFLAGS)
 
 bench/gbench.$(OBJEXT): bench/gbench.cc bench/gbench.h bench/$(am__dirstamp)
 	$(AM_V_GEN)$(CXX) $(BENCHMARK_CFLAGS) $(CPPFLAGS) \
@@ -56,8 +73,8 @@ bench-window: bench/bench-window$(EXEEXT)
 CLEANFILES += bench/gbench.$(OBJEXT) bench/out/*.gp bench/out/*.json \
 	bench/out/*.svg
 else
-bench-window:
-	@echo 'bench-window needs Google Benchmark (on Debian: libbenchmark-dev)' \
+bench-micro bench-window:
+	@echo '$@ needs Google Benchmark (on Debian: libbenchmark-dev)' \
 	  'and a C++ compiler, which configure did not find.' >&2; \
 	exit 1
 endif

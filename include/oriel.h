@@ -479,7 +479,8 @@ ORIEL_API int oriel_alive (oriel_pool *pool, uint64_t token);
  * process: as many for each 'thread' place that is free). */
 #define ORIEL_THREAD_PINS 448
 
-/* A pinned page.  Fill by oriel_pin(); read data and number; leave the rest. */
+/* A pinned page.  Fill by oriel_pin(); read data and number, and frame for
+ * oriel_pin_hint(); leave the rest. */
 struct oriel_page {
   void *data;             /* page_size bytes, stable until oriel_unpin() */
   uint64_t number;
@@ -517,6 +518,16 @@ struct oriel_page {
  */
 ORIEL_API int oriel_pin (oriel_file *file, uint64_t number, unsigned flags,
                          oriel_page *page);
+
+/*
+ * The same for who remembers where the page was: hint is the frame that an
+ * earlier pin of it had in its oriel_page, by any process.  If the page is still
+ * there, the page table is not asked; if not, or if hint is any other number, it
+ * is.  So an engine that keeps frames beside its child pointers pins for half of
+ * what the lookup costs.
+ */
+ORIEL_API int oriel_pin_hint (oriel_file *file, uint64_t number, uint32_t hint,
+                              unsigned flags, oriel_page *page);
 
 /*
  * Pin count pages at once, pages[i] being numbers[i], in any order.  It does

@@ -332,6 +332,19 @@ oriel_pin (oriel_file *file, uint64_t number, unsigned flags, oriel_page *page)
 }
 
 int
+oriel_pin_hint (oriel_file *file, uint64_t number, uint32_t hint,
+                unsigned flags, oriel_page *page)
+{
+  if (__builtin_expect (file && page && !(flags & ~ORIEL_OPTIMISTIC)
+                            && number < UINT32_MAX
+                            && orl_thread_cache.id == *file->id,
+                        1))
+    return orl_pin_hint (orl_thread_cache.thread, file, number, hint, flags,
+                         page);
+  return pin_checked (file, number, flags, page, __builtin_return_address (0));
+}
+
+int
 oriel_pin_many (oriel_file *file, const uint64_t *numbers, size_t count,
                 unsigned flags, oriel_page *pages)
 {

@@ -34,6 +34,14 @@
 #include "table.h"
 #include "window-grant.h"
 
+static inline uint64_t
+key_of (const struct oriel_file *file)
+{
+  return orl_file_key (file->index,
+                       atomic_load_explicit (&file->rec->epoch,
+                                             memory_order_acquire));
+}
+
 /* Someone else is at work on the frame.  0: look again. */
 static int
 wait_for_frame (struct orl_thread *me, struct oriel_file *file,
@@ -136,9 +144,7 @@ orl_hold (struct orl_thread *me, struct oriel_file *file, uint64_t page,
   h->fresh = false;
   for (;;)
     {
-      uint64_t key = orl_file_key (
-          file->index, atomic_load_explicit (&file->rec->epoch,
-                                             memory_order_acquire));
+      uint64_t key = key_of (file);
       uint64_t word = 0;
       int r = hold_found (me, file, key, page,
                           shared ? ORL_PIN_SHARED : ORL_PIN_PLAIN, h, &word);
@@ -315,20 +321,17 @@ share (struct orl_thread *me, const struct orl_hold *h, orl_a32 **entry)
   return 0;
 }
 
-/* A hit from end to end, if nothing is in the way: true, or nothing done.  Here
- * the page table's tag alone is believed at first; key and state are looked at
- * when the frame can no longer be taken away.  STALE is asked for again behind
- * the latch: a writer that died may have left it in between. */
+/* A hit from end to end, if nothing is in the way: true, or nothing done.  That
+ * the frame has the page is a guess, the page table's tag or the caller's hint;
+ * key and state are looked at when the frame can no longer be taken away.  STALE
+ * is asked for again behind the latch: a writer that died may have left it in
+ * between. */
 static inline bool
-pin_hit (struct orl_thread *me, struct oriel_file *file, uint64_t number,
-         unsigned flags, oriel_page *page)
+pin_hit (struct orl_thread *me, struct oriel_file *file, uint64_t key,
+         uint64_t number, uint32_t frame, unsigned flags, oriel_page *page)
 {
   const struct orl_shm *shm = &file->pool->shm;
-  uint64_t key = orl_file_key (
-      file->index,
-      atomic_load_explicit (&file->rec->epoch, memory_order_acquire));
   orl_a32 *entry = &me->ledger->pins[me->hint];
-  uint32_t frame = orl_table_guess (shm, key, number);
   struct orl_frame *f = &shm->frames[frame];
   uint32_t mode = flags & ORIEL_OPTIMISTIC ? ORL_PIN_PLAIN : ORL_PIN_SHARED;
   uint64_t word;
@@ -475,10 +478,26 @@ int
 orl_pin (struct orl_thread *me, struct oriel_file *file, uint64_t number,
          unsigned flags, oriel_page *page)
 {
-  if (!(flags & (ORIEL_WRITE | ORIEL_ANYTHREAD))
-      && pin_hit (me, file, number, flags, page))
-    return 0;
+  if (!(flags & (ORIEL_WRITE | ORIEL_ANYTHREAD)))
+    {
+      uint64_t key = key_of (file);
+      uint32_t frame = orl_table_guess (&file->pool->shm, key, number);
+
+      if (pin_hit (me, file, key, number, frame, flags, page))
+        return 0;
+    }
   return pin_any (me, file, number, flags, page);
+}
+
+int
+orl_pin_hint (struct orl_thread *me, struct oriel_file *file, uint64_t number,
+              uint32_t hint, unsigned flags, oriel_page *page)
+{
+  if (!(flags & (ORIEL_WRITE | ORIEL_ANYTHREAD))
+      && hint < file->pool->shm.geo.nframes
+      && pin_hit (me, file, key_of (file), number, hint, flags, page))
+    return 0;
+  return orl_pin (me, file, number, flags, page);
 }
 
 /* All but a plain pin's end: give back what else it has. */

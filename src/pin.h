@@ -11,6 +11,11 @@
 /* As oriel_pin() and oriel_unpin(). */
 int orl_pin (struct orl_thread *me, struct oriel_file *file, uint64_t number,
              unsigned flags, oriel_page *page);
+
+/* The same; hint: the frame that had the page once, or any number. */
+int orl_pin_hint (struct orl_thread *me, struct oriel_file *file,
+                  uint64_t number, uint32_t hint, unsigned flags,
+                  oriel_page *page);
 /* me: this thread's part of the pool, or NULL if that is not at hand. */
 int orl_unpin (struct orl_thread *me, oriel_page *page);
 

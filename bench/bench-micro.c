@@ -1,0 +1,663 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * bench-micro.c - what it costs to visit a page that is in memory
+ *
+ * The same file, the same sequences of pages (16 hot ones, uniform, zipf(0.99)),
+ * one thread, two, two processes: Oriel's kinds of access, those of the peers
+ * (bench-micro-peers.c), and what no cache can do without: the read alone, a
+ * mapping, pread(2).  A visit reads one word of the page.
+ *
+ * "Lookup and read" asks Oriel's page table and protects nothing; what a pin
+ * adds to it is what protection costs.  For that row alone this looks inside the
+ * core.
+ *
+ * Workers do their visits in batches, from one barrier to the next; times are
+ * the clock's, for one visit of one worker.
+ */
+#include <fcntl.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "attach.h"
+#include "bench-micro.h"
+#include "oriel.h"
+#include "table.h"
+
+#define SUBJECTS_MAX 16
+#define WORKERS 2
+#define BATCH 50000             /* visits of a worker between two barriers */
+
+static volatile uint64_t sink;
+
+/* ------------------------------------------------------------------ */
+/* Oriel, and what a cache could do at best                           */
+
+/* One attachment for all kinds of access. */
+static struct opened {
+  oriel_pool *pool;
+  oriel_file *file;
+  int users;
+} attached;
+
+static void *
+open_oriel (const struct place *place, const char **why)
+{
+  struct opened *o = &attached;
+  oriel_options opt;
+
+  (void) why;
+  if (o->users++ > 0)
+    return o;
+  oriel_options_init (&opt);
+  opt.directory = place->directory;
+  opt.pool_size = 2 * (uint64_t) PAGES * PAGE;
+  opt.backend = ORIEL_BACKEND_LINEAR;
+  check (oriel_pool_open ("micro", &opt, &o->pool));
+  check (oriel_file_open (o->pool, place->path, 0, &o->file));
+  return o;
+}
+
+static void
+close_oriel (void *opened)
+{
+  struct opened *o = opened;
+
+  if (--o->users > 0)
+    return;
+  check (oriel_file_close (o->file));
+  check (oriel_pool_close (o->pool));
+}
+
+/* As a pin finds the page, and no more. */
+static uint64_t
+visit_found (void *opened, const uint32_t *pages, uint64_t n)
+{
+  oriel_file *file = ((struct opened *) opened)->file;
+  const struct orl_shm *shm = &file->pool->shm;
+  const struct orl_window *window = file->pool->window;
+  uint64_t sum = 0;
+
+  for (uint64_t i = 0; i < n; i++) {
+    uint64_t key = orl_file_key (file->index, file->rec->epoch);
+    uint64_t state;
+    uint32_t frame = orl_table_find (shm, key, pages[i], &state);
+
+    sum += *(volatile uint64_t *) (window->base
+                                   + ((uint64_t) frame
+                                      << window->page_shift));
+  }
+  return sum;
+}
+
+static inline uint64_t
+visit_pinned (void *opened, const uint32_t *pages, uint64_t n, unsigned flags)
+{
+  oriel_file *file = ((struct opened *) opened)->file;
+  uint64_t sum = 0;
+
+  for (uint64_t i = 0; i < n; i++) {
+    oriel_page page;
+
+    check (oriel_pin (file, pages[i], flags, &page));
+    sum += *(volatile uint64_t *) page.data;
+    oriel_unpin (&page);
+  }
+  return sum;
+}
+
+/* As an engine does that keeps frames beside its pointers to pages. */
+static uint64_t
+visit_hinted (void *opened, const uint32_t *pages, uint64_t n)
+{
+  oriel_file *file = ((struct opened *) opened)->file;
+  static uint32_t hints[PAGES];
+  uint64_t sum = 0;
+
+  for (uint64_t i = 0; i < n; i++) {
+    uint32_t hint = hints[pages[i]];
+    oriel_page page;
+
+    check (oriel_pin_hint (file, pages[i], hint, ORIEL_OPTIMISTIC, &page));
+    if (page.frame != hint)
+      hints[pages[i]] = page.frame;
+    sum += *(volatile uint64_t *) page.data;
+    oriel_unpin (&page);
+  }
+  return sum;
+}
+
+static uint64_t
+visit_optimistic (void *opened, const uint32_t *pages, uint64_t n)
+{
+  return visit_pinned (opened, pages, n, ORIEL_OPTIMISTIC);
+}
+
+static uint64_t
+visit_shared (void *opened, const uint32_t *pages, uint64_t n)
+{
+  return visit_pinned (opened, pages, n, ORIEL_READ);
+}
+
+static uint64_t
+visit_exclusive (void *opened, const uint32_t *pages, uint64_t n)
+{
+  return visit_pinned (opened, pages, n, ORIEL_WRITE);
+}
+
+static uint64_t
+visit_validated (void *opened, const uint32_t *pages, uint64_t n)
+{
+  oriel_file *file = ((struct opened *) opened)->file;
+  uint64_t sum = 0;
+
+  for (uint64_t i = 0; i < n; i++) {
+    oriel_page page;
+    uint64_t version, value;
+
+    check (oriel_pin (file, pages[i], ORIEL_OPTIMISTIC, &page));
+    do {
+      version = oriel_read_begin (&page);
+      value = *(volatile uint64_t *) page.data;
+    } while (!oriel_read_validate (&page, version));
+    sum += value;
+    oriel_unpin (&page);
+  }
+  return sum;
+}
+
+static uint64_t
+visit_copied (void *opened, const uint32_t *pages, uint64_t n)
+{
+  oriel_file *file = ((struct opened *) opened)->file;
+  static _Thread_local uint64_t page[PAGE / sizeof (uint64_t)];
+  uint64_t sum = 0;
+
+  for (uint64_t i = 0; i < n; i++) {
+    check (oriel_read (file, (uint64_t) pages[i] * PAGE, page, PAGE, NULL));
+    sum += page[0];
+  }
+  return sum;
+}
+
+static void *
+open_file (const struct place *place, const char **why)
+{
+  int *fd = malloc (sizeof *fd);
+
+  (void) why;
+  need (fd && (*fd = open (place->path, O_RDONLY | O_CLOEXEC)) >= 0,
+        place->path);
+  return fd;
+}
+
+static void
+close_file (void *opened)
+{
+  close (*(int *) opened);
+  free (opened);
+}
+
+static uint64_t
+visit_pread (void *opened, const uint32_t *pages, uint64_t n)
+{
+  int fd = *(int *) opened;
+  static _Thread_local uint64_t page[PAGE / sizeof (uint64_t)];
+  uint64_t sum = 0;
+
+  for (uint64_t i = 0; i < n; i++) {
+    need (pread (fd, page, PAGE, (off_t) pages[i] * PAGE) == PAGE, "pread");
+    sum += page[0];
+  }
+  return sum;
+}
+
+static void *
+open_mapping (const struct place *place, const char **why)
+{
+  int *fd = open_file (place, why);
+  void *at = mmap (NULL, (size_t) PAGES * PAGE, PROT_READ,
+                   MAP_SHARED | MAP_POPULATE, *fd, 0);
+
+  need (at != MAP_FAILED, "mmap");
+  close_file (fd);
+  return at;
+}
+
+static void
+close_mapping (void *opened)
+{
+  munmap (opened, (size_t) PAGES * PAGE);
+}
+
+static uint64_t
+visit_mapping (void *opened, const uint32_t *pages, uint64_t n)
+{
+  const char *at = opened;
+  uint64_t sum = 0;
+
+  for (uint64_t i = 0; i < n; i++)
+    sum += *(const volatile uint64_t *) (at + (size_t) pages[i] * PAGE);
+  return sum;
+}
+
+enum { MAPPING, FOUND, HINTED, OPTIMISTIC, VALIDATED, SHARED, EXCLUSIVE, COPIED, PREAD,
+       MPOOL_PRIVATE, MPOOL_SHARED, LMDB, SUBJECTS };
+
+static const struct subject mapping
+    = { "a mapping, unprotected", false, open_mapping, close_mapping,
+        visit_mapping };
+static const struct subject found
+    = { "lookup and read", false, open_oriel, close_oriel, visit_found };
+static const struct subject hinted
+    = { "oriel_pin_hint, optimistic", false, open_oriel, close_oriel,
+        visit_hinted };
+static const struct subject optimistic
+    = { "oriel_pin, optimistic", false, open_oriel, close_oriel,
+        visit_optimistic };
+static const struct subject validated
+    = { "oriel_pin, validated", false, open_oriel, close_oriel,
+        visit_validated };
+static const struct subject shared
+    = { "oriel_pin, shared latch", false, open_oriel, close_oriel,
+        visit_shared };
+static const struct subject exclusive
+    = { "oriel_pin, exclusive latch", false, open_oriel, close_oriel,
+        visit_exclusive };
+static const struct subject copied
+    = { "oriel_read of a page", false, open_oriel, close_oriel, visit_copied };
+static const struct subject by_pread
+    = { "pread of a page", false, open_file, close_file, visit_pread };
+
+static const struct subject *const subjects[SUBJECTS]
+    = { &mapping, &found, &hinted, &optimistic, &validated, &shared,
+        &exclusive, &copied, &by_pread, &mpool_private, &mpool_shared,
+        &lmdb_get };
+
+/* Of this process; NULL: it has it not. */
+static void *opened[SUBJECTS];
+static const char *why_not[SUBJECTS];
+
+static void
+open_all (const struct place *place, bool alone)
+{
+  for (int i = 0; i < SUBJECTS; i++)
+    if (alone || !subjects[i]->one_process)
+      opened[i] = subjects[i]->open (place, &why_not[i]);
+}
+
+static void
+close_all (void)
+{
+  for (int i = 0; i < SUBJECTS; i++)
+    if (opened[i])
+      subjects[i]->close (opened[i]);
+}
+
+/* ------------------------------------------------------------------ */
+/* Who visits                                                         */
+
+enum { HOT_PAGES, UNIFORM, ZIPF, SEQUENCES };
+static const char *const sequence_name[SEQUENCES] = { "hot", "uniform", "zipf" };
+
+enum { ALONE, THREADS, PROCESSES, CREWS };
+static const char *const crew_name[CREWS]
+    = { "1 thread", "2 threads", "2 processes" };
+
+enum { QUIT = -1, OPEN = -2 };
+
+/* In memory that all processes share. */
+static struct shared {
+  struct crew {
+    pthread_barrier_t start, end;
+    int order;                  /* a subject, or one of the above */
+    int sequence;
+  } crew[CREWS];
+  uint32_t pages[SEQUENCES][SEQUENCE];
+} *all;
+
+static struct place place;
+
+static void
+visit (int subject, int sequence, uint32_t *at)
+{
+  if (*at + BATCH > SEQUENCE)
+    *at = 0;
+  sink += subjects[subject]->visit (opened[subject],
+                                    all->pages[sequence] + *at, BATCH);
+  *at += BATCH;
+}
+
+struct worker {
+  struct crew *crew;
+  uint32_t at;                  /* in the sequence: not where others are */
+};
+
+static void *
+work (void *arg)
+{
+  struct worker *w = arg;
+  int order;
+
+  do {
+    pthread_barrier_wait (&w->crew->start);
+    order = w->crew->order;
+    if (order == OPEN)
+      open_all (&place, false);
+    else if (order != QUIT)
+      visit (order, w->crew->sequence, &w->at);
+    pthread_barrier_wait (&w->crew->end);
+  } while (order != QUIT);
+  return NULL;
+}
+
+static void
+command (int crew, int order, int sequence)
+{
+  all->crew[crew].order = order;
+  all->crew[crew].sequence = sequence;
+  pthread_barrier_wait (&all->crew[crew].start);
+  pthread_barrier_wait (&all->crew[crew].end);
+}
+
+static struct worker workers[CREWS][WORKERS];
+static pthread_t threads[WORKERS];
+static pid_t processes[WORKERS];
+
+/* The processes first, while this one has opened nothing. */
+static void
+start_processes (void)
+{
+  for (int i = 0; i < WORKERS; i++) {
+    processes[i] = fork ();
+    need (processes[i] >= 0, "fork");
+    if (processes[i] == 0) {
+      prctl (PR_SET_PDEATHSIG, SIGKILL);
+      work (&workers[PROCESSES][i]);
+      close_all ();
+      _exit (0);
+    }
+  }
+}
+
+static void
+start_threads (void)
+{
+  for (int i = 0; i < WORKERS; i++)
+    need (pthread_create (&threads[i], NULL, work, &workers[THREADS][i]) == 0,
+          "pthread_create");
+}
+
+static void
+end_workers (void)
+{
+  int status;
+
+  command (THREADS, QUIT, 0);
+  command (PROCESSES, QUIT, 0);
+  for (int i = 0; i < WORKERS; i++) {
+    pthread_join (threads[i], NULL);
+    need (waitpid (processes[i], &status, 0) == processes[i] && status == 0,
+          "a process that took part");
+  }
+}
+
+static void
+make_shared (void)
+{
+  pthread_barrierattr_t attr;
+  uint64_t state = 42;
+  uint32_t *page_of, *ranks;
+
+  all = mmap (NULL, sizeof *all, PROT_READ | PROT_WRITE,
+              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  need (all != MAP_FAILED, "mmap");
+  pthread_barrierattr_init (&attr);
+  pthread_barrierattr_setpshared (&attr, PTHREAD_PROCESS_SHARED);
+  for (int c = 0; c < CREWS; c++) {
+    pthread_barrier_init (&all->crew[c].start, &attr, WORKERS + 1);
+    pthread_barrier_init (&all->crew[c].end, &attr, WORKERS + 1);
+    for (uint32_t i = 0; i < WORKERS; i++)
+      workers[c][i]
+          = (struct worker){ &all->crew[c], i * (SEQUENCE / WORKERS) };
+  }
+  page_of = shuffled (PAGES, &state);
+  ranks = zipf_ranks (PAGES, 0.99, SEQUENCE, &state);
+  for (uint32_t i = 0; i < SEQUENCE; i++) {
+    all->pages[HOT_PAGES][i] = page_of[i % HOT];
+    all->pages[UNIFORM][i] = (uint32_t) (next_random (&state) % PAGES);
+    all->pages[ZIPF][i] = page_of[ranks[i]];
+  }
+  free (page_of);
+  free (ranks);
+}
+
+/* ------------------------------------------------------------------ */
+/* Measuring                                                          */
+
+static struct cell {
+  struct measured m;
+  int crew, subject, sequence;
+  uint32_t at;
+} cells[CREWS][SUBJECTS][SEQUENCES];
+
+static void
+run_cell (struct gbench_state *state, void *arg)
+{
+  struct cell *c = arg;
+
+  while (gbench_next_batch (state, BATCH))
+    if (c->crew == ALONE)
+      visit (c->subject, c->sequence, &c->at);
+    else
+      command (c->crew, c->subject, c->sequence);
+}
+
+static bool
+is_possible (int crew, int subject)
+{
+  return opened[subject]
+         && !(crew == PROCESSES && subjects[subject]->one_process);
+}
+
+static void
+measure_all (const struct run *run)
+{
+  char name[120];
+
+  for (int c = 0; c < CREWS; c++)
+    for (int i = 0; i < SUBJECTS; i++)
+      for (int s = 0; s < SEQUENCES && is_possible (c, i); s++) {
+        struct cell *cell = &cells[c][i][s];
+
+        *cell = (struct cell){ .m = { .clock = true }, .crew = c,
+                               .subject = i, .sequence = s };
+        snprintf (name, sizeof name, "%s/%s/%s", crew_name[c],
+                  subjects[i]->name, sequence_name[s]);
+        gbench_seconds (gbench_add (name, run_cell, cell),
+                        run->quick ? 0.001 : 0.03);
+      }
+  measure ();
+}
+
+/* ------------------------------------------------------------------ */
+/* Saying                                                             */
+
+static double
+ns (int crew, int subject, int sequence)
+{
+  return median (&cells[crew][subject][sequence].m);
+}
+
+static void
+say_table (int crew)
+{
+  printf ("\nns for a visit by each worker, %s: median, spread in %%\n%-28s",
+          crew_name[crew], "");
+  for (int s = 0; s < SEQUENCES; s++)
+    printf (" %9s     ", sequence_name[s]);
+  putchar ('\n');
+  for (int i = 0; i < SUBJECTS; i++) {
+    if (!is_possible (crew, i))
+      continue;
+    printf ("%-28s", subjects[i]->name);
+    for (int s = 0; s < SEQUENCES; s++)
+      if (cells[crew][i][s].m.n)
+        printf (" %9.1f %4.0f", ns (crew, i, s),
+                spread (&cells[crew][i][s].m));
+    putchar ('\n');
+  }
+}
+
+static void
+say_targets (struct run *run)
+{
+  double pin = ns (ALONE, OPTIMISTIC, HOT_PAGES);
+  double over = pin / ns (ALONE, FOUND, HOT_PAGES);
+
+  putchar ('\n');
+  if (over == over)
+    target (run, over <= 1.2,
+            "pin and unpin of hot pages cost %.2f times the lookup and read "
+            "alone (at most 1.2)",
+            over);
+  if (opened[MPOOL_PRIVATE]) {
+    double ratio = ns (ALONE, MPOOL_PRIVATE, HOT_PAGES) / pin;
+
+    target (run, ratio >= 10,
+            "1 thread, hot pages: %.1f times as fast as mpool (at least 10)",
+            ratio);
+  }
+  if (opened[MPOOL_SHARED]) {
+    double ratio = ns (PROCESSES, MPOOL_SHARED, HOT_PAGES)
+                   / ns (PROCESSES, OPTIMISTIC, HOT_PAGES);
+
+    target (run, ratio >= 30,
+            "2 processes, hot pages: %.1f times as fast as mpool (at least 30)",
+            ratio);
+  }
+  for (int i = 0; i < SUBJECTS; i++)
+    if (why_not[i])
+      printf ("left out: %s: %s\n", subjects[i]->name, why_not[i]);
+}
+
+static void
+draw (const struct run *run)
+{
+  FILE *f = plot_begin (run, "micro");
+
+  fputs ("$v << END\n", f);
+  for (int i = 0; i < SUBJECTS; i++)
+    if (opened[i]) {
+      fprintf (f, "\"%s\"", subjects[i]->name);
+      for (int c = 0; c < CREWS; c++)
+        fprintf (f, is_possible (c, i) ? " %.1f" : " NaN",
+                 ns (c, i, HOT_PAGES));
+      fputc ('\n', f);
+    }
+  fputs ("END\nset title 'Visiting a page in memory: 16 hot pages'\n"
+         "set style data histogram\nset style fill solid 0.8\n"
+         "set logscale y\nset ylabel 'ns for a visit by each worker'\n"
+         "set xtics rotate by -35\n"
+         "plot $v using 2:xtic(1) title '1 thread', "
+         "'' using 3 title '2 threads', '' using 4 title '2 processes'\n",
+         f);
+  plot_end (run, "micro", f);
+}
+
+/* ------------------------------------------------------------------ */
+
+static char directory[200];
+
+static int
+remove_one (const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+  (void) st, (void) type, (void) ftw;
+  return remove (path);
+}
+
+/* On the same tmpfs for everybody, so that no disk and no cache of the kernel's
+ * makes a difference. */
+static void
+make_place (void)
+{
+  static char path[240];
+  uint64_t page[PAGE / sizeof (uint64_t)] = { 0 };
+  int fd;
+
+  snprintf (directory, sizeof directory, "%s/bench-micro-XXXXXX",
+            pool_directory ());
+  need (mkdtemp (directory) != NULL, directory);
+  snprintf (path, sizeof path, "%s/pages", directory);
+  fd = open (path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  for (uint32_t i = 0; i < PAGES; i++) {
+    page[0] = i;
+    need (write (fd, page, sizeof page) == sizeof page, path);
+  }
+  close (fd);
+  place = (struct place){ directory, path };
+}
+
+static void
+warm_up (void)
+{
+  uint32_t *each = all->pages[UNIFORM];
+
+  /* From the last, as a lookup alone brings no page. */
+  for (int i = SUBJECTS - 1; i >= 0; i--)
+    if (opened[i])
+      for (uint32_t at = 0; at + BATCH <= SEQUENCE; at += BATCH)
+        sink += subjects[i]->visit (opened[i], each + at, BATCH);
+}
+
+static const char usage[]
+    = "Usage: bench-micro [OPTION]...\n"
+      "\n"
+      "Measure visits of pages in memory: Oriel's, and its peers'.\n"
+      "\n"
+      "  --json FILE     every round of everything, as JSON\n"
+      "  --out DIR       where plots are drawn (default: here)\n"
+      "  --rounds N      of each measurement, 1 to 25 (default: 11)\n"
+      "  --only REGEX    only measurements whose names match\n"
+      "  --quick         little of everything, to see that it works\n"
+      "  --help\n"
+      "\n"
+      "Files are made in $ORIEL_DIR or /dev/shm: 512 MiB.\n"
+      "Exit status 1: something failed; 3: a target was missed.\n";
+
+int
+main (int argc, char **argv)
+{
+  struct run run = RUN_DEFAULT;
+
+  if (bench_options (argc, argv, usage, &run) != argc) {
+    fputs (usage, stderr);
+    return 2;
+  }
+  need (has_room (512 * MiB), "512 MiB of shared memory");
+  bench_begin (&run);
+  make_place ();
+  make_shared ();
+  start_processes ();
+  open_all (&place, true);
+  warm_up ();
+  command (PROCESSES, OPEN, 0);
+  start_threads ();
+  measure_all (&run);
+  end_workers ();
+  for (int c = 0; c < CREWS; c++)
+    say_table (c);
+  say_targets (&run);
+  if (!run.only)
+    draw (&run);
+  close_all ();
+  nftw (directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+  bench_end ();
+  return run.missed ? 3 : 0;
+}
