@@ -16,7 +16,8 @@
 #include "table.h"
 
 #define KNOWN_BITS (ORL_FLAGS | ORL_WAITERS | 0xfu)
-#define LATCH_BITS (ORL_LATCH_BIAS | ORL_LATCH_X | ORL_LATCH_WAITERS)
+#define LATCH_BITS \
+  (ORL_LATCH_BIAS | ORL_LATCH_X | ORL_LATCH_WAITERS | ORL_LATCH_SOLE)
 
 static const char *const state_name[]
     = { "FREE", "RESERVED", "LOADING", "VALID", "WRITING", "EVICTING" };

@@ -45,6 +45,7 @@ struct chunk {
   struct item item[CHUNK];
   int entry[CHUNK];             /* in the ledger */
   void *at[CHUNK];
+  bool sole[CHUNK];             /* the latch wants to be told the end */
   bool failed[CHUNK];
   bool faulted[CHUNK];          /* failed, since the slot wants a touch, or the
                                    store has to be cut first */
@@ -95,6 +96,7 @@ begin (struct orl_thread *me, struct chunk *c, const struct item *it)
   struct orl_frame *f = &shm->frames[it->frame];
   int entry = orl_ledger_room (me->ledger);
   uint64_t word;
+  bool sole = false;
   void *at;
   int r = -EAGAIN;
 
@@ -106,7 +108,8 @@ begin (struct orl_thread *me, struct chunk *c, const struct item *it)
   word = atomic_load_explicit (&f->state, memory_order_acquire);
   if (orl_state (word) != ORL_WRITING && !is_to_write (c->file, it, word))
     r = -ENOENT;
-  else if (orl_state (word) == ORL_VALID && orl_latch_shared (&f->latch) == 0)
+  else if (orl_state (word) == ORL_VALID
+           && orl_latch_sole (&f->latch, &sole) == 0)
     {
       ORL_POINT ("flush.latched");
       r = content (me, c->n, it->frame, &at);
@@ -121,6 +124,8 @@ begin (struct orl_thread *me, struct chunk *c, const struct item *it)
     }
   if (r < 0)
     {
+      if (sole)
+        orl_latch_sole_end (&f->latch);
       orl_ledger_clear (me->ledger, entry);
       return r;
     }
@@ -128,6 +133,7 @@ begin (struct orl_thread *me, struct chunk *c, const struct item *it)
   c->item[c->n] = *it;
   c->entry[c->n] = entry;
   c->at[c->n] = at;
+  c->sole[c->n] = sole;
   c->faulted[c->n] = false;
   c->failed[c->n++] = false;
   return 0;
@@ -156,6 +162,9 @@ end (struct orl_thread *me, struct chunk *c)
     {
       if (c->faulted[i])
         orl_lost_touch (c->at[i], shm->geo.page_size);
+      if (c->sole[i])
+        orl_latch_sole_end (&shm->frames[c->item[i].frame].latch);
+      ORL_POINT ("flush.unlatched");
       orl_ledger_clear (me->ledger, c->entry[i]);
       ORL_POINT ("flush.unpinned");
       if (!c->failed[i])

@@ -28,6 +28,7 @@
 #include "fault.h"
 #include "frame.h"
 #include "inspect.h"
+#include "mapping.h"
 #include "poolfile.h"
 #include "proc.h"
 #include "sys.h"
@@ -53,8 +54,7 @@ orl_inspect_open (const char *name, const oriel_options *opt,
   if (r < 0)
     goto out;
   pool->shm.geo = super.geo;
-  map = orl_sys.mmap (NULL, (size_t) super.geo.meta_bytes, PROT_READ,
-                      MAP_SHARED, pool->shm.fd, 0);
+  map = orl_mapping_tables (pool->shm.fd, &super.geo, PROT_READ);
   if (map == MAP_FAILED)
     {
       r = orl_fail (-errno, "%s: its tables cannot be mapped", pool->path);

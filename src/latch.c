@@ -32,6 +32,26 @@ orl_latch_shared (_Atomic uint32_t *latch)
 }
 
 int
+orl_latch_sole (_Atomic uint32_t *latch, bool *sole)
+{
+  uint32_t none = 0;
+
+  *sole = atomic_compare_exchange_strong (latch, &none, ORL_LATCH_SOLE);
+  return *sole ? 0 : orl_latch_shared (latch);
+}
+
+/* Whoever came meanwhile has changed the word, and no other can have made it
+ * SOLE again: from SOLE and BIAS it goes to X alone, and from there on only
+ * when the ledgers have been drained. */
+void
+orl_latch_sole_end (_Atomic uint32_t *latch)
+{
+  uint32_t mine = ORL_LATCH_SOLE;
+
+  atomic_compare_exchange_strong (latch, &mine, 0);
+}
+
+int
 orl_latch_exclusive (_Atomic uint32_t *latch, uint32_t owner, bool *drain)
 {
   uint32_t w = atomic_load_explicit (latch, memory_order_relaxed);
@@ -40,7 +60,7 @@ orl_latch_exclusive (_Atomic uint32_t *latch, uint32_t owner, bool *drain)
     if (w & ORL_LATCH_X)
       return -EAGAIN;
   while (!atomic_compare_exchange_weak (latch, &w, ORL_LATCH_X | owner << 16));
-  *drain = (w & ORL_LATCH_BIAS) != 0;
+  *drain = (w & (ORL_LATCH_BIAS | ORL_LATCH_SOLE)) != 0;
   return 0;
 }
 

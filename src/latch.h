@@ -8,6 +8,7 @@
  *     0          no reader since the last writer: take it by one CAS
  *     BIAS       readers may be in ledgers: CAS, barrier, then wait until no
  *                ledger has a shared entry for the frame ("drain")
+ *     SOLE       one reader that means to say when it is done: as BIAS
  *     X | owner  latched exclusively, or being drained for it
  *
  * A reader publishes its ledger entry first and looks at the word after; the
@@ -16,8 +17,15 @@
  *
  *        reader: orl_latch_shared()         writer: orl_latch_exclusive()
  *     0 ------------------------> BIAS ---------------------------> X
- *     ^                                                             |
+ *     ^ \                          ^                                |
+ *     |  +--------> SOLE ---------+ another reader                  |
+ *     |     orl_latch_sole()        (a writer: to X, as from BIAS)  |
  *     +----------------- orl_latch_release() -----------------------+
+ *
+ * SOLE is for who writes pages back.  It goes to 0 again (orl_latch_sole_end())
+ * if no one came, so that the next writer of the page need not drain: a barrier
+ * for each page that is written over and over, by checkpoints for one, was a
+ * fifth of their time.
  */
 #ifndef ORL_LATCH_H
 #define ORL_LATCH_H
@@ -28,6 +36,7 @@
 #define ORL_LATCH_BIAS 1u
 #define ORL_LATCH_X 2u
 #define ORL_LATCH_WAITERS 4u
+#define ORL_LATCH_SOLE 8u
 
 /* The owner of a word with X: a ledger's index + 1. */
 static inline uint32_t
@@ -38,6 +47,12 @@ orl_latch_owner (uint32_t word)
 
 /* With a shared ledger entry published: 0, or -EAGAIN if a writer has it. */
 int orl_latch_shared (_Atomic uint32_t *latch);
+
+/* As orl_latch_shared(), and to be told the end if *sole. */
+int orl_latch_sole (_Atomic uint32_t *latch, bool *sole);
+
+/* The page will be read no more; before the ledger's entry is cleared. */
+void orl_latch_sole_end (_Atomic uint32_t *latch);
 
 /* Take the word for owner.  0, or -EAGAIN if another writer has it.
  * *drain: readers may still be there. */

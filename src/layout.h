@@ -65,8 +65,8 @@ struct orl_geometry {
   uint64_t dirty;
   uint64_t images;
   uint64_t image_data;
-  uint64_t meta_bytes;          /* all of the above: what attachers map */
-  uint64_t data;
+  uint64_t meta_bytes;          /* all of the above */
+  uint64_t data;                /* attachers map what is before it */
   uint64_t file_bytes;
 };
 

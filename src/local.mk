@@ -58,6 +58,8 @@ core_sources = \
 	src/lost-copy.c \
 	src/lost.c \
 	src/lost.h \
+	src/mapping.c \
+	src/mapping.h \
 	src/options.c \
 	src/options.h \
 	src/pin-latch.c \

@@ -312,7 +312,7 @@ orl_lost_pool (struct oriel_pool *pool, int why)
     }
   /* Who is not the first may come back here until he was. */
   if (first)
-    orl_sys.mmap (shm->map, (size_t) shm->geo.meta_bytes,
+    orl_sys.mmap (shm->map, (size_t) shm->geo.data,
                   pool->watch ? PROT_READ : PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
                   0);

@@ -24,6 +24,7 @@
 #include "fault.h"
 #include "holes.h"
 #include "ledger.h"
+#include "mapping.h"
 #include "point.h"
 #include "pool.h"
 #include "poolfile.h"
@@ -113,7 +114,7 @@ after_fork_child (void)
       if (p->window)
         reserve_in_child (p);
       if (p->shm.map)
-        orl_sys.mmap (p->shm.map, (size_t) p->shm.geo.meta_bytes,
+        orl_sys.mmap (p->shm.map, (size_t) p->shm.geo.data,
                       PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
                       -1, 0);
@@ -223,8 +224,8 @@ static int
 take_place (struct oriel_pool *pool, unsigned flags)
 {
   struct orl_shm *shm = &pool->shm;
-  void *map = orl_sys.mmap (NULL, (size_t) shm->geo.meta_bytes,
-                            PROT_READ | PROT_WRITE, MAP_SHARED, shm->fd, 0);
+  void *map = orl_mapping_tables (shm->fd, &shm->geo,
+                                  PROT_READ | PROT_WRITE);
   int r;
 
   if (map == MAP_FAILED)
@@ -232,7 +233,7 @@ take_place (struct oriel_pool *pool, unsigned flags)
   shm->map = map;
   orl_layout_bind (shm);
   shm->uffd = orl_holes_open ();
-  orl_holes_watch (shm->uffd, map, (size_t) shm->geo.meta_bytes);
+  orl_holes_watch (shm->uffd, map, (size_t) shm->geo.data);
   shm->holes = (flags & ORIEL_HOLES) && !(flags & (ORIEL_PROTECT | ORIEL_RETIRE));
   pthread_mutex_lock (&list_lock); /* so that no fork() comes between */
   r = orl_fault_watch (pool, !(flags & ORIEL_NO_FAULT_HANDLER));
@@ -342,7 +343,7 @@ detach (struct oriel_pool *pool)
   if (shm->look >= 0)
     orl_sys.close (shm->look);
   if (shm->map)
-    orl_sys.munmap (shm->map, (size_t) shm->geo.meta_bytes);
+    orl_sys.munmap (shm->map, (size_t) shm->geo.data);
   if (shm->fd >= 0)
     orl_sys.close (shm->fd);
   pthread_mutex_destroy (&pool->lock);

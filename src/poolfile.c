@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "mapping.h"
 #include "point.h"
 #include "poolfile.h"
 #include "sys.h"
@@ -233,19 +234,19 @@ write_zeroes (int fd, uint64_t at, uint64_t n)
   return 0;
 }
 
-/* Give [at, at + n) its blocks.  pages: they are written, too, since what is
- * reserved and was never touched looks like a hole (lost-copy.c).  That takes a
- * GiB from 0.2 s to 0.5.  hugetlbfs does not write, and is not asked. */
+/* Give [at, at + n) its blocks.  They are written, too, since what is reserved
+ * and was never touched looks like a hole (lost-copy.c), and since Linux 6.18
+ * forgets what is put into such a huge page after MADV_COLLAPSE (mapping.c).  That
+ * takes a GiB from 0.2 s to 0.5.  hugetlbfs does not write, and is not asked. */
 static int
-allocate (int fd, const struct orl_geometry *geo, uint64_t at, uint64_t n,
-          bool pages)
+allocate (int fd, const struct orl_geometry *geo, uint64_t at, uint64_t n)
 {
   int r = orl_sys.fallocate (fd, 0, (off_t) at, (off_t) n);
 
   /* Sandboxes that do not know the call say EPERM. */
   if (r == -EOPNOTSUPP || r == -ENOSYS || r == -EPERM)
     return write_zeroes (fd, at, n);
-  if (r == 0 && pages && geo->block == 4096)
+  if (r == 0 && geo->block == 4096)
     r = write_zeroes (fd, at, n);
   return r;
 }
@@ -254,14 +255,14 @@ static int
 write_super (int fd, const struct orl_geometry *geo)
 {
   char boot_id[40];
-  void *at = orl_sys.mmap (NULL, geo->meta_bytes, PROT_READ | PROT_WRITE,
-                           MAP_SHARED, fd, 0);
+  void *at = orl_mapping_tables (fd, geo, PROT_READ | PROT_WRITE);
 
   if (at == MAP_FAILED)
     return -errno;
+  orl_mapping_make_huge (at, geo);
   orl_layout_boot_id (boot_id);
   orl_layout_stamp (at, geo, boot_id);
-  orl_sys.munmap (at, geo->meta_bytes);
+  orl_sys.munmap (at, (size_t) geo->data);
   return 0;
 }
 
@@ -281,9 +282,9 @@ build (const char *path, int fd, const oriel_options *opt, bool fence)
   r = orl_sys.ftruncate (fd, (off_t) geo.file_bytes);
   ORL_POINT ("create.sized");
   if (r == 0)
-    r = allocate (fd, &geo, 0, geo.meta_bytes, false);
+    r = allocate (fd, &geo, 0, geo.meta_bytes);
   if (r == 0)
-    r = allocate (fd, &geo, geo.data, data, true);
+    r = allocate (fd, &geo, geo.data, data);
   ORL_POINT ("create.filled");
   if (r == 0)
     r = write_super (fd, &geo);

@@ -19,6 +19,7 @@
 
 /* Advices to madvise() that C libraries may not know yet. */
 #define ORL_POPULATE_READ 22    /* Linux 5.14 */
+#define ORL_COLLAPSE 25         /* 6.1 */
 #define ORL_GUARD_INSTALL 102   /* 6.13; for files 6.15 */
 #define ORL_GUARD_REMOVE 103
 

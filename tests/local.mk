@@ -78,6 +78,7 @@ tests_c = \
 	tests/pin-anythread-outlives-its-thread \
 	tests/pin-beyond-largest-offset-is-efbig \
 	tests/pin-fresh-reads-nothing \
+	tests/pin-hint-shows-the-right-page \
 	tests/pin-many-is-all-or-nothing \
 	tests/pin-nowait-is-eagain \
 	tests/pin-refuses-flags-that-clash \
@@ -202,6 +203,7 @@ tests_alone = \
 tests_inside = \
 	tests/check-finds-planted-damage \
 	tests/file-without-birth-time-is-known-by-its-handle \
+	tests/flush-leaves-no-reader-behind \
 	tests/given-up-slots-are-inaccessible \
 	tests/locking-on-fault-has-a-fallback \
 	tests/moved-pins-are-seen \
@@ -210,6 +212,7 @@ tests_inside = \
 	tests/strict-windows-name-misuse \
 	tests/strict-windows-that-split-count-each-page \
 	tests/table-repair-is-linear \
+	tests/tables-are-on-huge-pages \
 	tests/tool-check-tells-problems \
 	tests/torture \
 	$(NULL)
@@ -220,6 +223,8 @@ tests_sqlite = \
 	tests/vfs-bad-parameters-are-refused \
 	tests/vfs-close-keeps-posix-locks \
 	tests/vfs-database-eight-times-its-pool \
+	tests/vfs-environment-sets-defaults \
+	tests/vfs-failed-append-fails-its-commit \
 	tests/vfs-fetch-points-into-the-window \
 	tests/vfs-file-controls-are-answered \
 	tests/vfs-forked-child-attaches-anew \
@@ -228,12 +233,14 @@ tests_sqlite = \
 	tests/vfs-journal-modes-match-stock \
 	tests/vfs-killed-writer-leaves-nothing \
 	tests/vfs-kills-leave-no-stale-read \
+	tests/vfs-log-is-written-before-it-is-published \
 	tests/vfs-no-read-is-stale \
 	tests/vfs-page-sizes-match-stock \
 	tests/vfs-pool-without-room-is-bypassed \
 	tests/vfs-pragmas-tell-and-warm \
 	tests/vfs-recreated-database-is-new \
 	tests/vfs-shim-above-may-keep-the-wal-index \
+	tests/vfs-strangers-come-and-go \
 	tests/vfs-strangers-writes-are-seen \
 	tests/vfs-tables-show-the-pool \
 	tests/vfs-threads-have-their-own-connections \
@@ -282,6 +289,7 @@ EXTRA_DIST += \
 	$(tests_sh) \
 	$(tests_sqlite_sh) \
 	tests/api-functions.awk \
+	tests/below.h \
 	tests/corrupt.h \
 	tests/counted.h \
 	tests/cut.h \
@@ -290,6 +298,13 @@ EXTRA_DIST += \
 	tests/kill-points.h \
 	tests/latch.h \
 	tests/run-test.sh \
+	tests/sqlite/README.md \
+	tests/sqlite/build.sh \
+	tests/sqlite/compile.sh \
+	tests/sqlite/expected-failures \
+	tests/sqlite/hooks.c \
+	tests/sqlite/run.py \
+	tests/strangers.h \
 	tests/stress.h \
 	tests/tap.h \
 	tests/tap.sh \
@@ -451,6 +466,26 @@ check-cuts: tests/cut-pool-under-load$(EXEEXT)
 check-swaps: tests/random-swaps-show-the-right-page$(EXEEXT)
 	SWAPS=$${SWAPS:-10000000} ORIEL_TEST_TIMEOUT=3600 \
 	tests/random-swaps-show-the-right-page$(EXEEXT)
+
+# -------------------------------------------------------------------------
+# make check-sqlite [FULL=1] [FILES="wal* pager1"] [JOBS=2]: SQLite's own tests,
+# on Oriel and on stock; see tests/sqlite/README.md.
+
+check-sqlite: liboriel.la
+	$(AM_V_at)top_srcdir='$(abs_top_srcdir)' CC='$(CC)' \
+	  top_builddir='$(abs_top_builddir)' \
+	  VFS_SOURCES='$(filter %.c,$(vfs_sources))' \
+	  $(SHELL) $(top_srcdir)/tests/sqlite/build.sh tests/sqlite-suite
+	$(AM_V_at)python3 -B $(top_srcdir)/tests/sqlite/run.py \
+	  --jobs "$${JOBS:-2}" --files "$${FILES-}" $${FULL:+--full} \
+	  tests/sqlite-suite
+
+# -------------------------------------------------------------------------
+# make check-strangers SECONDS=600 ORIEL_TEST_SEED=1: a database that processes
+# with and without Oriel share, for as long as wanted.
+
+check-strangers: tests/vfs-strangers-come-and-go$(EXEEXT)
+	SECONDS=$${SECONDS:-600} tests/vfs-strangers-come-and-go$(EXEEXT)
 
 # -------------------------------------------------------------------------
 # make fuzz SECONDS=600 SEED=1: damage to a pool's metadata, chosen by libFuzzer

@@ -26,6 +26,20 @@ main (void)
     { "slot=huge", "slot=huge" },
     { "backend=foreign", "backend=foreign" },
     { "oriel_required=perhaps", "oriel_required=perhaps" },
+    { "oriel_required=2", "oriel_required=2" },
+    { "oriel_required=OFF", NULL },
+    { "oriel_residency=always", "oriel_residency=always" },
+    { "oriel_try_lock=yes", "oriel_try_lock=yes" },
+    { "populate=some", "populate=some" },
+    { "pool_page_size=x", "pool_page_size=x" },
+    { "pool_processes=-3", "pool_processes=-3" },
+    { "oriel_lease=-1", "oriel_lease=-1" },
+    { "oriel_lease=3600001", "oriel_lease=3600001" },
+    { "oriel_lease=0", NULL },
+    { "oriel_lock_wait=1s", "oriel_lock_wait=1s" },
+    { "oriel_lock_wait=99999999999999999999",
+      "oriel_lock_wait=99999999999999999999" },
+    { "oriel_lock_wait=5000", NULL },
   };
   const char *path = scratch_file ("never.db");
 

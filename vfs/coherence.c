@@ -157,18 +157,22 @@ mix (uint64_t hash, uint64_t value)
 static bool
 read_head (struct vfs_connection *c, bool from_pool)
 {
-  size_t got = sizeof c->head;
-  int rc = SQLITE_OK;
+  size_t got = 0;
+  ssize_t n = 0;
 
   if (from_pool)
-    {
-      if (oriel_read (vfs_oriel (c), 16, c->head, sizeof c->head, &got) < 0)
-        return false;
-    }
+    c->head_valid = oriel_read (vfs_oriel (c), 16, c->head, sizeof c->head,
+                                &got) == 0;
   else
-    rc = c->lower->pMethods->xRead (c->lower, c->head, sizeof c->head, 16);
-  c->head_short = rc == SQLITE_IOERR_SHORT_READ || got < sizeof c->head;
-  c->head_valid = rc == SQLITE_OK || rc == SQLITE_IOERR_SHORT_READ;
+    {
+      /* Past the lower file: an error that a later read of its does not meet
+       * is none, and must not be told or counted as one. */
+      n = pread (oriel_file_fd (vfs_oriel (c)), c->head, sizeof c->head, 16);
+      c->head_valid = n >= 0;
+      got = n > 0 ? (size_t) n : 0;
+      memset (c->head + got, 0, sizeof c->head - got);
+    }
+  c->head_short = got < sizeof c->head;
   /* Bytes 18 and 19 are 2 in a database that uses a log. */
   c->wal_format = c->head_valid && (c->head[2] == 2 || c->head[3] == 2);
   return c->head_valid;

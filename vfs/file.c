@@ -10,10 +10,6 @@
 
 #include "vfs.h"
 
-/* Slots of xShmLock. */
-#define SHM_CKPT 1
-#define SHM_READ 3              /* the first of the read marks */
-
 static const sqlite3_io_methods *
 lower (const struct vfs_connection *c)
 {
@@ -26,8 +22,11 @@ x_close (sqlite3_file *file)
   struct vfs_connection *c = vfs_connection (file);
 
   file->pMethods = NULL;
+  vfs_wal_forget (c);
   vfs_fetch_close (c);
   vfs_write_end (c);
+  vfs_queue_close (c);
+  vfs_lease_close (c);
   vfs_shm_forget (c);
   return vfs_connection_free (c);
 }
@@ -90,12 +89,21 @@ x_sync (sqlite3_file *file, int flags)
   return rc == SQLITE_OK ? lower (c)->xSync (c->lower, flags) : rc;
 }
 
+/* Under a read mark the pool knows the size.  SQLite asks at each transaction
+ * while the log has no frames. */
 static int
 x_file_size (sqlite3_file *file, sqlite3_int64 *size)
 {
   struct vfs_connection *c = vfs_connection (file);
-  int rc = vfs_flush (c);
+  int rc;
 
+  if (c->read_marks != 0 && !c->writing && c->lock == SQLITE_LOCK_SHARED
+      && vfs_may_read (c))
+    {
+      *size = (sqlite3_int64) oriel_file_size (vfs_oriel (c));
+      return SQLITE_OK;
+    }
+  rc = vfs_flush (c);
   return rc == SQLITE_OK ? lower (c)->xFileSize (c->lower, size) : rc;
 }
 
@@ -103,10 +111,21 @@ static int
 x_lock (sqlite3_file *file, int level)
 {
   struct vfs_connection *c = vfs_connection (file);
-  int rc = lower (c)->xLock (c->lower, level);
+  bool writer = level == SQLITE_LOCK_RESERVED;
+  int rc = SQLITE_BUSY;
 
+  if (level > SQLITE_LOCK_RESERVED)
+    vfs_lease_end (c);
+  if (!writer || c->lock >= level || vfs_queue_may_try (c))
+    rc = lower (c)->xLock (c->lower, level);
+  if (rc == SQLITE_BUSY && level <= SQLITE_LOCK_RESERVED)
+    vfs_queue_busy (c);
   if (rc != SQLITE_OK)
     return rc;
+  if (writer && c->lock < level)
+    vfs_queue_had (c);
+  else
+    vfs_queue_moved (c);
   /* With a log, others may have written between SHARED and EXCLUSIVE. */
   if (c->lock == SQLITE_LOCK_NONE
       || (level == SQLITE_LOCK_EXCLUSIVE && (c->wal_format || c->nregions)))
@@ -120,11 +139,23 @@ static int
 x_unlock (sqlite3_file *file, int level)
 {
   struct vfs_connection *c = vfs_connection (file);
+  bool writer = c->lock >= SQLITE_LOCK_RESERVED
+                && level < SQLITE_LOCK_RESERVED;
   int rc;
 
   if (!c->checkpointing)
     vfs_write_end (c);
+  if (level < SQLITE_LOCK_EXCLUSIVE)
+    vfs_wal_release (c);
+  if (level == SQLITE_LOCK_NONE)
+    vfs_lease_end (c);
+  if (writer)
+    vfs_queue_leave (c);
   rc = lower (c)->xUnlock (c->lower, level);
+  if (writer)
+    vfs_queue_left (c);
+  else if (level == SQLITE_LOCK_NONE)
+    vfs_queue_ended (c);
   if (c->lock > level)
     c->lock = level;
   return rc;
@@ -167,21 +198,59 @@ x_shm_map (sqlite3_file *file, int region, int size, int extend,
   return vfs_shm_map (vfs_connection (file), region, size, extend, p);
 }
 
+static bool
+has_slot (int first, int n, int slot)
+{
+  return first <= slot && slot < first + n;
+}
+
+/* Lock the lower file, in our turn, and when leases are in the way, without
+ * them.  Who looks for a mark to read by takes another instead. */
+static int
+lock_lower_shm (struct vfs_connection *c, int first, int n, int flags)
+{
+  bool alone = flags & SQLITE_SHM_EXCLUSIVE;
+  bool marks = alone && first + n > VFS_SHM_READ;
+  int rc;
+
+  if (marks)
+    vfs_lease_end (c);
+  if (alone && has_slot (first, n, VFS_SHM_WRITE) && !vfs_queue_may_try (c))
+    return SQLITE_BUSY;
+  rc = lower (c)->xShmLock (c->lower, first, n, flags);
+  if (rc == SQLITE_BUSY && marks && (c->checkpointing || n > 1))
+    rc = vfs_lease_recall (c, first, n, flags);
+  return rc;
+}
+
 static int
 lock_shm (struct vfs_connection *c, int first, int n, int flags)
 {
-  int rc = lower (c)->xShmLock (c->lower, first, n, flags);
+  bool mark = (flags & SQLITE_SHM_SHARED) && first >= VFS_SHM_READ;
+  bool writer = (flags & SQLITE_SHM_EXCLUSIVE)
+                && has_slot (first, n, VFS_SHM_WRITE);
+  bool leased = mark && vfs_lease_take (c, first);
+  int rc = leased ? SQLITE_OK : lock_lower_shm (c, first, n, flags);
 
+  if (rc == SQLITE_BUSY && writer)
+    vfs_queue_busy (c);
   if (rc != SQLITE_OK)
     return rc;
-  if ((flags & SQLITE_SHM_SHARED) && first >= SHM_READ)
+  if (writer)
+    vfs_queue_had (c);
+  if (mark)
     {
-      vfs_lock_taken (c);
+      vfs_queue_moved (c);
+      /* While mark 0 is locked no one can change the file. */
+      if (!leased || first > VFS_SHM_READ || c->stranger || c->crowded)
+        vfs_lock_taken (c);
       c->read_marks |= 1u << first;
     }
-  if ((flags & SQLITE_SHM_EXCLUSIVE) && first <= SHM_CKPT
-      && SHM_CKPT < first + n)
+  if (writer)
+    c->log_locked = true;
+  if ((flags & SQLITE_SHM_EXCLUSIVE) && has_slot (first, n, VFS_SHM_CKPT))
     {
+      vfs_queue_pause (c);
       vfs_lock_taken (c);
       c->checkpointing = true;
       vfs_write_begin (c);
@@ -192,15 +261,34 @@ lock_shm (struct vfs_connection *c, int first, int n, int flags)
 static int
 unlock_shm (struct vfs_connection *c, int first, int n, int flags)
 {
-  if ((flags & SQLITE_SHM_EXCLUSIVE) && first <= SHM_CKPT
-      && SHM_CKPT < first + n)
+  bool writer = (flags & SQLITE_SHM_EXCLUSIVE)
+                && has_slot (first, n, VFS_SHM_WRITE);
+  bool mark = (flags & SQLITE_SHM_SHARED) && first >= VFS_SHM_READ;
+  int rc;
+
+  if ((flags & SQLITE_SHM_EXCLUSIVE) && has_slot (first, n, VFS_SHM_CKPT))
     {
       vfs_write_end (c);
+      vfs_lease_note_attempt (c);
       c->checkpointing = false;
+    }
+  if (writer)
+    {
+      vfs_wal_release (c);
+      c->log_locked = false;
     }
   if (flags & SQLITE_SHM_SHARED)
     c->read_marks &= ~(1u << first);
-  return lower (c)->xShmLock (c->lower, first, n, flags);
+  if (mark && vfs_lease_keep (c, first))
+    return SQLITE_OK;
+  if (writer)
+    vfs_queue_leave (c);
+  rc = lower (c)->xShmLock (c->lower, first, n, flags);
+  if (writer)
+    vfs_queue_left (c);
+  if (mark)
+    vfs_lease_unlocked (c);
+  return rc;
 }
 
 static int
@@ -225,6 +313,9 @@ x_shm_unmap (sqlite3_file *file, int delete_file)
 {
   struct vfs_connection *c = vfs_connection (file);
 
+  vfs_lease_close (c);
+  vfs_wal_release (c);
+  c->log_locked = false;
   vfs_shm_forget (c);
   return lower (c)->xShmUnmap (c->lower, delete_file);
 }

@@ -9,12 +9,16 @@ vfs_sources = \
 	vfs/control.c \
 	vfs/fetch.c \
 	vfs/file.c \
+	vfs/futex.c \
+	vfs/lease.c \
 	vfs/params.c \
 	vfs/pragma.c \
+	vfs/queue.c \
 	vfs/registry.c \
 	vfs/status.c \
 	vfs/vfs.c \
 	vfs/vfs.h \
+	vfs/wal.c \
 	vfs/vtab.c \
 	vfs/walindex.c \
 	vfs/write.c \

@@ -6,6 +6,7 @@
  * free it while databases are still being opened and closed.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,16 +15,32 @@
 #include "vfs.h"
 
 /* What may be set: by which URI parameter, by which variable, and which of
- * oriel_options it is. */
-static const struct {
+ * oriel_options it is, or which number of struct vfs_params. */
+static const struct setting {
   const char *parameter;
   const char *variable;
   const char *option;
+  size_t field;                 /* without option: of an unsigned */
+  unsigned max;
+  unsigned preset;
 } settings[] = {
-  { "pool_size", "ORIEL_POOL_SIZE", "pool_size" },
-  { "window", "ORIEL_WINDOW", "window_size" },
-  { "slot", "ORIEL_SLOT", "slot_size" },
-  { "backend", "ORIEL_BACKEND", "backend" },
+  { "pool_size", "ORIEL_POOL_SIZE", "pool_size", 0, 0, 0 },
+  { "pool_page_size", "ORIEL_POOL_PAGE_SIZE", "page_size", 0, 0, 0 },
+  { "pool_processes", "ORIEL_POOL_PROCESSES", "max_processes", 0, 0, 0 },
+  { "pool_threads", "ORIEL_POOL_THREADS", "max_threads", 0, 0, 0 },
+  { "pool_files", "ORIEL_POOL_FILES", "max_files", 0, 0, 0 },
+  { "window", "ORIEL_WINDOW", "window_size", 0, 0, 0 },
+  { "slot", "ORIEL_SLOT", "slot_size", 0, 0, 0 },
+  { "backend", "ORIEL_BACKEND", "backend", 0, 0, 0 },
+  { "populate", "ORIEL_POPULATE", "populate", 0, 0, 0 },
+  { "oriel_residency", "ORIEL_RESIDENCY", "residency", 0, 0, 0 },
+  { "oriel_try_lock", "ORIEL_TRY_LOCK", "try_lock", 0, 0, 0 },
+  { "oriel_required", "ORIEL_REQUIRED", NULL,
+    offsetof (struct vfs_params, required), 1, 0 },
+  { "oriel_lease", "ORIEL_LEASE", NULL,
+    offsetof (struct vfs_params, lease_ms), 3600000, 4 },
+  { "oriel_lock_wait", "ORIEL_LOCK_WAIT", NULL,
+    offsetof (struct vfs_params, lock_wait_ms), 3600000, 10000 },
 };
 
 #define NSETTINGS (sizeof settings / sizeof *settings)
@@ -78,31 +95,56 @@ bad (const char *name, const char *which, const char *value, const char *why)
   return SQLITE_CANTOPEN;
 }
 
+/* A number from 0 to max, or a word of SQLite's for 0 and 1. */
 static int
-get_required (const char *name, bool *required)
+get_number (const char *text, unsigned max, unsigned *number)
 {
-  static const char *const words[2][4] = {
-    { "0", "no", "off", "false" },
-    { "1", "yes", "on", "true" },
+  static const char *const words[][2] = {
+    { "no", "yes" }, { "off", "on" }, { "false", "true" },
   };
-  const char *text = parameter (name, "oriel_required");
+  char *end;
+  unsigned long n;
 
-  *required = false;
-  if (!text)
-    return SQLITE_OK;
-  for (int i = 0; i < 8; i++)
-    if (strcmp (text, words[i / 4][i % 4]) == 0)
-      {
-        *required = i / 4;
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    for (unsigned yes = 0; yes < 2; yes++)
+      if (sqlite3_stricmp (text, words[i][yes]) == 0 && max == 1)
+        {
+          *number = yes;
+          return 0;
+        }
+  errno = 0;
+  n = strtoul (text, &end, 10);
+  if (errno || *text < '0' || *text > '9' || *end || n > max)
+    return -1;
+  *number = (unsigned) n;
+  return 0;
+}
+
+/* Set one; which says where value comes from. */
+static int
+set (struct vfs_params *params, const struct setting *s, const char *name,
+     const char *which, const char *value)
+{
+  unsigned *number = (unsigned *) ((char *) params + s->field);
+  char why[60];
+
+  if (s->option)
+    {
+      if (!value || oriel_options_set (&params->options, s->option, value) == 0)
         return SQLITE_OK;
-      }
-  return bad (name, "oriel_required", text, "must be 0 or 1");
+      return bad (name, which, value, oriel_error ());
+    }
+  *number = s->preset;
+  if (!value || get_number (value, s->max, number) == 0)
+    return SQLITE_OK;
+  snprintf (why, sizeof why, "must be a number from 0 to %u", s->max);
+  return bad (name, which, value, why);
 }
 
 int
 vfs_params_get (const char *name, struct vfs_params *params)
 {
-  int rc = get_required (name, &params->required);
+  int rc = SQLITE_OK;
 
   oriel_options_init (&params->options);
   for (size_t i = 0; rc == SQLITE_OK && i < NSETTINGS; i++)
@@ -115,10 +157,7 @@ vfs_params_get (const char *name, struct vfs_params *params)
           which = settings[i].variable;
           value = environment.value[i];
         }
-      if (value
-          && oriel_options_set (&params->options, settings[i].option, value)
-                 < 0)
-        rc = bad (name, which, value, oriel_error ());
+      rc = set (params, &settings[i], name, which, value);
     }
   params->pool = parameter (name, "pool");
   if (!params->pool)

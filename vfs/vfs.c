@@ -4,9 +4,9 @@
  *
  * A shim over the VFS that was the default when it was registered.  A main
  * database is opened by both: the default VFS keeps its locks, its shared
- * memory and its file controls, and the pool its pages.  All other files are
- * the default VFS's alone: xOpen hands it the very sqlite3_file, so that later
- * calls do not come by here.
+ * memory and its file controls, and the pool its pages.  Its log is wal.c's.
+ * All other files are the default VFS's alone: xOpen hands it the very
+ * sqlite3_file, so that later calls do not come by here.
  *
  * Nothing here uses sqlite3_mutex, which a library built with THREADSAFE=0
  * does not have.
@@ -101,6 +101,8 @@ open_pool (struct vfs_connection *c, const char *name,
     {
       take_mmap_limit (c);
       vfs_lock_taken (c);
+      vfs_lease_init (c, params->lease_ms);
+      c->turn.limit_us = (uint64_t) params->lock_wait_ms * 1000;
     }
   else if (params->required)
     {
@@ -120,6 +122,8 @@ x_open (sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
   int rc;
 
   (void) vfs;
+  if (name && (flags & SQLITE_OPEN_WAL))
+    return vfs_wal_open (name, file, flags, out_flags);
   if (!name || !(flags & SQLITE_OPEN_MAIN_DB))
     return vfs_lower->xOpen (vfs_lower, name, file, flags, out_flags);
   file->pMethods = NULL;
@@ -136,6 +140,7 @@ x_open (sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
       vfs_connection_free (c);
       return rc;
     }
+  vfs_wal_expect (c, name);
   handle->connection = c;
   handle->base.pMethods = vfs_file_methods (c->lower);
   return SQLITE_OK;
@@ -206,7 +211,9 @@ static int
 x_sleep (sqlite3_vfs *vfs, int microseconds)
 {
   (void) vfs;
-  return vfs_lower->xSleep (vfs_lower, microseconds);
+  return vfs_queue_sleep (microseconds)
+             ? microseconds
+             : vfs_lower->xSleep (vfs_lower, microseconds);
 }
 
 static int
@@ -282,11 +289,27 @@ static sqlite3_vfs oriel_vfs = {
 };
 
 static void
+before_fork (void)
+{
+  vfs_registry_lock ();
+  vfs_lease_lock ();
+}
+
+static void
+parent (void)
+{
+  vfs_lease_unlock ();
+  vfs_registry_unlock ();
+}
+
+static void
 child (void)
 {
   vfs_generation++;
+  vfs_lease_forget ();
   vfs_registry_forget ();
-  vfs_registry_unlock ();
+  vfs_wal_child ();
+  parent ();
 }
 
 static void
@@ -294,7 +317,7 @@ init (void)
 {
   vfs_params_init ();
   /* A child must not find the registry locked, nor use the parent's pools. */
-  pthread_atfork (vfs_registry_lock, vfs_registry_unlock, child);
+  pthread_atfork (before_fork, parent, child);
 }
 
 /* Describe ourselves as the VFS beneath does. */

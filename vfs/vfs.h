@@ -14,9 +14,13 @@
  *   fetch.c      pointers into the window
  *   coherence.c  when the pool may be believed: the rules
  *   walindex.c   what they read in SQLite's wal-index
+ *   lease.c      read marks that stay locked between transactions
+ *   queue.c      writers wait their turn
+ *   futex.c      waiting for words of the pool
+ *   wal.c        the log's file: appends gather
  *
  * Locks, in the order in which they may be taken:
- *   the registry's mutex, a vfs_file's mutex, then what SQLite's default VFS
+ *   the registry's mutex, that of the list of leases, a vfs_file's mutex, then what SQLite's default VFS
  *   and the pool lock by themselves.
  */
 #ifndef ORL_VFS_H
@@ -75,15 +79,47 @@ struct vfs_file {
   /* mutex */
   pthread_mutex_t mutex;
   struct vfs_connection *writer; /* who has OWNER to write; coherence.c */
+  /* lease.c: leases that were not given back, and how long not to wait */
+  _Atomic uint64_t deaf;
+  _Atomic uint64_t deaf_until;
 };
 
 struct vfs_fetched;
+struct vfs_wal;
 
 /* What SQLite sees of it as sqlite3_file.  Small: SQLite has room for three
  * files of the largest size in every pager. */
 struct vfs_handle {
   sqlite3_file base;
   struct vfs_connection *connection;
+};
+
+/* lease.c: a read mark that is kept. */
+struct vfs_lease {
+  _Atomic uint32_t word;        /* state and number of the lock */
+  _Atomic bool fresh;           /* used since the thread looked */
+  const volatile void *_Atomic index; /* the wal-index's first region */
+  uint64_t idle_us;             /* how long it may be idle; 0: none is kept */
+  /* connection's thread */
+  bool listed;
+  uint32_t recall;              /* last seen, */
+  uint64_t recall_since;        /* since when, ms */
+  /* the list's mutex */
+  struct vfs_connection *next;
+  uint64_t idle_since;          /* us */
+};
+
+/* queue.c: a writer's turn. */
+struct vfs_turn {
+  uint64_t limit_us;            /* how long to queue; 0: not at all */
+  uint64_t since;               /* when its turn began; 0: it has none */
+  uint32_t count;               /* of locks in this turn */
+  uint64_t left_at;             /* when it unlocked; 0: it has tried again */
+  uint32_t acquired;            /* the count when it locked */
+  uint32_t released;            /* and before it tried */
+  uint8_t gaps;                 /* times that it did not come back at once */
+  bool used;                    /* its turn, while others waited */
+  uint8_t handler;              /* what it does when told BUSY */
 };
 
 /* An open main database.  Used by one thread at a time, as SQLite promises. */
@@ -115,11 +151,19 @@ struct vfs_connection {
   /* walindex.c: the regions that the default VFS has mapped */
   volatile void **region;
   int nregions;
+  bool shm_read_only;
+  struct vfs_lease lease;
+  struct vfs_turn turn;
   /* fetch.c */
   sqlite3_int64 mmap_limit;
   uint32_t nfetched;
   struct vfs_fetched **fetched; /* buckets */
   char why_not[160];            /* why shared is NULL */
+  /* wal.c */
+  struct vfs_connection *wal_next; /* its list */
+  const char *wal_name;         /* by which SQLite will open the log */
+  struct vfs_wal *wal;          /* NULL: it is not open */
+  bool log_locked;              /* we hold the wal-index's WRITE lock */
   char *name;                   /* as SQLite opened it */
   uint64_t warmed;              /* pages, by PRAGMA oriel_warm; pragma.c */
 };
@@ -162,7 +206,9 @@ struct vfs_params {
   const char *pool;             /* name */
   const char *directory;        /* NULL: the default */
   oriel_options options;
-  bool required;
+  unsigned required;            /* 0 or 1 */
+  unsigned lease_ms;            /* how long an idle lease is kept; 0: none */
+  unsigned lock_wait_ms;        /* how long a writer queues; 0: it does not */
   char default_name[32];
 };
 
@@ -305,8 +351,109 @@ void vfs_shm_forget (struct vfs_connection *c);
  * into the database; 0 if the wal-index does not say. */
 uint64_t vfs_wal_state (const struct vfs_connection *c);
 
+/* A number that names the last attempt at a checkpoint, in the first region. */
+uint64_t vfs_wal_attempt (const volatile void *region);
+
+/* May a read mark stay locked that SQLite does not use?  attempt: the last
+ * attempt of a user of the pool. */
+bool vfs_wal_lease_ok (const volatile void *region, int mark,
+                       uint64_t attempt);
+
 /* The page of a checkpoint from which on each write must reach the file before
  * it returns. */
 uint64_t vfs_wal_safe_page (const struct vfs_connection *c);
+
+/* ------------------------------------------------------------------ */
+/* wal.c                                                              */
+
+/* A main database was opened by this name, and is being closed. */
+void vfs_wal_expect (struct vfs_connection *c, const char *name);
+void vfs_wal_forget (struct vfs_connection *c);
+
+/* In a forked child: forget the parent's connections. */
+void vfs_wal_child (void);
+
+/* xOpen of a log. */
+int vfs_wal_open (const char *name, sqlite3_file *file, int flags,
+                  int *out_flags);
+
+/* Before a lock goes that lets the connection write the log: forget what was
+ * gathered and not committed. */
+void vfs_wal_release (struct vfs_connection *c);
+
+/* ------------------------------------------------------------------ */
+/* lease.c                                                            */
+
+/* Slots of xShmLock. */
+#define VFS_SHM_WRITE 0
+#define VFS_SHM_CKPT 1
+#define VFS_SHM_READ 3          /* the first of the read marks */
+
+/* At open: keep leases that long. */
+void vfs_lease_init (struct vfs_connection *c, unsigned idle_ms);
+
+/* SQLite wants the read mark's lock: true if a lease had it.  A lease of another
+ * mark is given back. */
+bool vfs_lease_take (struct vfs_connection *c, int lock);
+
+/* SQLite unlocks it: true if it stays locked, else the caller unlocks it and
+ * says so. */
+bool vfs_lease_keep (struct vfs_connection *c, int lock);
+void vfs_lease_unlocked (struct vfs_connection *c);
+
+/* Give it back, if there is one. */
+void vfs_lease_end (struct vfs_connection *c);
+
+/* Read marks were busy: lock them when the leases on them are gone.  An SQLite
+ * code. */
+int vfs_lease_recall (struct vfs_connection *c, int first, int n, int flags);
+
+/* The connection has tried to checkpoint. */
+void vfs_lease_note_attempt (struct vfs_connection *c);
+
+/* Before the connection is closed, or its wal-index unmapped. */
+void vfs_lease_close (struct vfs_connection *c);
+
+/* For fork(): the parent, and in the child anew. */
+void vfs_lease_lock (void);
+void vfs_lease_unlock (void);
+void vfs_lease_forget (void);
+
+/* ------------------------------------------------------------------ */
+/* queue.c                                                            */
+
+/* May the connection try to become the writer, or is it another's turn?  Then,
+ * and when the lock is busy, tell queue_busy(). */
+bool vfs_queue_may_try (struct vfs_connection *c);
+void vfs_queue_busy (struct vfs_connection *c);
+
+/* It is the writer; it is about to unlock; it has unlocked. */
+void vfs_queue_had (struct vfs_connection *c);
+void vfs_queue_leave (struct vfs_connection *c);
+void vfs_queue_left (struct vfs_connection *c);
+
+/* It goes on to something else than writing. */
+void vfs_queue_pause (struct vfs_connection *c);
+
+/* It has got another lock; it has given up all. */
+void vfs_queue_moved (struct vfs_connection *c);
+void vfs_queue_ended (struct vfs_connection *c);
+
+/* SQLite sleeps.  false: not for a turn, or that is over; sleep yourself. */
+bool vfs_queue_sleep (int us);
+
+void vfs_queue_close (struct vfs_connection *c);
+
+/* ------------------------------------------------------------------ */
+/* futex.c                                                            */
+
+uint64_t vfs_now_us (void);
+uint64_t vfs_coarse_ms (void);  /* some ms behind, and cheap */
+
+/* Wait while the word has the value, for a wakeup of one of the bits, or so
+ * long. */
+void vfs_futex_wait (uint32_t *word, uint32_t value, uint32_t bits,
+                     uint64_t us);
+void vfs_futex_wake (uint32_t *word, uint32_t bits);
 
 #endif /* ORL_VFS_H */

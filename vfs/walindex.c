@@ -30,7 +30,7 @@
 #define REGION_MAX 4096         /* 16 million frames: more than SQLite's */
 
 enum { MX_FRAME = 4, N_PAGE = 5, SALT_1 = 8, SALT_2 = 9, N_BACKFILL = 24,
-       ATTEMPTED = 32, PAGES = 34 };
+       READ_MARKS = 25, ATTEMPTED = 32, PAGES = 34 };
 
 int
 vfs_shm_map (struct vfs_connection *c, int region, int size, int extend,
@@ -38,6 +38,8 @@ vfs_shm_map (struct vfs_connection *c, int region, int size, int extend,
 {
   int rc = c->lower->pMethods->xShmMap (c->lower, region, size, extend, p);
 
+  if (rc != SQLITE_OK)
+    c->shm_read_only = rc == SQLITE_READONLY;
   if ((rc == SQLITE_OK || rc == SQLITE_READONLY) && *p && vfs_has_pool (c)
       && region < REGION_MAX)
     {
@@ -107,6 +109,37 @@ vfs_wal_state (const struct vfs_connection *c)
     return 0;
   hash = mix (header[SALT_1], header[SALT_2]);
   return mix (hash, backfill) | 1;
+}
+
+uint64_t
+vfs_wal_attempt (const volatile void *region)
+{
+  return mix (mix (get (region, SALT_1), get (region, SALT_2)),
+              get (region, ATTEMPTED))
+         | 1;
+}
+
+/*
+ * A reader uses mark 0 when the whole log has been copied, and never else; then
+ * nothing can change.  Else it uses a mark at the last frame, if there is one.
+ * Kept for long, that would keep a checkpoint from copying what came after it:
+ * so it is not kept once someone has tried, unless it was a user of the pool,
+ * who would have recalled it.
+ */
+bool
+vfs_wal_lease_ok (const volatile void *region, int mark, uint64_t attempt)
+{
+  uint32_t end, copied;
+
+  if (!region || get (region, 0) != VERSION)
+    return false;
+  end = get (region, MX_FRAME);
+  copied = get (region, N_BACKFILL);
+  if (mark == 0 || copied == end)
+    return mark == 0 && copied == end;
+  return get (region, READ_MARKS + mark) == end
+         && (get (region, ATTEMPTED) == 0
+             || vfs_wal_attempt (region) == attempt);
 }
 
 /* The page of frame (from 1 on), 0 if we do not know. */

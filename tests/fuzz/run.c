@@ -108,8 +108,10 @@ static void *
 hook_mmap (void *at, size_t n, int prot, int mflags, int fd, off_t off)
 {
   at_syscall ();
-  if (!at && fd >= 0 && off == 0 && n == geo->meta_bytes)
+  if (at && fd >= 0 && off == 0 && n == geo->data) {
+    real.munmap (at, n);
     return fuzz_map_alone (geo, fd, prot);
+  }
   return real.mmap (at, n, prot, mflags, fd, off);
 }
 

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * queue.c - writers wait their turn
+ *
+ * One connection at a time may write: with a log who has the wal-index's write
+ * lock, else who has RESERVED.  SQLite's busy handler waits for it by sleeping, 1
+ * ms at first and 100 in the end, and whoever comes by when it is free has it.
+ * Here it sleeps until it is its turn.
+ *
+ * The handler's sleep is xSleep of the VFS, and that is where we wait, for no
+ * longer than it asks.  What follows from that:
+ * - It is bounded by the busy timeout, as SQLite counts it.  Without a handler no
+ *   one waits, and a handler of the program's own sleeps as it likes.
+ * - SQLite gives up the read mark, or SHARED, before it calls the handler, and
+ *   begins anew after it.  So no one waits with a snapshot that grows old, or with
+ *   a lock that another waiter needs; a reader that wants to write is told
+ *   SQLITE_BUSY at once, as SQLite calls no handler for it.
+ * - A sleep that ends early counts in full against the timeout.  So it ends early
+ *   only when the lock is ours to have; and no more so when the sleeps were
+ *   shorter by LENIENT_US than they were to be.
+ *
+ * THE WORDS, in the memory of the pool.  They are hints: the lock of the default
+ * VFS decides, and who waits sleeps as long as SQLite asked at most.
+ *
+ * HELD      token of the process that has the lock; 0 none, or a stranger.
+ * TAIL      the next ticket.  Who sleeps takes one.
+ * HEAD      the ticket whose turn it is.  HEAD = TAIL: no one waits.
+ * ACQUIRED  counts locks taken.
+ * RELEASED  counts the times that the lock was left to HEAD; a futex, of which
+ *           each ticket waits for one bit, so that one waiter wakes.
+ * SEEN      when someone last waited, in ms: tickets of processes that were
+ *           killed, or gave up, count while others wait, and not after that.
+ *
+ * FAIRNESS.  A connection that was seen to sleep does not try to lock before its
+ * turn.  One that was told BUSY and did not sleep is always let through, and one
+ * of which nothing is known until it has written for as long as others may:
+ * they may have no handler.  Turns go by tickets; but a writer that comes back for its next transaction right away
+ * keeps its turn for a while, as its caches are warm, and a change of writers costs
+ * more than a transaction.  A turn that no one takes goes to the next after
+ * GRACE_US.  Strangers have whatever they can get, as ever.
+ *
+ * WHO DIES, or is stopped:
+ * - with the lock: the kernel releases it if it was killed.  Waiters look at
+ *   HELD after a nap.
+ * - waiting, as first or later: no one takes its turn, and others do without it.
+ * - in between two words: each word is right by itself.  A lock that was taken
+ *   and not yet told of is that of a stranger; HEAD that was not moved is a turn
+ *   that no one takes.
+ *
+ * What a thread waits for is in its own memory, as xSleep is not told whose
+ * sleep it is: it is the connection's that was BUSY last in this thread, if it has
+ * not had a lock since.
+ *
+ * Locks: none.
+ */
+#include <unistd.h>
+
+#include "vfs.h"
+
+#define HELD 8                  /* words, after those of lease.c */
+#define TICKETS 9
+#define TURNS 10
+#define TIMES 11
+
+/* How long a writer may keep its turn: for so many transactions, that less than
+ * one in a hundred has to wait, but no longer than so.  (8 writers here, 20 us a
+ * transaction: with turns of 2 ms half as many per second as without turns.) */
+#define TURN_COUNT 200
+#define TURN_US 10000
+
+/* Who comes back within this time is at work; a change of writers takes as
+ * long.  Who did not so many times in a row will not. */
+#define TIGHT_US 100
+#define IDLE_GAPS 3
+
+/* How long the first in the queue is waited for when the lock is free. */
+#define GRACE_US 1000
+
+#define NAP_US 5000             /* then see who lives */
+#define RECENT_MS 50            /* ten naps: whoever waits has been seen */
+#define RANK_MAX 64
+
+/* SQLite's own handler never sleeps longer; sqlite3_sleep(), of programs, does. */
+#define HANDLER_US 100000
+#define LENIENT_US 100000
+
+/* What a connection does when it is told BUSY, as far as we have seen. */
+enum { HANDLER_UNKNOWN, HANDLER_SLEEPS, HANDLER_NONE };
+
+/* What this thread waits for. */
+static _Thread_local struct {
+  const struct vfs_connection *c;
+  struct vfs_pool *pool;        /* stays while the process does */
+  uint64_t *words;              /* so do they */
+  unsigned generation;
+  bool pending;                 /* c was told BUSY, and has not slept since */
+  bool queued;                  /* it has a ticket */
+  bool patient;                 /* no longer: its wait was long enough */
+  uint32_t ticket;
+  uint32_t released;            /* when it was told BUSY */
+  uint32_t acquired;            /* last seen */
+  uint64_t acquired_at;         /* since then */
+  uint64_t since;               /* of the first sleep */
+  uint64_t asked;               /* of all sleeps: us that SQLite asked for */
+  uint64_t slept;               /* and got */
+  uint64_t limit;
+} self;
+
+/* ------------------------------------------------------------------ */
+/* Words                                                              */
+
+static uint32_t *
+half (uint64_t *words, int word, int which)
+{
+  return (uint32_t *) &words[word] + which;
+}
+
+#define TAIL(words) half (words, TICKETS, 0)
+#define HEAD(words) half (words, TICKETS, 1)
+#define RELEASED(words) half (words, TURNS, 0)
+#define ACQUIRED(words) half (words, TURNS, 1)
+#define SEEN(words) half (words, TIMES, 0)
+
+static uint32_t
+load (uint32_t *word)
+{
+  return __atomic_load_n (word, __ATOMIC_SEQ_CST);
+}
+
+static void
+store (uint32_t *word, uint32_t value)
+{
+  __atomic_store_n (word, value, __ATOMIC_SEQ_CST);
+}
+
+static uint64_t
+holder (uint64_t *words)
+{
+  return __atomic_load_n (&words[HELD], __ATOMIC_SEQ_CST);
+}
+
+static uint32_t
+bit_of (uint32_t ticket)
+{
+  return 1u << (ticket & 31);
+}
+
+/* How many come before the ticket; none if its turn has been. */
+static uint32_t
+rank_of (uint64_t *words, uint32_t ticket)
+{
+  int32_t before = (int32_t) (ticket - load (HEAD (words)));
+
+  return before > RANK_MAX ? RANK_MAX : before < 0 ? 0 : (uint32_t) before;
+}
+
+static bool
+has_waiters (uint64_t *words)
+{
+  uint32_t head = load (HEAD (words));
+  uint32_t tail = load (TAIL (words));
+
+  if (head == tail)
+    return false;
+  if ((uint32_t) vfs_coarse_ms () - load (SEEN (words)) <= RECENT_MS)
+    return true;
+  /* All tickets are of those who went away. */
+  __atomic_compare_exchange_n (HEAD (words), &head, tail, false,
+                               __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+  return false;
+}
+
+/* The ticket's turn is over. */
+static void
+advance (uint64_t *words, uint32_t ticket)
+{
+  uint32_t head = load (HEAD (words));
+
+  while ((int32_t) (ticket + 1 - head) > 0
+         && !__atomic_compare_exchange_n (HEAD (words), &head, ticket + 1,
+                                          false, __ATOMIC_SEQ_CST,
+                                          __ATOMIC_RELAXED))
+    ;
+}
+
+static void
+wake_head (uint64_t *words)
+{
+  __atomic_fetch_add (RELEASED (words), 1, __ATOMIC_SEQ_CST);
+  vfs_futex_wake (RELEASED (words), bit_of (load (HEAD (words))));
+}
+
+/* ------------------------------------------------------------------ */
+/* Locking                                                            */
+
+static bool
+is_on (const struct vfs_connection *c)
+{
+  return c->turn.limit_us > 0 && vfs_has_pool (c);
+}
+
+static bool
+is_self (const struct vfs_connection *c)
+{
+  return self.c == c && self.generation == vfs_generation;
+}
+
+static void
+measure_gap (struct vfs_connection *c, uint64_t now)
+{
+  if (c->turn.left_at && now - c->turn.left_at < TIGHT_US)
+    c->turn.gaps = 0;
+  else if (c->turn.left_at && c->turn.gaps < IDLE_GAPS)
+    c->turn.gaps++;
+  c->turn.left_at = 0;
+}
+
+/* It was the last to have the lock, and has a turn. */
+static bool
+keeps_turn (const struct vfs_connection *c)
+{
+  return c->turn.since
+         && load (ACQUIRED (c->shared->words)) == c->turn.acquired;
+}
+
+static bool
+is_over (const struct vfs_connection *c, uint64_t now)
+{
+  return c->turn.count >= TURN_COUNT || now - c->turn.since >= TURN_US
+         || c->turn.gaps >= IDLE_GAPS;
+}
+
+static void
+end_turn (struct vfs_connection *c)
+{
+  c->turn.since = 0;
+  c->turn.used = true;
+  wake_head (c->shared->words);
+}
+
+bool
+vfs_queue_may_try (struct vfs_connection *c)
+{
+  uint64_t *words;
+  uint64_t now;
+
+  if (!is_on (c))
+    return true;
+  words = c->shared->words;
+  c->turn.released = load (RELEASED (words));
+  if (!has_waiters (words))
+    return true;
+  now = vfs_now_us ();
+  measure_gap (c, now);
+  if (is_self (c) && self.queued)
+    return !self.patient || rank_of (words, self.ticket) == 0;
+  if (keeps_turn (c))
+    {
+      if (!is_over (c, now))
+        return true;
+      end_turn (c);
+    }
+  return c->turn.handler == HANDLER_NONE
+         || (c->turn.handler == HANDLER_UNKNOWN && !c->turn.used);
+}
+
+void
+vfs_queue_pause (struct vfs_connection *c)
+{
+  if (is_on (c) && keeps_turn (c) && holder (c->shared->words) == 0
+      && has_waiters (c->shared->words))
+    end_turn (c);
+}
+
+void
+vfs_queue_moved (struct vfs_connection *c)
+{
+  if (!is_self (c) || !self.pending)
+    return;
+  /* It was BUSY and did not sleep. */
+  c->turn.handler = HANDLER_NONE;
+  self.pending = false;
+}
+
+void
+vfs_queue_busy (struct vfs_connection *c)
+{
+  if (!is_on (c))
+    return;
+  vfs_queue_moved (c);
+  if (!is_self (c))
+    {
+      self.c = c;
+      self.queued = false;
+      self.generation = vfs_generation;
+    }
+  self.pool = c->shared->pool;
+  self.words = c->shared->words;
+  self.limit = c->turn.limit_us;
+  self.released = c->turn.released;
+  self.pending = true;
+  if (!self.queued)
+    self.patient = true;
+}
+
+void
+vfs_queue_had (struct vfs_connection *c)
+{
+  uint64_t *words;
+
+  if (!is_on (c))
+    return;
+  words = c->shared->words;
+  __atomic_store_n (&words[HELD], c->shared->pool->self, __ATOMIC_SEQ_CST);
+  if (!keeps_turn (c))
+    c->turn.since = 0;
+  c->turn.count++;
+  c->turn.acquired = __atomic_add_fetch (ACQUIRED (words), 1,
+                                         __ATOMIC_SEQ_CST);
+  c->turn.used = false;
+  if (is_self (c))
+    {
+      if (self.queued)
+        {
+          advance (words, self.ticket);
+          c->turn.handler = HANDLER_SLEEPS;
+        }
+      self.queued = self.pending = false;
+    }
+}
+
+void
+vfs_queue_leave (struct vfs_connection *c)
+{
+  if (is_on (c))
+    __atomic_store_n (&c->shared->words[HELD], 0, __ATOMIC_SEQ_CST);
+}
+
+void
+vfs_queue_left (struct vfs_connection *c)
+{
+  uint64_t *words;
+  uint64_t now;
+
+  if (!is_on (c) || !has_waiters (words = c->shared->words))
+    return;
+  now = vfs_now_us ();
+  c->turn.left_at = now;
+  if (!c->turn.since)
+    {
+      /* A turn begins when someone waits for it to end. */
+      c->turn.since = now;
+      c->turn.count = 1;
+    }
+  if (is_over (c, now))
+    end_turn (c);
+}
+
+
+void
+vfs_queue_ended (struct vfs_connection *c)
+{
+  if (!is_on (c) || !is_self (c) || !self.queued || self.pending)
+    return;
+  self.queued = false;
+  if (rank_of (self.words, self.ticket) == 0)
+    {
+      advance (self.words, self.ticket);
+      if (has_waiters (self.words) && holder (self.words) == 0)
+        wake_head (self.words);
+    }
+}
+
+/* ------------------------------------------------------------------ */
+/* Sleeping                                                           */
+
+/* The lock is not held by a user of the pool who lives. */
+static bool
+is_free (bool look)
+{
+  uint64_t token = holder (self.words);
+
+  return token == 0 || (look && !oriel_alive (self.pool->pool, token));
+}
+
+/* How long nobody has had the lock, as far as we saw. */
+static uint64_t
+calm (uint64_t now)
+{
+  uint32_t acquired = load (ACQUIRED (self.words));
+
+  if (acquired != self.acquired)
+    {
+      self.acquired = acquired;
+      self.acquired_at = now;
+    }
+  return now - self.acquired_at;
+}
+
+/* Is it time to try?  napped: a whole nap was slept. */
+static bool
+is_time (uint64_t now, bool napped)
+{
+  uint32_t rank = rank_of (self.words, self.ticket);
+
+  if (rank == 0 && load (RELEASED (self.words)) != self.released
+      && is_free (false))
+    return true;
+  if (calm (now) < (uint64_t) (rank + 1) * GRACE_US || !is_free (napped))
+    return false;
+  /* No one takes the turn.  If it is not ours, try nevertheless. */
+  self.patient = rank == 0;
+  self.acquired_at = now;
+  return true;
+}
+
+static void
+join (uint64_t now)
+{
+  if (self.queued)
+    return;
+  self.ticket = __atomic_fetch_add (TAIL (self.words), 1, __ATOMIC_SEQ_CST);
+  self.queued = true;
+  self.acquired = load (ACQUIRED (self.words));
+  self.acquired_at = self.since = now;
+  self.asked = self.slept = 0;
+}
+
+/* Until it is our turn, or the end. */
+static void
+sleep_in_queue (uint64_t start, uint64_t us)
+{
+  bool may_be_early = self.asked <= self.slept + LENIENT_US;
+  bool napped = false;
+
+  for (uint64_t now = start; now < start + us; now = vfs_now_us ())
+    {
+      uint64_t nap = start + us - now;
+      uint32_t released = load (RELEASED (self.words));
+
+      store (SEEN (self.words), (uint32_t) vfs_coarse_ms ());
+      if (may_be_early && is_time (now, napped))
+        break;
+      if (rank_of (self.words, self.ticket) == 0 && nap > GRACE_US)
+        nap = GRACE_US;
+      else if (nap > NAP_US)
+        nap = NAP_US;
+      vfs_futex_wait (RELEASED (self.words), released, bit_of (self.ticket),
+                      nap);
+      napped = vfs_now_us () - now >= nap;
+    }
+}
+
+bool
+vfs_queue_sleep (int us)
+{
+  uint64_t start;
+
+  if (!self.pending || us <= 0 || us > HANDLER_US
+      || self.generation != vfs_generation)
+    return false;
+  self.pending = false;
+  start = vfs_now_us ();
+  join (start);
+  if (start - self.since > self.limit)
+    {
+      self.patient = false;
+      return false;
+    }
+  sleep_in_queue (start, (uint64_t) us);
+  self.asked += (uint64_t) us;
+  self.slept += vfs_now_us () - start;
+  return true;
+}
+
+void
+vfs_queue_close (struct vfs_connection *c)
+{
+  if (is_self (c))
+    self.c = NULL;
+}
