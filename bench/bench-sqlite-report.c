@@ -167,7 +167,7 @@ bench_report (struct bench *b)
   printf ("\n");
   for (int i = 0; i < ntests; i++)
     {
-      if (!b->chosen[i])
+      if (!(b->chosen & 1u << i))
         continue;
       printf ("%s: %s\n", tests[i].name, tests[i].title);
       for (int v = 0; v < metrics (&tests[i]); v++)
@@ -249,7 +249,7 @@ bench_report_json (struct bench *b)
     {
       json_t *list = json_array ();
 
-      if (!b->chosen[i])
+      if (!(b->chosen & 1u << i))
         continue;
       for (int v = 0; v < metrics (&tests[i]); v++)
         json_array_append_new (list, metric_json (b, i, v));
@@ -293,7 +293,7 @@ put_bars (const struct bench *b, FILE *f)
 {
   fprintf (f, "$data << EOD\n");
   for (int i = 0; i < ntests; i++)
-    for (int v = 0; b->chosen[i] && v < metrics (&tests[i]); v++)
+    for (int v = 0; (b->chosen & 1u << i) && v < metrics (&tests[i]); v++)
       for (int k = 0; k < 2; k++)
         {
           const struct metric *m = &tests[i].metric[v];

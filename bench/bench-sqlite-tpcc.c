@@ -23,6 +23,7 @@ need_base (struct bench *b)
   tpcc_options_parse (4, argv, &tpcc->opt);
   tpcc->opt.cgroup = b->grouped;
   tpcc->opt.seed = 1;
+  tpcc->opt.warm = 1;
   snprintf (tpcc->base, sizeof tpcc->base, "%.3000s/tpcc.db", b->directory);
   snprintf (tpcc->side[0].name, sizeof tpcc->side[0].name, "stock");
   snprintf (tpcc->side[0].vfs, sizeof tpcc->side[0].vfs, "unix");

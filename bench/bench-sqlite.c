@@ -35,6 +35,8 @@ static const char usage[]
       "SQLite through Oriel's VFS against its own, with the same memory.\n"
       "\n"
       "  --cases LIST    only these, separated by commas (see below)\n"
+      "  --settings LIST of oriel, pread, mmap, cache (default: all)\n"
+      "  --seconds S     that a measurement takes (default: 1)\n"
       "  --rounds N      of each case and setting, 1 to 25 (default: 3)\n"
       "  --json FILE     every round of everything, as JSON\n"
       "  --out DIR       where the plot is drawn (default: nowhere)\n"
@@ -99,27 +101,40 @@ make_rows (struct bench *b)
   return 0;
 }
 
-/* false: there is no such case. */
-static bool
-choose (struct bench *b, char *list)
+static const char *
+test_name (int i)
 {
+  return i < ntests ? tests[i].name : NULL;
+}
+
+static const char *
+name_of_setting (int i)
+{
+  return i < SETTINGS ? setting_name[i] : NULL;
+}
+
+/* A bit for each name of a list; 0: one is not known. */
+static unsigned
+choose (char *list, const char *what, const char *(*name) (int))
+{
+  unsigned chosen = 0;
   char *rest = NULL;
 
-  for (char *name = strtok_r (list, ",", &rest); name;
-       name = strtok_r (NULL, ",", &rest))
+  for (char *word = strtok_r (list, ",", &rest); word;
+       word = strtok_r (NULL, ",", &rest))
     {
       int i = 0;
 
-      while (i < ntests && strcmp (tests[i].name, name) != 0)
+      while (name (i) && strcmp (name (i), word) != 0)
         i++;
-      if (i == ntests)
+      if (!name (i))
         {
-          fprintf (stderr, "bench-sqlite: there is no case \"%s\"\n", name);
-          return false;
+          fprintf (stderr, "bench-sqlite: there is no %s \"%s\"\n", what, word);
+          return 0;
         }
-      b->chosen[i] = true;
+      chosen |= 1u << i;
     }
-  return true;
+  return chosen;
 }
 
 /* ------------------------------------------------------------------ */
@@ -182,8 +197,8 @@ count_runs (const struct bench *b)
   int n = 0;
 
   for (int i = 0; i < ntests; i++)
-    if (b->chosen[i])
-      n += __builtin_popcount (tests[i].settings) * b->rounds;
+    if (b->chosen & 1u << i)
+      n += __builtin_popcount (tests[i].settings & b->settings) * b->rounds;
   return n;
 }
 
@@ -213,7 +228,7 @@ run_test (struct bench *b, int i, int *run, int runs)
       {
         enum setting s = (enum setting) ((k + round) % SETTINGS);
 
-        if (!(t->settings & 1u << s))
+        if (!(t->settings & b->settings & 1u << s))
           continue;
         show_progress (b, t->name, setting_name[s], *run, runs);
         if (t->run (b, t, s, &b->outcome[i][s][round]))
@@ -234,7 +249,7 @@ run_all (struct bench *b)
         for (int v = 0; v < VALUES; v++)
           b->outcome[i][s][r].value[v] = NAN;
   for (int i = 0; i < ntests; i++)
-    if (b->chosen[i] && run_test (b, i, &run, runs))
+    if ((b->chosen & 1u << i) && run_test (b, i, &run, runs))
       return 1;
   if (isatty (STDERR_FILENO))
     fputs ("\r\033[K", stderr);
@@ -261,23 +276,28 @@ parse (int argc, char **argv, struct bench *b)
   static const struct option options[] = {
     { "cases", required_argument, NULL, 'c' },
     { "rounds", required_argument, NULL, 'r' },
+    { "settings", required_argument, NULL, 's' },
+    { "seconds", required_argument, NULL, 't' },
     { "json", required_argument, NULL, 'j' },
     { "out", required_argument, NULL, 'o' },
     { "quick", no_argument, NULL, 'q' },
     { "help", no_argument, NULL, 'h' },
     { NULL, 0, NULL, 0 },
   };
-  bool some = false;
   int c;
 
+  b->chosen = (1u << ntests) - 1;
+  b->settings = (1u << SETTINGS) - 1;
   while ((c = getopt_long (argc, argv, "", options, NULL)) != -1)
     switch (c)
       {
       case 'c':
-        if (!choose (b, optarg))
-          return 2;
-        some = true;
+        b->chosen = choose (optarg, "case", test_name);
         break;
+      case 's':
+        b->settings = choose (optarg, "setting", name_of_setting);
+        break;
+      case 't': b->seconds = atof (optarg); break;
       case 'r': b->rounds = atoi (optarg); break;
       case 'j': b->json = optarg; break;
       case 'o': b->out = optarg; break;
@@ -285,9 +305,12 @@ parse (int argc, char **argv, struct bench *b)
       case 'h': exit (show_usage (stdout));
       default: return show_usage (stderr);
       }
+  if (b->chosen == 0 || b->settings == 0)
+    return 2;
   if (b->rounds == 0)
     b->rounds = b->quick ? 1 : 3;
-  if (optind < argc || b->rounds < 1 || b->rounds > ROUNDS)
+  if (optind < argc || b->rounds < 1 || b->rounds > ROUNDS
+      || !(b->seconds >= 0 && b->seconds <= 50))
     return show_usage (stderr);
 #ifndef HAVE_JANSSON
   if (b->json)
@@ -297,9 +320,8 @@ parse (int argc, char **argv, struct bench *b)
       return 2;
     }
 #endif
-  for (int i = 0; i < ntests && !some; i++)
-    b->chosen[i] = true;
-  b->seconds = b->quick ? 0.3 : 1;
+  if (b->seconds == 0)
+    b->seconds = b->quick ? 0.3 : 1;
   return 0;
 }
 

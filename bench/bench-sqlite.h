@@ -120,7 +120,8 @@ struct bench {
   int64_t started;
   const char *json;             /* file, or NULL */
   const char *out;              /* directory of the plot, or NULL */
-  bool chosen[32];              /* which tests */
+  unsigned chosen;              /* tests, a bit each */
+  unsigned settings;            /* likewise */
   struct tpcc tpcc;             /* for what is shared with oriel-tpcc */
   struct tpcc load;             /* TPC-C's base, once it is loaded */
   struct board *board;

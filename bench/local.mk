@@ -5,9 +5,61 @@ EXTRA_DIST += bench/demo.sh
 
 noinst_PROGRAMS += bench/bench-restart
 
+# make bench-io BENCHFLAGS='--rounds 9 depth': pages from the disk, beside fio and
+# cat; the file that is read is made in /var/tmp
+if HAVE_JANSSON
+noinst_PROGRAMS += bench/bench-io
+bench_bench_io_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+bench_bench_io_LDADD = liboriel.la $(JANSSON_LIBS)
+
+bench-io: bench/bench-io$(EXEEXT)
+	bench/bench-io$(EXEEXT) $(BENCHFLAGS)
+else
+EXTRA_DIST += bench/bench-io.c
+bench-io:
+	@echo 'bench-io needs Jansson (on Debian: libjansson-dev), which' \
+	  'configure did not find.' >&2; \
+	exit 1
+endif
+
 # make bench-restart: kill -9 of all processes of a warm pool, and attach anew
 bench-restart: bench/bench-restart$(EXEEXT)
 	bench/bench-restart$(EXEEXT)
+
+noinst_PROGRAMS += bench/bench-eviction
+bench_bench_eviction_SOURCES = \
+	bench/bench-eviction.c \
+	bench/eviction-links.c \
+	bench/eviction-lirs.c \
+	bench/eviction-ours.c \
+	bench/eviction-policies.c \
+	bench/eviction-record.c \
+	bench/eviction-traces.c \
+	bench/eviction.h \
+	$(NULL)
+bench_bench_eviction_CPPFLAGS = $(AM_CPPFLAGS)
+if HAVE_SQLITE3
+bench_bench_eviction_CPPFLAGS += -DEVICTION_SQLITE $(SQLITE3_CFLAGS)
+bench_bench_eviction_LDADD = liboriel_vfs.la $(SQLITE3_LIBS) -lm
+EVICTION_RECORD = $(SHELL) $(top_srcdir)/bench/bench-eviction.sh
+EVICTION_DRIVER = bench/oriel-tpcc$(EXEEXT)
+else
+bench_bench_eviction_LDADD = liboriel.la -lm
+EVICTION_RECORD = :
+EVICTION_DRIVER =
+endif
+EXTRA_DIST += bench/bench-eviction.sh
+
+# make bench-eviction: hit ratios of our policy and of others.  Tables on the
+# terminal; plots and JSON in bench/out, with the traces that are recorded from
+# SQLite, where configure found it.
+bench-eviction: bench/bench-eviction$(EXEEXT) $(EVICTION_DRIVER)
+	$(AM_V_at)$(MKDIR_P) bench/out
+	$(EVICTION_RECORD) bench bench/out
+	bench/bench-eviction$(EXEEXT) --out bench/out \
+	  --json bench/out/eviction.json $(BENCHFLAGS) \
+	  `ls bench/out/*.trace 2>/dev/null`
+CLEANFILES += bench/out/*.trace
 
 EXTRA_DIST += \
 	bench/README.md \

@@ -218,6 +218,29 @@ tpcc_db_open (const struct tpcc *tpcc, const struct side *side, int create,
   return rc;
 }
 
+/* Counting rows reads every page of a tree. */
+int
+tpcc_db_warm (sqlite3 *db)
+{
+  static const char list[] =
+    "SELECT CASE type WHEN 'table' THEN printf ('SELECT count (*) FROM \"%w\""
+    " NOT INDEXED', name) ELSE printf ('SELECT count (*) FROM \"%w\" INDEXED"
+    " BY \"%w\"', tbl_name, name) END FROM sqlite_schema"
+    " WHERE type IN ('table', 'index') AND rootpage > 0";
+  sqlite3_stmt *stmt;
+  int rc, rc2;
+
+  rc = sqlite3_prepare_v2 (db, list, -1, &stmt, NULL);
+  while (rc == SQLITE_OK && sqlite3_step (stmt) == SQLITE_ROW)
+    rc = sqlite3_exec (db, (const char *) sqlite3_column_text (stmt, 0), NULL,
+                       NULL, NULL);
+  rc2 = sqlite3_finalize (stmt);
+  if (rc == SQLITE_OK)
+    rc = rc2;
+  return rc == SQLITE_OK ? rc : set_error (rc, "reading all: %s",
+                                           sqlite3_errmsg (db));
+}
+
 /* SQLite answers with the mode that holds, which may be another one. */
 int
 tpcc_db_journal_mode (sqlite3 *db, const char *mode)

@@ -37,7 +37,8 @@ enum {
   OPT_VFS = 256, OPT_MODULE, OPT_POOL, OPT_POOL_SIZE, OPT_WINDOW, OPT_SLOT,
   OPT_BACKEND, OPT_JOURNAL, OPT_SYNCHRONOUS, OPT_CACHE_SIZE, OPT_PAGE_SIZE,
   OPT_MMAP_SIZE, OPT_SEED, OPT_LOAD_ONLY, OPT_RUN_ONLY, OPT_CHECK_ONLY,
-  OPT_COMPARE, OPT_KILL_EVERY, OPT_MEMORY, OPT_KEEP, OPT_DB, OPT_JSON, OPT_SCALE
+  OPT_COMPARE, OPT_KILL_EVERY, OPT_MEMORY, OPT_KEEP, OPT_DB, OPT_JSON, OPT_SCALE,
+  OPT_WARM
 };
 
 static const struct argp_option list[] = {
@@ -56,6 +57,8 @@ static const struct argp_option list[] = {
     "Run through Oriel, then from the same state on the stock VFS", 0 },
   { "kill-every", OPT_KILL_EVERY, "MS", 0,
     "Every MS milliseconds kill a terminal at random and start another", 0 },
+  { "warm", OPT_WARM, 0, 0,
+    "Have each terminal read all of the database before the run", 0 },
   { "memory", OPT_MEMORY, "SIZE", 0,
     "Run each side in a memory cgroup of SIZE; \"none\": in none (default:"
     " with --compare, the pool, 16M, and 8M for each terminal)", 0 },
@@ -290,6 +293,9 @@ parse_action (int key, char *arg, struct argp_state *state)
       opt->actions = CHECK;
       parsed->only++;
       break;
+    case OPT_WARM:
+      opt->warm = 1;
+      break;
     case OPT_COMPARE:
       opt->compare = 1;
       break;
@@ -410,6 +416,8 @@ check (struct argp_state *state, struct parsed *parsed)
   if (opt->kill_every && !(opt->actions & RUN))
     argp_error (state, "--kill-every is for a run: no --load-only, no"
                 " --check-only");
+  if (opt->warm && !(opt->actions & RUN))
+    argp_error (state, "--warm is for a run: no --load-only, no --check-only");
   if (opt->kill_every && strcmp (opt->journal, "memory") == 0)
     argp_error (state, "--kill-every: a journal in memory dies with its"
                 " transaction; choose another --journal");

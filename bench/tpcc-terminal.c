@@ -124,6 +124,8 @@ open_database (struct tpcc *tpcc, const struct side *side, struct terminal *t)
 
   if (rc == SQLITE_OK)
     rc = tpcc_db_configure (tpcc, t->db);
+  if (rc == SQLITE_OK && tpcc->opt.warm)
+    rc = tpcc_db_warm (t->db);
   if (rc != SQLITE_OK)
     return tpcc_fail (tpcc->shared, "terminal %d: %s", t->number + 1,
                       tpcc_db_error ());

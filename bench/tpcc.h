@@ -126,6 +126,7 @@ struct options {
   const char *synchronous;
   const char *cache_size; /* NULL: SQLite's */
   const char *mmap_size;
+  int warm;       /* terminals read all of the database before the run */
   int page_size;
 
   int cgroup;      /* may make one */
@@ -356,6 +357,7 @@ const char *tpcc_db_error (void);
 
 /* The pragmas that terminals run under. */
 int tpcc_db_configure (const struct tpcc *tpcc, sqlite3 *db);
+int tpcc_db_warm (sqlite3 *db); /* read every page once */
 int tpcc_db_journal_mode (sqlite3 *db, const char *mode);
 
 int tpcc_db_exec (sqlite3 *db, const char *format, ...)

@@ -37,6 +37,7 @@ dist_man_MANS += \
 	man/oriel_pool_page_size.3 \
 	man/oriel_pool_processes.3 \
 	man/oriel_pool_stats.3 \
+	man/oriel_pool_trace.3 \
 	man/oriel_prefetch.3 \
 	man/oriel_read.3 \
 	man/oriel_read_begin.3 \

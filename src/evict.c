@@ -2,9 +2,10 @@
 /*
  * evict.c - choose frames to use anew
  *
- * CLOCK: one hand for the pool moves over the frames in order.  A page that was
- * hit since the hand last passed is let off once; one that was only loaded, and
- * not hit, is not, so that a scan does not push out what is used.
+ * One hand for the pool moves over the frames in order; at each page heat.c
+ * says whether it may go.  If none may for two rounds (all that are cold are
+ * pinned, or dirty for others), all go that were not used since the hand last
+ * passed, as with CLOCK.
  *
  * Frames are taken in batches:
  *   1. mark unused clean frames EVICTING, each in this ledger's work first;
@@ -18,8 +19,23 @@
  * No I/O here.  Locks: a partition's, in step 4.
  */
 #include "evict.h"
+#include "heat.h"
 #include "point.h"
 #include "table.h"
+
+/* Frames that orl_evict_cold() looks at for each that it wants: one in 50 or
+ * more is cold. */
+#define LOOKS_COLD 64
+
+/* Frames that the hand moves on at once: it is in a line that all write. */
+#define STEP 64
+
+/* What spares a page that could be taken. */
+enum spared {
+  WARM,                         /* heat.c */
+  USED,                         /* since the hand last passed */
+  HOT                           /* or used; nothing is learnt of it */
+};
 
 struct batch {
   const struct orl_shm *shm;
@@ -42,6 +58,20 @@ orl_frame_is_dead (const struct orl_shm *shm, const struct orl_frame *frame,
                 != (uint32_t) (file >> 32);
 }
 
+/* orl_frame_is_dead(), where it is asked of most frames in vain. */
+static inline bool
+is_dead (const struct orl_shm *shm, uint32_t frame)
+{
+  const struct orl_frame *f = &shm->frames[frame];
+  uint64_t file = atomic_load_explicit (&f->file, memory_order_relaxed);
+
+  return (atomic_load_explicit (&f->state, memory_order_relaxed) & ORL_STALE)
+         || (uint32_t) file >= shm->geo.nfiles
+         || atomic_load_explicit (&shm->files[(uint32_t) file].epoch,
+                                  memory_order_relaxed)
+                != (uint32_t) (file >> 32);
+}
+
 static void
 stash (struct orl_thread *me, uint32_t frame)
 {
@@ -59,6 +89,7 @@ take_free (struct orl_thread *me, uint32_t frame, uint64_t word)
   if (orl_frame_move (f, &word, ORL_RESERVED, me->owner, 0, ORL_FLAGS))
     {
       ORL_POINT ("evict.free.reserved");
+      orl_heat_room (&me->pool->shm, frame);
       stash (me, frame);
       return true;
     }
@@ -84,7 +115,7 @@ mark (struct orl_thread *me, uint32_t frame, uint64_t word)
  * it off. */
 static uint32_t
 consider (struct orl_thread *me, struct batch *b, uint32_t frame,
-          struct orl_dirty_list *dirty)
+          enum spared spared, struct orl_dirty_list *dirty)
 {
   struct orl_shm *shm = &me->pool->shm;
   struct orl_frame *f = &shm->frames[frame];
@@ -96,7 +127,12 @@ consider (struct orl_thread *me, struct batch *b, uint32_t frame,
   if (orl_state (word) != ORL_VALID)
     return 0;
   dead = orl_frame_is_dead (shm, f, word);
-  if (!dead && atomic_load_explicit (&f->ref, memory_order_relaxed))
+  if (!dead && spared == WARM && !orl_heat_look (me, frame))
+    return 0;
+  if (!dead && spared == HOT && !orl_heat_is_cold (shm, frame))
+    return 0;
+  if (!dead && spared == USED
+      && atomic_load_explicit (&f->ref, memory_order_relaxed))
     {
       atomic_store_explicit (&f->ref, 0, memory_order_relaxed);
       return 0;
@@ -147,7 +183,10 @@ take_marked (struct orl_thread *me, uint32_t frame)
 {
   struct orl_shm *shm = &me->pool->shm;
   struct orl_frame *f = &shm->frames[frame];
+  uint64_t word = atomic_load_explicit (&f->state, memory_order_relaxed);
 
+  if (!orl_frame_is_dead (shm, f, word))
+    orl_heat_evicted (me, frame);
   orl_table_remove (shm, me->owner, frame);
   ORL_POINT ("evict.removed");
   /* Only a dead page can be dirty here: its content goes nowhere. */
@@ -203,7 +242,7 @@ orl_evict_list (struct orl_thread *me, uint32_t want,
   if (want > ORL_BATCH - me->nstash)
     want = ORL_BATCH - me->nstash;
   for (uint32_t i = 0; i < list->n && taken + b.n < want; i++)
-    taken += consider (me, &b, list->frame[i], NULL);
+    taken += consider (me, &b, list->frame[i], USED, NULL);
   return taken + finish (me, &b);
 }
 
@@ -212,29 +251,47 @@ orl_evict (struct orl_thread *me, uint32_t want, struct orl_dirty_list *dirty)
 {
   struct orl_shm *shm = &me->pool->shm;
   struct batch b = { .shm = shm, .owner = me->owner };
-  uint64_t left = 3 * shm->geo.nframes; /* once for ref, then for who pins */
+  /* Rounds: one that forgets what is new or used, one that takes it, and for
+   * those frames that were pinned; then two that take hot ones as well. */
+  uint64_t harsh = 2 * shm->geo.nframes;
+  uint64_t left = harsh + shm->geo.nframes * 9 / 4;
   uint32_t taken = 0;
 
   if (dirty)
     dirty->n = 0;
   if (want > ORL_BATCH - me->nstash)
     want = ORL_BATCH - me->nstash;
+  orl_heat_begin (me);
   while (left > 0 && taken < want)
     {
-      uint32_t room = want - taken - b.n;
-      uint32_t step = left < room ? (uint32_t) left : room;
+      uint32_t step = left < STEP ? (uint32_t) left : STEP, i;
       uint64_t hand = atomic_fetch_add (&shm->super->hand, step);
+      uint64_t to = hand + step;
+      uint32_t at = (uint32_t) (hand % shm->geo.nframes);
 
-      for (uint32_t i = 0; i < step; i++)
-        taken += consider (me, &b, (uint32_t) ((hand + i) % shm->geo.nframes),
-                           dirty);
+      for (i = 0; i < step && taken + b.n < want; i++)
+        {
+          if (left <= harsh || is_dead (shm, at)
+              || !orl_heat_passes (me, &shm->frames[at]))
+            taken += consider (me, &b, at, left > harsh ? WARM : USED, dirty);
+          if (++at == shm->geo.nframes)
+            at = 0;
+        }
+      /* Those not looked at are the next sweep's, if no other went on. */
+      if (i < step)
+        atomic_compare_exchange_strong (&shm->super->hand, &to, hand + i);
+      step = i;
+      if (hand / shm->geo.nframes != (hand + step) / shm->geo.nframes)
+        orl_heat_round (me, true);
       left -= step;
       if (taken + b.n >= want || left == 0)
         taken += finish (me, &b);
       if (taken == 0 && dirty && dirty->n == ORL_BATCH)
         break;
     }
-  return taken + finish (me, &b);
+  taken += finish (me, &b);
+  orl_heat_end (me);
+  return taken;
 }
 
 void
@@ -266,4 +323,33 @@ orl_evict_all (struct orl_thread *me, uint32_t file)
           orl_thread_unstash (me);
         }
     }
+}
+
+uint32_t
+orl_evict_cold (struct orl_thread *me, uint32_t want)
+{
+  struct orl_shm *shm = &me->pool->shm;
+  struct batch b = { .shm = shm, .owner = me->owner };
+  uint64_t left = (uint64_t) LOOKS_COLD * want;
+  uint32_t taken = 0;
+
+  if (want > ORL_BATCH - me->nstash)
+    want = ORL_BATCH - me->nstash;
+  if (left > shm->geo.nframes)
+    left = shm->geo.nframes;
+  while (left > 0 && taken + b.n < want)
+    {
+      uint32_t room = want - taken - b.n;
+      uint32_t step = left < room ? (uint32_t) left : room;
+      uint64_t hand = atomic_fetch_add (&shm->super->hand, step);
+
+      for (uint32_t i = 0; i < step; i++)
+        {
+          uint32_t frame = (uint32_t) ((hand + i) % shm->geo.nframes);
+
+          taken += consider (me, &b, frame, HOT, NULL);
+        }
+      left -= step;
+    }
+  return taken + finish (me, &b);
 }

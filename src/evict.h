@@ -25,6 +25,11 @@ uint32_t orl_evict (struct orl_thread *me, uint32_t want,
  * UINT32_MAX: of all files.  Also this thread's stash. */
 void orl_evict_all (struct orl_thread *me, uint32_t file);
 
+/* Likewise, for pages that may never be wanted: free frames, and those of cold
+ * pages, and after a look at some frames no more; nothing becomes hotter or
+ * colder by it. */
+uint32_t orl_evict_cold (struct orl_thread *me, uint32_t want);
+
 /* Likewise, of the frames listed alone, which may be clean by now. */
 uint32_t orl_evict_list (struct orl_thread *me, uint32_t want,
                          const struct orl_dirty_list *list);

@@ -67,8 +67,10 @@ fingerprint (uint32_t p[ORL_PRINT_WORDS])
     offsetof (struct orl_frame, ref),
     offsetof (struct orl_frame, since),
     sizeof (struct orl_image),
+    offsetof (struct orl_super, clock),
   };
 
+  _Static_assert (sizeof words <= ORL_PRINT_WORDS * sizeof *p, "room");
   memset (p, 0, ORL_PRINT_WORDS * sizeof *p);
   memcpy (p, words, sizeof words);
 }
@@ -148,6 +150,8 @@ orl_layout_compute (struct orl_geometry *geo)
   geo->parts = place (&end, geo->nparts * sizeof (struct orl_part));
   geo->buckets = place (&end, buckets * sizeof (struct orl_bucket));
   geo->frames = place (&end, geo->nframes * sizeof (struct orl_frame));
+  geo->nghosts = (uint32_t) (geo->nframes * 2 / ORL_GHOST_WORDS);
+  geo->ghosts = place (&end, geo->nghosts * sizeof (struct orl_ghosts));
   geo->dirty = place (&end, (geo->nframes + 63) / 64 * sizeof (orl_a64));
   geo->nimages = images (geo);
   geo->images = place (&end, geo->nimages * sizeof (struct orl_image));
@@ -223,6 +227,7 @@ orl_layout_bind (struct orl_shm *shm)
   shm->parts = (struct orl_part *) (map + shm->geo.parts);
   shm->buckets = (struct orl_bucket *) (map + shm->geo.buckets);
   shm->frames = (struct orl_frame *) (map + shm->geo.frames);
+  shm->ghosts = (struct orl_ghosts *) (map + shm->geo.ghosts);
   shm->dirty = (orl_a64 *) (map + shm->geo.dirty);
   shm->images = (struct orl_image *) (map + shm->geo.images);
   shm->fence = (shm->geo.flags & ORL_POOL_FENCE) != 0;

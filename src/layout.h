@@ -3,7 +3,7 @@
  * layout.h - what lies in the pool file
  *
  *     super | procs | open maps | tokens | ledgers | files | partitions
- *           | buckets | frames | dirty map | before-images | (hole) | pages
+ *           | buckets | frames | ghosts | dirty map | before-images | (hole) | pages
  *
  * The geometry fixes every offset: an attacher recomputes it from the few
  * numbers that the creator chose and refuses a file in which they differ.
@@ -54,6 +54,7 @@ struct orl_geometry {
   uint32_t part_buckets;        /* buckets of a partition; a power of two */
   uint32_t map_words;           /* 64-bit words of a process's open map */
   uint32_t nimages;             /* before-images */
+  uint32_t nghosts;             /* lines of them */
   uint64_t procs;               /* offsets in the file, from here on */
   uint64_t open_maps;
   uint64_t tokens;
@@ -62,6 +63,7 @@ struct orl_geometry {
   uint64_t parts;
   uint64_t buckets;
   uint64_t frames;
+  uint64_t ghosts;
   uint64_t dirty;
   uint64_t images;
   uint64_t image_data;
@@ -108,6 +110,16 @@ struct orl_super {
 
   /* by all, atomically */
   _Alignas (ORL_LINE) orl_a64 hand;   /* where the next eviction sweep starts */
+  /* hints of heat.c */
+  _Alignas (ORL_LINE) orl_a32 clock; /* pages loaded so far */
+  orl_a32 hot;                  /* pages */
+  orl_a64 cold;                 /* pages that should be, times 65536 */
+  orl_a32 round_hot;            /* pages that the hand has seen this round */
+  orl_a32 adjusted;             /* clock */
+  orl_a32 evicted;              /* since then, and half of before: pages */
+  orl_a32 returned;             /* of those, loaded again soon */
+  orl_a32 marginal;             /* the coldest hot pages that were looked at */
+  orl_a32 wanted;               /* of those, used */
   _Alignas (ORL_LINE) orl_a64 serial; /* attachments so far, for tokens */
   orl_a32 file_lock;            /* owner: the ledger that changes files[] */
 };
@@ -120,6 +132,8 @@ struct orl_proc {
   orl_a32 backend;
   orl_a64 window_bytes;
   orl_a64 slot_size;
+  orl_a32 residency;
+  orl_a32 huge_page;
   /* what its threads counted that have ended; counters.c */
   _Alignas (ORL_LINE) orl_a64 moves_begun;
   orl_a64 moves_done;
@@ -189,7 +203,7 @@ struct orl_frec {
                                    pages these are; no other writes them */
   /* a truncation that has been begun; cut.c */
   orl_a32 cutter;               /* owner */
-  orl_a64 cut_phase;            /* odd: the pool has yet to be cut */
+  orl_a64 cut_phase;            /* odd: its length is being changed */
   orl_a64 cut_bytes;
   orl_a64 cut_old;
   orl_a64 cut;                  /* the store counts up to here, + 1; 0: all */
@@ -239,6 +253,13 @@ struct orl_frame {
   orl_a32 seen;                 /* clock, when it was last found to be used */
 };
 
+#define ORL_GHOST_WORDS 8
+
+/* Pages that were evicted; ghost.c.  0: none. */
+struct orl_ghosts {
+  _Alignas (ORL_LINE) orl_a64 word[ORL_GHOST_WORDS];
+};
+
 /* A place for a copy of a page that is being changed.  Owner: as everywhere, by
  * CAS from 0; frame + 1 by the owner, when the copy is whole. */
 struct orl_image {
@@ -269,6 +290,7 @@ struct orl_shm {
   struct orl_part *parts;
   struct orl_bucket *buckets;
   struct orl_frame *frames;
+  struct orl_ghosts *ghosts;
   orl_a64 *dirty;               /* a bit for each frame */
   struct orl_image *images;
 };

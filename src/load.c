@@ -22,6 +22,7 @@
 
 #include "error.h"
 #include "flush.h"
+#include "heat.h"
 #include "latch.h"
 #include "load.h"
 #include "lock.h"
@@ -384,6 +385,7 @@ bring (struct orl_thread *me, struct oriel_file *file, uint64_t key,
     }
   for (uint32_t i = run->n; i-- > 0;)
     {
+      orl_heat_loaded (me, run->frame[i], i > 0);
       publish (me, run->frame[i], run->entry[i], fresh);
       if (i > 0)
         {

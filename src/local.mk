@@ -34,6 +34,10 @@ core_sources = \
 	src/flush.h \
 	src/frame.c \
 	src/frame.h \
+	src/ghost.c \
+	src/ghost.h \
+	src/heat.c \
+	src/heat.h \
 	src/holes.c \
 	src/holes.h \
 	src/image.c \
@@ -90,6 +94,8 @@ core_sources = \
 	src/table.h \
 	src/thread.c \
 	src/thread.h \
+	src/trace.c \
+	src/trace.h \
 	src/window-cost.c \
 	src/window-grant.c \
 	src/window-grant.h \

@@ -114,6 +114,12 @@ choose_field (struct fuzz_input *in, const struct orl_geometry *geo)
                                + which % 8 * 8,
                            8 };
   case 11:
+    if (which & 1)
+      return (struct field){ geo->ghosts
+                                 + i % geo->nghosts
+                                       * sizeof (struct orl_ghosts)
+                                 + which / 2 % ORL_GHOST_WORDS * 8,
+                             8 };
     return (struct field){ geo->dirty + which % ((geo->nframes + 63) / 64) * 8,
                            8 };
   case 12:
@@ -272,7 +278,8 @@ fuzz_map_alone (const struct orl_geometry *geo, int fd, int prot)
           + (uint64_t) geo->nparts * geo->part_buckets
                 * sizeof (struct orl_bucket),
       geo->frames },
-    { geo->frames + geo->nframes * sizeof (struct orl_frame), geo->dirty },
+    { geo->frames + geo->nframes * sizeof (struct orl_frame), geo->ghosts },
+    { geo->ghosts + geo->nghosts * sizeof (struct orl_ghosts), geo->dirty },
     { geo->dirty + (geo->nframes + 63) / 64 * 8, geo->images },
     { geo->images + geo->nimages * sizeof (struct orl_image),
       geo->image_data },

@@ -20,6 +20,7 @@
 #include <sys/time.h>
 
 #include "lock.h"
+#include "mapping.h"
 #include "sys.h"
 
 #define CALL_SECONDS 10         /* that one call may take, damage and all */
@@ -108,7 +109,7 @@ static void *
 hook_mmap (void *at, size_t n, int prot, int mflags, int fd, off_t off)
 {
   at_syscall ();
-  if (at && fd >= 0 && off == 0 && n == geo->data) {
+  if (at && fd >= 0 && off == 0 && n == orl_mapping_bytes (geo)) {
     real.munmap (at, n);
     return fuzz_map_alone (geo, fd, prot);
   }
