@@ -20,4 +20,13 @@ noinst_PROGRAMS += examples/03-sqlite
 examples_03_sqlite_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE3_CFLAGS)
 examples_03_sqlite_LDFLAGS = $(AM_LDFLAGS) -no-install
 examples_03_sqlite_LDADD = liboriel_vfs.la $(SQLITE3_LIBS)
+
+# -rpath: a shared library, though it is not installed.  The VFS's static
+# library is compiled for use in shared ones, whatever libtool says about others.
+noinst_LTLIBRARIES += examples/preload.la
+examples_preload_la_SOURCES = examples/04-preload.c
+examples_preload_la_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE3_CFLAGS)
+examples_preload_la_LIBADD = liboriel_vfs.la liboriel.la $(SQLITE3_LIBS)
+examples_preload_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
+	-rpath $(abs_builddir)
 endif

@@ -67,8 +67,8 @@
  * one crashes.  Whoever has such a page pinned is told: oriel_unpin() is -EIO,
  * and oriel_read_validate() is 0.  The next pin reads the page from its store.
  * If it was dirty, every oriel_flush(), oriel_sync() and oriel_file_close() of
- * the file is -EIO, until it is closed by all and opened again; if it was just
- * being written, the store may have half of it.
+ * the file is -EIO, until it is closed by all and opened again, or dropped if it
+ * is ORIEL_FOREIGN; if it was just being written, the store may have half of it.
  * oriel_stats.frames_lost counts such pages.  Of this,
  *   - a truncation is noticed in every window, by whoever touches what was cut,
  *     or copies it;
@@ -233,8 +233,8 @@ ORIEL_API void oriel_options_init (oriel_options *opt);
  * of the fields: directory, pool_size, window_size (or window), page_size,
  * slot_size (or slot), backend (auto, native, emulated, mmap, linear), populate
  * (none, all, resident), residency (none, locked, onfault), max_processes,
- * max_threads, max_files; and for flags protect, retire and try_lock, each 0 or
- * 1.  Sizes take K, M and G (powers of 1024).  The text of "directory" is kept
+ * max_threads, max_files; and for flags lazy, holes, protect, retire and try_lock,
+ * each 0 or 1.  Sizes take K, M and G (powers of 1024).  The text of "directory" is kept
  * by reference.
  * Errors: -ENOENT no such option; -EINVAL not a value for it; -ERANGE too large.
  */
@@ -308,6 +308,20 @@ ORIEL_API int oriel_pool_destroy (const char *name, const char *directory,
  */
 ORIEL_API int oriel_pool_evict (oriel_pool *pool, oriel_file *file);
 
+/*
+ * Write which pages this process uses, and when, to the file at path, which is
+ * created or appended to; path NULL: end it.  Several processes may write to one
+ * file.  Every oriel_pin(), each page of oriel_pin_many(), oriel_read() and
+ * oriel_write(), resident or not, is a record of 16 bytes; each thread keeps up
+ * to 4096 in memory.  What of that is not written when the process is killed is
+ * not in the trace.  oriel_pool_trace(3) has the format.  A pin costs some 100 ns
+ * more meanwhile, and nothing when there is no trace.  With $ORIEL_TRACE set to a
+ * path, oriel_pool_open() begins one.
+ * Errors: -EBUSY it has begun already; those of open(2); at the end -ENOMEM,
+ * -ENOSPC and others of pwrite(2): part of the trace is missing.
+ */
+ORIEL_API int oriel_pool_trace (oriel_pool *pool, const char *path);
+
 ORIEL_API uint32_t oriel_pool_page_size (const oriel_pool *pool); /* bytes */
 ORIEL_API uint64_t oriel_pool_frames (const oriel_pool *pool); /* pages held */
 
@@ -373,7 +387,8 @@ ORIEL_API uint64_t oriel_file_size (const oriel_file *file);
 /*
  * Make the file exactly bytes long, in pool and store at once.  Pages behind
  * the end are forgotten, dirty or not; those pinned stay readable until unpin.
- * Errors: -EACCES read-only; those of ftruncate(2).
+ * Errors: -EACCES read-only; those of ftruncate(2), and then nothing was done; with
+ * ORIEL_FOREIGN the dirty pages behind the new end are lost even so.
  */
 ORIEL_API int oriel_file_truncate (oriel_file *file, uint64_t bytes);
 
@@ -474,6 +489,11 @@ ORIEL_API int oriel_alive (oriel_pool *pool, uint64_t token);
 #define ORIEL_NOWAIT     0x08u /* -EAGAIN instead of I/O or waiting */
 #define ORIEL_ANYTHREAD  0x10u /* with ORIEL_OPTIMISTIC: the pin is the
                                   process's, outlives its thread */
+#define ORIEL_SHOWN      0x20u /* not with ORIEL_WRITE: -EAGAIN unless the page
+                                  is in the pool and a slot shows it, so that
+                                  this costs no more than a lookup; then copy it
+                                  by oriel_read(), which also counts what is
+                                  wanted often, and gives that a slot */
 
 /* Pages that one thread can have pinned at once (ORIEL_ANYTHREAD pins of a
  * process: as many for each 'thread' place that is free). */
@@ -509,7 +529,8 @@ struct oriel_page {
  *           least 16, at most two for each thread and process place): unpin
  *           something.
  * -EUSERS   all max_threads places are taken.
- * -EAGAIN   (ORIEL_NOWAIT) it would have to wait or to read.
+ * -EAGAIN   (ORIEL_NOWAIT) it would have to wait or to read; (ORIEL_SHOWN) or
+ *           the page is not at hand.
  * -EACCES   ORIEL_WRITE on a file opened with ORIEL_RDONLY.
  * -EDEADLK  this thread holds a latch of the page that excludes the new one.
  * -EIO and others of pread(2): the page could not be read.
@@ -536,7 +557,8 @@ ORIEL_API int oriel_pin_hint (oriel_file *file, uint64_t number, uint32_t hint,
  * order of page numbers, so two calls of this cannot block each other.  All or
  * nothing: after an error none is pinned, and what pages held is lost (with
  * ORIEL_FRESH pages may have become zeroes).
- * Errors: as oriel_pin(); -EDEADLK also if a page comes twice with ORIEL_WRITE;
+ * Errors: as oriel_pin(); -EINVAL also for ORIEL_SHOWN;
+ * -EDEADLK also if a page comes twice with ORIEL_WRITE;
  * -ENOBUFS count is more than ORIEL_THREAD_PINS.
  */
 ORIEL_API int oriel_pin_many (oriel_file *file, const uint64_t *numbers,
@@ -669,6 +691,8 @@ typedef struct oriel_stats {
                               and other; 0 where unknown */
   uint64_t huge_page;      /* bytes, if the pool was found on huge pages at
                               open; else 0 */
+  uint64_t other_boot;     /* with ORIEL_WATCH, 1: the pool is of an earlier boot,
+                              and whoever opens it to use it makes it anew */
 } oriel_stats;
 
 /* stats->struct_size must be set.  Takes some microseconds per MiB of pool.
@@ -756,6 +780,11 @@ typedef struct oriel_process_info {
   uint64_t latch_waits;
   uint64_t drops;
   uint64_t repairs;
+  uint64_t remaps;
+  uint64_t frames_lost;
+  uint64_t reinstalls;
+  uint64_t residency;      /* ORIEL_RESIDENCY_*: what holds */
+  uint64_t huge_page;      /* bytes, if it found the pool on huge pages */
 } oriel_process_info;
 
 /* Call each for every process, likewise. */

@@ -4,6 +4,7 @@
  * is done
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
@@ -20,6 +21,7 @@
 #include "proc.h"
 #include "stats.h"
 #include "thread.h"
+#include "trace.h"
 
 /* Pages' offsets must fit off_t, with room for a run behind them. */
 #define OFFSET_MAX (UINT64_C (1) << 62)
@@ -33,7 +35,7 @@
    | ORIEL_TRY_LOCK)
 #define PIN_FLAGS                                                             \
   (ORIEL_WRITE | ORIEL_FRESH | ORIEL_OPTIMISTIC | ORIEL_NOWAIT                \
-   | ORIEL_ANYTHREAD)
+   | ORIEL_ANYTHREAD | ORIEL_SHOWN)
 
 static int
 null (const char *call)
@@ -44,7 +46,9 @@ null (const char *call)
 int
 oriel_pool_open (const char *name, const oriel_options *opt, oriel_pool **pool)
 {
+  const char *trace = getenv ("ORIEL_TRACE");
   oriel_options defaults;
+  struct oriel_pool *made;
   int r;
 
   if (!name || !pool)
@@ -67,7 +71,13 @@ oriel_pool_open (const char *name, const oriel_options *opt, oriel_pool **pool)
   if (opt->flags & ORIEL_WATCH)
     return orl_inspect_open (name, opt, pool);
   r = orl_options_check (opt);
-  return r < 0 ? r : orl_pool_open (name, opt, pool);
+  if (r == 0)
+    r = orl_pool_open (name, opt, &made);
+  if (r == 0 && trace && *trace && (r = orl_trace_start (made, trace)) < 0)
+    orl_pool_close (made);
+  if (r == 0)
+    *pool = made;
+  return r;
 }
 
 int
@@ -110,6 +120,19 @@ oriel_pool_evict (oriel_pool *pool, oriel_file *file)
   if (r == 0)
     orl_evict_all (me, file ? file->index : UINT32_MAX);
   return r;
+}
+
+int
+oriel_pool_trace (oriel_pool *pool, const char *path)
+{
+  struct orl_thread *me;
+  int r;
+
+  if (!pool)
+    return null ("oriel_pool_trace");
+  if ((r = orl_thread_self (pool, &me)) < 0)
+    return r;
+  return path ? orl_trace_start (pool, path) : orl_trace_stop (pool);
 }
 
 uint32_t
@@ -293,6 +316,7 @@ check_pin (const oriel_file *file, uint64_t number, unsigned flags)
   if ((flags & ~PIN_FLAGS)
       || ((flags & ORIEL_OPTIMISTIC) && (flags & ORIEL_WRITE))
       || ((flags & ORIEL_FRESH) && !(flags & ORIEL_WRITE))
+      || ((flags & ORIEL_SHOWN) && (flags & ORIEL_WRITE))
       || ((flags & ORIEL_ANYTHREAD) && !(flags & ORIEL_OPTIMISTIC)))
     return orl_fail (-EINVAL, "%s: pin flags 0x%x are unknown or contradict "
                               "each other",
@@ -301,6 +325,29 @@ check_pin (const oriel_file *file, uint64_t number, unsigned flags)
     return orl_fail (-EFBIG, "%s: has no page %llu", file->path,
                      (unsigned long long) number);
   return flags & ORIEL_WRITE ? writable (file) : 0;
+}
+
+/* For the trace, if there is one. */
+static inline void
+note (struct orl_thread *me, const struct oriel_file *file, uint64_t page,
+      uint64_t count)
+{
+  if (__builtin_expect (
+          atomic_load_explicit (&me->pool->tracing, memory_order_relaxed), 0))
+    for (uint64_t i = 0; i < count; i++)
+      orl_trace_note (me, file->index, page + i);
+}
+
+/* Likewise, the pages of a range of bytes. */
+static inline void
+note_bytes (struct orl_thread *me, const struct oriel_file *file,
+            uint64_t offset, size_t length)
+{
+  unsigned shift = me->pool->shm.geo.page_shift;
+
+  if (length > 0)
+    note (me, file, offset >> shift,
+          ((offset + length - 1) >> shift) - (offset >> shift) + 1);
 }
 
 /* A pin that wants a closer look before it is made.  caller: who called. */
@@ -317,13 +364,24 @@ pin_checked (oriel_file *file, uint64_t number, unsigned flags,
       || (r = orl_thread_self (file->pool, &me)) < 0)
     return r;
   me->caller = caller;
-  return orl_pin (me, file, number, flags, page);
+  r = orl_pin (me, file, number, flags, page);
+  if (r == 0)
+    note (me, file, number, 1);
+  return r;
+}
+
+/* Those that need no look at whether they contradict each other. */
+static inline bool
+is_plain (unsigned flags)
+{
+  return !(flags & ~(ORIEL_OPTIMISTIC | ORIEL_SHOWN))
+         || flags == (ORIEL_OPTIMISTIC | ORIEL_ANYTHREAD | ORIEL_SHOWN);
 }
 
 int
 oriel_pin (oriel_file *file, uint64_t number, unsigned flags, oriel_page *page)
 {
-  if (__builtin_expect (file && page && !(flags & ~ORIEL_OPTIMISTIC)
+  if (__builtin_expect (file && page && is_plain (flags)
                             && number < UINT32_MAX
                             && orl_thread_cache.id == *file->id,
                         1))
@@ -335,7 +393,7 @@ int
 oriel_pin_hint (oriel_file *file, uint64_t number, uint32_t hint,
                 unsigned flags, oriel_page *page)
 {
-  if (__builtin_expect (file && page && !(flags & ~ORIEL_OPTIMISTIC)
+  if (__builtin_expect (file && page && is_plain (flags)
                             && number < UINT32_MAX
                             && orl_thread_cache.id == *file->id,
                         1))
@@ -354,6 +412,8 @@ oriel_pin_many (oriel_file *file, const uint64_t *numbers, size_t count,
 
   if (!file || !numbers || !pages)
     return null ("oriel_pin_many");
+  if (flags & ORIEL_SHOWN)
+    return orl_fail (-EINVAL, "%s: ORIEL_SHOWN is for one page", file->path);
   if (count > ORL_PINS)
     return orl_fail (-ENOBUFS, "%s: %zu pages at once, and a thread can have "
                                "%d pinned; pin fewer",
@@ -364,7 +424,10 @@ oriel_pin_many (oriel_file *file, const uint64_t *numbers, size_t count,
   if ((r = orl_thread_self (file->pool, &me)) < 0)
     return r;
   me->caller = caller;
-  return orl_pin_many (me, file, numbers, (uint32_t) count, flags, pages);
+  r = orl_pin_many (me, file, numbers, (uint32_t) count, flags, pages);
+  for (size_t i = 0; r == 0 && i < count; i++)
+    note (me, file, numbers[i], 1);
+  return r;
 }
 
 int
@@ -479,6 +542,7 @@ oriel_read (oriel_file *file, uint64_t offset, void *buffer, size_t length,
       || (r = orl_io_read (me, file, offset, buffer, length)) < 0
       || (r = orl_pool_gone (file->pool)) < 0)
     return r;
+  note_bytes (me, file, offset, length);
   size = atomic_load (&file->rec->size);
   if (got)
     *got = offset >= size            ? 0
@@ -500,7 +564,10 @@ oriel_write (oriel_file *file, uint64_t offset, const void *buffer,
       || (r = orl_thread_self (file->pool, &me)) < 0
       || (r = writable (file)) < 0)
     return r;
-  return orl_io_write (me, file, offset, buffer, length);
+  r = orl_io_write (me, file, offset, buffer, length);
+  if (r == 0)
+    note_bytes (me, file, offset, length);
+  return r;
 }
 
 int

@@ -48,6 +48,10 @@ struct oriel_pool {
   void (*repair) (struct oriel_pool *pool, uint32_t owner, uint32_t ledger);
   /* set once, in a forked child */
   bool forked;
+  /* a trace (trace.c); changed under lock */
+  _Atomic bool tracing;
+  _Atomic int trace_error;
+  int trace_fd;
   /* set once, by the fault handler */
   _Atomic int gone;             /* ORL_GONE_* */
   /* under lock */

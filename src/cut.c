@@ -7,23 +7,29 @@
  * A stranger: version odd, the change is undone and end forgotten; version even,
  * the size is made what end says.
  *
- * Truncating, of a file that is not foreign, by one process at a time (cutter,
- * an owner; said in its ledger before):
+ * Truncating, to fewer or to more bytes, of a file that is not foreign, by one
+ * process at a time (cutter, an owner; said in its ledger before):
  *   1. cut_bytes and cut_old are written, then cut_phase becomes odd: from here
- *      on the file will be cut, whoever does it;
- *   2. cut = bytes + 1: what the store has behind it counts no more.  Who loads
- *      from there finds zeroes, and who wants to write there cuts the store first
- *      (orl_cut_settle());
- *   3. the pages behind are STALE, and what was being written of them has been;
+ *      on no page behind cut_bytes is written to the store.  If the size is
+ *      cut_old still, none has been;
+ *   2. what was being written behind has been, and the store gets its length.  If
+ *      that fails cut_phase becomes even, and nothing was done;
+ *   3. the pages behind are STALE;
  *   4. the page that the end lies in gets zeroes behind it;
  *   5. size goes from cut_old to bytes; if it has changed, someone grew the file
  *      meanwhile, which is as if it had been cut just before;
- *   6. cut_phase becomes even;
- *   7. the store is cut; 8. cut = 0, cutter = 0.
- * A stranger, if we die in 2 to 5: begins at 2 (recover.c gives the page of 4
- * its image back, and the zeroes); in 7: leaves cut for whoever has the file
- * open.  No one grows a file of size cut_bytes without making cut_phase even, so
- * that a stranger never cuts what was written after 5.
+ *   6. cut_phase becomes even; cutter = 0.
+ * Of a file that gets longer there are no steps 3 and 4, and if someone grew it
+ * meanwhile beyond bytes, that is its size.
+ *
+ * A stranger, if we die in 2 to 5: leaves a longer file as it is (6); a shorter
+ * one it cuts, but has no descriptor of the store.  So it says cut = bytes + 1:
+ * what the store has behind counts no more.  Who loads from there finds zeroes,
+ * and who has the file open and wants to write there cuts the store first
+ * (orl_cut_settle()).  It goes on with 3 (recover.c gives the page of 4 its image
+ * back, and the zeroes).  No one grows a file of size cut_bytes that is being cut
+ * without making cut_phase even, so that a stranger never cuts what was written
+ * after 5.
  *
  * Who finds cut_phase odd, and the cutter dead, in a pin that is no hit, repairs
  * first.
@@ -170,20 +176,46 @@ give (struct orl_thread *me, struct oriel_file *file)
   atomic_store (&me->ledger->cutting, 0);
 }
 
-/* Steps 5 and 6. */
+/* Step 1. */
+static void
+begin (struct orl_frec *rec, uint64_t bytes, uint64_t old)
+{
+  atomic_store (&rec->cut_bytes, bytes);
+  atomic_store (&rec->cut_old, old);
+  ORL_POINT ("cut.written");
+  atomic_fetch_add (&rec->cut_phase, 1);
+  ORL_POINT ("cut.begun");
+}
+
+/* Step 6. */
+static void
+end (struct orl_frec *rec)
+{
+  uint64_t phase = atomic_load (&rec->cut_phase);
+
+  if (phase & 1)
+    atomic_compare_exchange_strong (&rec->cut_phase, &phase, phase + 1);
+  ORL_POINT ("cut.even");
+}
+
+static bool
+gets_shorter (const struct orl_frec *rec)
+{
+  return atomic_load (&rec->cut_bytes) < atomic_load (&rec->cut_old);
+}
+
+/* Steps 5 and 6 of a file that gets shorter. */
 static void
 finish (struct orl_frec *rec)
 {
-  uint64_t phase = atomic_load (&rec->cut_phase);
   uint64_t size = atomic_load (&rec->cut_old);
 
-  if (!(phase & 1))
+  if (!(atomic_load (&rec->cut_phase) & 1))
     return;
   atomic_compare_exchange_strong (&rec->size, &size,
                                   atomic_load (&rec->cut_bytes));
   ORL_POINT ("cut.sized");
-  atomic_compare_exchange_strong (&rec->cut_phase, &phase, phase + 1);
-  ORL_POINT ("cut.even");
+  end (rec);
 }
 
 void
@@ -195,6 +227,11 @@ orl_cut_repair (const struct orl_shm *shm, uint32_t index)
 
   if (!(atomic_load (&rec->cut_phase) & 1))
     return;
+  if (!gets_shorter (rec))
+    {
+      end (rec);
+      return;
+    }
   atomic_store (&rec->cut, bytes + 1);
   ORL_POINT ("cut.repair.void");
   for (uint32_t frame = 0; frame < shm->geo.nframes; frame++)
@@ -211,7 +248,7 @@ orl_cut_keeps (const struct orl_shm *shm, uint32_t dead, uint32_t frame)
   uint64_t bytes;
 
   if (index >= shm->geo.nfiles || atomic_load (&rec->cutter) != dead
-      || !(atomic_load (&rec->cut_phase) & 1)
+      || !(atomic_load (&rec->cut_phase) & 1) || !gets_shorter (rec)
       || (uint32_t) atomic_load (&f->file) != index)
     return SIZE_MAX;
   bytes = atomic_load (&rec->cut_bytes);
@@ -247,7 +284,32 @@ orl_cut_help (struct orl_thread *me, struct oriel_file *file)
 /* ------------------------------------------------------------------ */
 /* The store                                                          */
 
-/* Steps 7 and 8. */
+/* Wait for what is being written of count pages from first on. */
+static void
+wait_range (struct orl_thread *me, struct oriel_file *file, uint64_t first,
+            uint64_t count)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+  uint64_t key = orl_file_key (file->index, atomic_load (&file->rec->epoch));
+  uint64_t word;
+
+  if (count < shm->geo.nframes / 8)
+    {
+      for (uint64_t page = first; page < first + count; page++)
+        {
+          uint32_t frame = orl_table_find (shm, key, page, &word);
+
+          if (frame != ORL_NO_FRAME)
+            wait_written (me, frame);
+        }
+      return;
+    }
+  for (uint32_t frame = 0; frame < shm->geo.nframes; frame++)
+    if ((uint32_t) atomic_load (&shm->frames[frame].file) == file->index
+        && atomic_load (&shm->frames[frame].page) >= first)
+      wait_written (me, frame);
+}
+
 static int
 cut_store (struct oriel_file *file, uint64_t bytes)
 {
@@ -260,8 +322,6 @@ cut_store (struct oriel_file *file, uint64_t bytes)
   if (r < 0)
     return orl_fail (r, "%s: cannot be made %llu bytes long", file->path,
                      (unsigned long long) bytes);
-  atomic_store (&file->rec->cut, 0);
-  ORL_POINT ("cut.done");
   return 0;
 }
 
@@ -270,16 +330,16 @@ cut_store (struct oriel_file *file, uint64_t bytes)
 static int
 settle (struct orl_thread *me, struct oriel_file *file)
 {
-  const struct orl_shm *shm = &me->pool->shm;
   uint64_t bytes = atomic_load (&file->rec->cut) - 1;
+  int r;
 
   if (bytes == UINT64_MAX)
     return 0;
-  for (uint32_t frame = 0; frame < shm->geo.nframes; frame++)
-    if ((uint32_t) atomic_load (&shm->frames[frame].file) == file->index
-        && atomic_load (&shm->frames[frame].page) >= pages_of (shm, bytes))
-      wait_written (me, frame);
-  return cut_store (file, bytes);
+  wait_range (me, file, pages_of (&me->pool->shm, bytes), UINT64_MAX);
+  r = cut_store (file, bytes);
+  if (r == 0)
+    atomic_store (&file->rec->cut, 0);
+  return r;
 }
 
 int
@@ -332,50 +392,80 @@ zero_tail (struct orl_thread *me, struct oriel_file *file,
   return r;
 }
 
-int
-orl_cut (struct orl_thread *me, struct oriel_file *file, uint64_t bytes,
+/* Steps 2 to 6. */
+static int
+shorten (struct orl_thread *me, struct oriel_file *file,
          const struct orl_cut_page *last)
 {
   const struct orl_shm *shm = &me->pool->shm;
   struct orl_frec *rec = file->rec;
+  uint64_t bytes = atomic_load (&rec->cut_bytes);
   uint64_t first = pages_of (shm, bytes);
+  uint64_t count = pages_of (shm, atomic_load (&rec->cut_old)) - first;
+  int r;
+
+  wait_range (me, file, first, count);
+  r = cut_store (file, bytes);
+  if (r < 0)
+    {
+      end (rec);
+      return r;
+    }
+  orl_drop_pages (me, file, first, count);
+  ORL_POINT ("cut.dropped");
+  if (last->held)
+    r = zero_tail (me, file, last,
+                   (size_t) (bytes & (shm->geo.page_size - 1)));
+  finish (rec);
+  return r;
+}
+
+static int
+lengthen (struct oriel_file *file)
+{
+  struct orl_frec *rec = file->rec;
+  uint64_t bytes = atomic_load (&rec->cut_bytes);
+  uint64_t size = atomic_load (&rec->size);
+  int r = cut_store (file, bytes);
+
+  while (r == 0 && size < bytes
+         && !atomic_compare_exchange_strong (&rec->size, &size, bytes))
+    ;
+  ORL_POINT ("cut.longer");
+  end (rec);
+  return r;
+}
+
+int
+orl_cut (struct orl_thread *me, struct oriel_file *file, uint64_t bytes,
+         const struct orl_cut_page *last)
+{
+  size_t keep = (size_t) (bytes & (me->pool->shm.geo.page_size - 1));
+  struct orl_frec *rec = file->rec;
   uint64_t old;
-  int tail = 0;
   int r;
 
   take (me, file);
   /* What another left: so that there is one end to think of. */
   r = settle (me, file);
-  if (r < 0)
-    goto out;
-  old = atomic_load (&rec->size);
-  if (bytes < old)
+  while (r == 0)
     {
-      atomic_store (&rec->cut_bytes, bytes);
-      atomic_store (&rec->cut_old, old);
-      ORL_POINT ("cut.written");
-      atomic_fetch_add (&rec->cut_phase, 1);
-      ORL_POINT ("cut.begun");
-      atomic_store (&rec->cut, bytes + 1);
-      ORL_POINT ("cut.void");
-      orl_drop_pages (me, file, first, pages_of (shm, old) - first);
-      ORL_POINT ("cut.dropped");
+      old = atomic_load (&rec->size);
+      if (bytes < old && keep > 0 && !last->held)
+        {
+          r = 1;
+          break;
+        }
+      begin (rec, bytes, old);
+      if (atomic_load (&rec->size) == old)
+        {
+          r = bytes < old ? shorten (me, file, last) : lengthen (file);
+          break;
+        }
+      end (rec);
     }
-  if (last->held)
-    tail = zero_tail (me, file, last,
-                      (size_t) (bytes & (shm->geo.page_size - 1)));
-  finish (rec);
-  r = cut_store (file, bytes);
-  if (r < 0 && bytes < old)
-    {
-      uint64_t size = bytes;
-
-      atomic_store (&rec->cut, 0);
-      atomic_compare_exchange_strong (&rec->size, &size, old);
-    }
-out:
   give (me, file);
-  return r < 0 ? r : tail;
+  return r;
 }
 
 /* ------------------------------------------------------------------ */
@@ -404,7 +494,8 @@ orl_grow (const struct orl_shm *shm, uint32_t frame)
           if (size >= end)
             break;
           /* Step 5 is done: no stranger may do it again. */
-          if ((phase & 1) && size == atomic_load (&rec->cut_bytes))
+          if ((phase & 1) && gets_shorter (rec)
+              && size == atomic_load (&rec->cut_bytes))
             atomic_compare_exchange_strong (&rec->cut_phase, &phase,
                                             phase + 1);
         }

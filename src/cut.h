@@ -23,9 +23,10 @@ struct orl_cut_page {
 int orl_cut_tail (struct orl_thread *me, struct oriel_file *file,
                   const struct orl_cut_page *last, size_t keep);
 
-/* Make a file shorter that others do not change: bytes, which is less than its
- * size.  last's latch stays, but its change is whole then.  Errors of the
- * store's truncate. */
+/* Make a file bytes long that others do not change.  last's latch stays, but if
+ * the file got shorter its change is whole then.  1: it gets shorter, and the page
+ * that its end will lie in is not held.  Errors of the store's truncate: then
+ * nothing was done. */
 int orl_cut (struct orl_thread *me, struct oriel_file *file, uint64_t bytes,
              const struct orl_cut_page *last);
 
@@ -35,6 +36,20 @@ int orl_cut_settle (struct orl_thread *me, struct oriel_file *file);
 
 /* The same for the pool alone, if rec->cut_phase is odd and it was the dead. */
 void orl_cut_help (struct orl_thread *me, struct oriel_file *file);
+
+/* Behind this look at a page that is WRITING: may bytes up to end be written to
+ * the store?  If not the file is being cut, or was, and orl_cut_settle() is
+ * wanted. */
+static inline bool
+orl_cut_lets (const struct orl_frec *rec, uint64_t end)
+{
+  uint64_t cut = atomic_load (&rec->cut);
+
+  if (cut != 0 && end > cut - 1)
+    return false;
+  return !(atomic_load (&rec->cut_phase) & 1)
+         || end <= atomic_load (&rec->cut_bytes);
+}
 
 /* For recover.c: likewise, for the dead owner of rec->cutter. */
 void orl_cut_repair (const struct orl_shm *shm, uint32_t index);

@@ -14,6 +14,7 @@
 #define TEXT_BYTES 512
 
 static _Thread_local char text[TEXT_BYTES];
+static _Thread_local const char *literal; /* in its place, if not NULL */
 
 int
 orl_fail (int error, const char *fmt, ...)
@@ -28,13 +29,21 @@ orl_fail (int error, const char *fmt, ...)
   if (n >= 0 && (size_t) n < sizeof line)
     snprintf (line + n, sizeof line - n, " (%s)", strerror (-error));
   memcpy (text, line, sizeof text);
+  literal = NULL;
+  return error;
+}
+
+int
+orl_decline (int error, const char *why)
+{
+  literal = why;
   return error;
 }
 
 const char *
 orl_error_text (void)
 {
-  return text;
+  return literal ? literal : text;
 }
 
 void

@@ -9,6 +9,10 @@
 int orl_fail (int error, const char *fmt, ...)
   __attribute__ ((format (printf, 2, 3), cold));
 
+/* The same for failures that are no surprise and must be cheap: why is a literal
+ * and is not formatted. */
+int orl_decline (int error, const char *why);
+
 /* This thread's text; "" if no call failed yet. */
 const char *orl_error_text (void);
 

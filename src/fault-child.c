@@ -39,15 +39,28 @@ parent_lives (const struct orl_shm *shm)
          && token == shm->token && orl_proc_locked (shm->look, shm->proc);
 }
 
+static uint64_t
+of_ledger (const struct orl_shm *shm, uint32_t ledger, size_t offset)
+{
+  return shm->geo.ledgers + ledger * sizeof (struct orl_ledger) + offset;
+}
+
+/* claimed: is it one that the process claimed beside those of threads? */
 static bool
-ledger_has (const struct orl_shm *shm, uint32_t ledger, uint32_t frame)
+ledger_has (const struct orl_shm *shm, uint32_t ledger, uint32_t frame,
+            bool claimed)
 {
   uint32_t pins[ORL_PINS];
+  uint32_t shared = 0;
 
-  if (!get (shm,
-            shm->geo.ledgers + ledger * sizeof (struct orl_ledger)
-                + offsetof (struct orl_ledger, pins),
-            pins, sizeof pins))
+  if (ledger < shm->geo.nthreads
+      && !get (shm,
+               of_ledger (shm, ledger, offsetof (struct orl_ledger, shared)),
+               &shared, sizeof shared))
+    return false;
+  if ((shared != 0) != claimed
+      || !get (shm, of_ledger (shm, ledger, offsetof (struct orl_ledger, pins)),
+               pins, sizeof pins))
     return false;
   for (int i = 0; i < ORL_PINS; i++)
     if ((pins[i] & ORL_PIN_FRAME) == frame + 1)
@@ -55,15 +68,19 @@ ledger_has (const struct orl_shm *shm, uint32_t ledger, uint32_t frame)
   return false;
 }
 
+/* A pin may move meanwhile: what pins move to is read last, as by
+ * orl_ledger_scan(). */
 static bool
 parent_has (const struct orl_shm *shm, uint32_t frame)
 {
-  for (uint32_t i = 0; i < shm->geo.nledgers; i++)
+  for (uint32_t i = 0; i < 2 * shm->geo.nledgers; i++)
     {
+      bool claimed = i >= shm->geo.nledgers;
+      uint32_t k = claimed ? i - shm->geo.nledgers : i;
       uint64_t token;
 
-      if (get (shm, shm->geo.tokens + i * sizeof token, &token, sizeof token)
-          && token == shm->token && ledger_has (shm, i, frame))
+      if (get (shm, shm->geo.tokens + k * sizeof token, &token, sizeof token)
+          && token == shm->token && ledger_has (shm, k, frame, claimed))
         return true;
     }
   return false;

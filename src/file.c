@@ -534,8 +534,9 @@ orl_file_drop_pages (struct orl_thread *me, struct oriel_file *file,
   orl_drop_pages (me, file, first, count);
 }
 
-/* Extend pool and store, or cut a foreign file: others look after that one.  The
- * size goes first: from then on no flusher writes behind it. */
+/* Change the length of a foreign file: others look after that one.  The size
+ * goes first: from then on no flusher writes behind it.  1: it was not old any
+ * more. */
 static int
 set_size (struct orl_thread *me, struct oriel_file *file, uint64_t old,
           uint64_t bytes)
@@ -544,11 +545,10 @@ set_size (struct orl_thread *me, struct oriel_file *file, uint64_t old,
   struct orl_frec *rec = file->rec;
   uint64_t first = (bytes + geo->page_size - 1) >> geo->page_shift;
   uint64_t end = (old + geo->page_size - 1) >> geo->page_shift;
-  int r = orl_cut_settle (me, file);
+  int r;
 
-  if (r < 0)
-    return r;
-  atomic_store (&rec->size, bytes);
+  if (!atomic_compare_exchange_strong (&rec->size, &old, bytes))
+    return 1;
   ORL_POINT ("file.resize.sized");
   if (first < end)
     orl_drop_pages (me, file, first, end - first);
@@ -559,30 +559,30 @@ set_size (struct orl_thread *me, struct oriel_file *file, uint64_t old,
   orl_seen_end (file);
   if (r < 0)
     {
-      atomic_store (&rec->size, old);
+      atomic_compare_exchange_strong (&rec->size, &bytes, old);
       return orl_fail (r, "%s: cannot be made %llu bytes long", file->path,
                        (unsigned long long) bytes);
     }
   return 0;
 }
 
-int
-orl_file_truncate (struct orl_thread *me, struct oriel_file *file,
-                   uint64_t bytes)
+/* 1: the size was not old any more. */
+static int
+truncate_from (struct orl_thread *me, struct oriel_file *file, uint64_t old,
+               uint64_t bytes)
 {
   const struct orl_shm *shm = &me->pool->shm;
+  bool foreign = (file->flags & ORIEL_FOREIGN) != 0;
   size_t keep = (size_t) (bytes & (shm->geo.page_size - 1));
-  uint64_t old = atomic_load (&file->rec->size);
   struct orl_window *w = me->pool->window;
   struct orl_cut_page last = { 0 };
   struct orl_hold h;
   void *at;
   int r;
 
-  if (bytes >= old || (keep == 0 && (file->flags & ORIEL_FOREIGN)))
-    return set_size (me, file, old, bytes);
-  if (keep == 0)
-    return orl_cut (me, file, bytes, &last);
+  if (bytes >= old || keep == 0)
+    return foreign ? set_size (me, file, old, bytes)
+                   : orl_cut (me, file, bytes, &last);
   /* Hold it before, so that this cannot fail after. */
   r = orl_hold (me, file, bytes >> shm->geo.page_shift, ORIEL_WRITE, &h);
   if (r < 0)
@@ -594,7 +594,7 @@ orl_file_truncate (struct orl_thread *me, struct oriel_file *file,
   if (!at && (!last.zeroes || shm->geo.block > 4096)) /* hugetlbfs does not write */
     r = orl_hold_show (me, file, &h, &at);
   last.at = at;
-  if (r == 0 && !(file->flags & ORIEL_FOREIGN))
+  if (r == 0 && !foreign)
     r = orl_cut (me, file, bytes, &last);
   else if (r == 0 && (r = set_size (me, file, old, bytes)) == 0)
     r = orl_cut_tail (me, file, &last, keep);
@@ -608,6 +608,18 @@ orl_file_truncate (struct orl_thread *me, struct oriel_file *file,
       ORL_POINT ("file.cut.released");
       orl_ledger_clear (me->ledger, h.entry);
     }
+  return r;
+}
+
+int
+orl_file_truncate (struct orl_thread *me, struct oriel_file *file,
+                   uint64_t bytes)
+{
+  int r;
+
+  do
+    r = truncate_from (me, file, atomic_load (&file->rec->size), bytes);
+  while (r == 1);
   return r;
 }
 
@@ -639,6 +651,10 @@ orl_file_on_indoubt (struct oriel_file *file,
 void
 orl_file_drop (struct orl_thread *me, struct oriel_file *file)
 {
+  /* Of a file that is others' as well, what was lost is forgotten with all the
+   * rest: its store is what counts. */
+  if (file->flags & ORIEL_FOREIGN)
+    atomic_fetch_and (&file->rec->io_error, 0xffffu);
   atomic_fetch_add (&file->rec->epoch, 1);
   ORL_POINT ("file.dropped");
   orl_count (me->ledger, ORL_DROPS, 1);

@@ -185,7 +185,6 @@ write_run (struct orl_thread *me, struct chunk *c, uint32_t first,
   const struct orl_geometry *geo = &me->pool->shm.geo;
   struct oriel_file *file = c->file;
   uint64_t at = c->item[first].page << geo->page_shift;
-  uint64_t cut = atomic_load (&file->rec->cut);
   uint64_t size = atomic_load (&file->rec->size);
   struct iovec iov[CHUNK];
   uint64_t bytes = 0;
@@ -193,7 +192,8 @@ write_run (struct orl_thread *me, struct chunk *c, uint32_t first,
   int r;
 
   /* WRITING before this look: who cuts says so first, and waits for us then. */
-  if (cut != 0 && at + ((uint64_t) (last - first) << geo->page_shift) > cut - 1)
+  if (!orl_cut_lets (file->rec,
+                     at + ((uint64_t) (last - first) << geo->page_shift)))
     return -EAGAIN;
 
   for (uint32_t i = first; i < last && at + bytes < size; i++)
@@ -312,7 +312,13 @@ write_items (struct orl_thread *me, struct oriel_file *file,
         if (c.faulted[k])
           items[left++] = c.item[k];
       while (gaps > 0)
-        orl_lost_there (me->pool, gap[--gaps]);
+        {
+          r = orl_lost_mend (me->pool, gap[--gaps], orl_thread_bounce (me));
+          if (r < 0 && result == 0)
+            result = orl_fail (r, "%s: a dirty page cannot be read from the "
+                                  "pool; it stays dirty",
+                               file->path);
+        }
     }
   *busy = left;
   return result;

@@ -237,6 +237,9 @@ read_counters (const struct orl_shm *shm, oriel_process_info *info)
   info->latch_waits = sum[ORL_LATCH_WAITS];
   info->drops = sum[ORL_DROPS];
   info->repairs = sum[ORL_REPAIRS];
+  info->remaps = sum[ORL_REMAPS];
+  info->frames_lost = sum[ORL_FRAMES_LOST];
+  info->reinstalls = sum[ORL_REINSTALLS];
 }
 
 /* The ledgers with this token: those of threads, and all. */
@@ -272,6 +275,8 @@ read_process (const struct orl_shm *shm, uint64_t token, uint32_t proc,
       info->backend = atomic_load (&place->backend);
       info->window_bytes = atomic_load (&place->window_bytes);
       info->slot_size = atomic_load (&place->slot_size);
+      info->residency = atomic_load (&place->residency);
+      info->huge_page = atomic_load (&place->huge_page);
     }
   orl_ledger_scan (shm, token, see_any_pin, &info->pins);
   read_counters (shm, info);

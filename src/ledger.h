@@ -82,6 +82,17 @@ orl_count (struct orl_ledger *ledger, enum orl_stat stat, uint64_t n)
       memory_order_relaxed);
 }
 
+/* Write into a ledger that several threads have: only they who put their pin into
+ * a free entry have it. */
+static inline bool
+orl_ledger_take (orl_a32 *entry, uint32_t mode, uint32_t frame)
+{
+  uint32_t none = 0;
+
+  return atomic_load_explicit (entry, memory_order_relaxed) == 0
+         && atomic_compare_exchange_strong (entry, &none, mode | (frame + 1));
+}
+
 /* Say that this thread is about to put the frame into a state of its own;
  * -ENOBUFS if it has ORL_WORK such frames. */
 int orl_work_begin (struct orl_ledger *ledger, uint32_t frame);

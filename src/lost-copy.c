@@ -26,6 +26,15 @@ in_file (const struct orl_shm *shm, uint32_t frame)
   return shm->geo.data + ((uint64_t) frame << shm->geo.page_shift);
 }
 
+/* A kernel that does not say is one that has no holes for us, as in lost.c. */
+static bool
+is_hole (const struct orl_shm *shm, uint64_t at)
+{
+  off_t next = orl_sys.data (shm->fd, (off_t) at);
+
+  return next == -ENXIO || next > (off_t) at;
+}
+
 int
 orl_lost_look (const struct orl_shm *shm, uint32_t frame)
 {
@@ -35,7 +44,7 @@ orl_lost_look (const struct orl_shm *shm, uint32_t frame)
 
   for (at &= ~(uint64_t) (shm->geo.block - 1); at < end && r != -ENOSPC;
        at += shm->geo.block)
-    if (orl_sys.data (shm->fd, (off_t) at) != (off_t) at)
+    if (is_hole (shm, at))
       r = orl_lost_repair (shm, at, 1, false);
   return r == -ENOSPC ? r : orl_is_lost (shm, frame) ? -EIO : 0;
 }
@@ -48,6 +57,28 @@ orl_lost_there (struct oriel_pool *pool, uint32_t frame)
   if (r == -ENOSPC)
     orl_lost_pool (pool, ORL_GONE_ROOM);
   return r == 0;
+}
+
+int
+orl_lost_mend (struct oriel_pool *pool, uint32_t frame, void *room)
+{
+  const struct orl_shm *shm = &pool->shm;
+  ssize_t n;
+  int r;
+
+  if (!orl_lost_there (pool, frame))
+    return 0;
+  n = orl_sys.pread (shm->fd, room, shm->geo.page_size,
+                     (off_t) in_file (shm, frame));
+  if (n >= 0)
+    return 0;
+  /* The memory itself has failed: who touches it gets a signal. */
+  r = n == -EIO ? orl_lost_repair (shm, in_file (shm, frame),
+                                   shm->geo.page_size, true)
+                : (int) n;
+  if (r == -ENOSPC || r == -ENODATA)
+    orl_lost_pool (pool, r == -ENOSPC ? ORL_GONE_ROOM : ORL_GONE_TABLES);
+  return r < 0 ? r : 0;
 }
 
 /* Does each block that the bytes lie in give one that is not zero? */
@@ -82,8 +113,7 @@ orl_lost_peek (struct oriel_pool *pool, uint32_t frame, void *to)
   if (has_content (shm, at, to, shm->geo.page_size))
     return true;
   for (at &= ~(uint64_t) (shm->geo.block - 1); at < end; at += shm->geo.block)
-    if (shm->geo.block > 4096
-        || orl_sys.data (shm->fd, (off_t) at) != (off_t) at)
+    if (shm->geo.block > 4096 || is_hole (shm, at))
       return false;
   return !orl_is_lost (shm, frame);
 }

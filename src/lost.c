@@ -33,6 +33,7 @@
 #include "evict.h"
 #include "ledger.h"
 #include "lost.h"
+#include "mapping.h"
 #include "point.h"
 #include "sys.h"
 
@@ -312,7 +313,7 @@ orl_lost_pool (struct oriel_pool *pool, int why)
     }
   /* Who is not the first may come back here until he was. */
   if (first)
-    orl_sys.mmap (shm->map, (size_t) shm->geo.data,
+    orl_sys.mmap (shm->map, orl_mapping_bytes (&shm->geo),
                   pool->watch ? PROT_READ : PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
                   0);

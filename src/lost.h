@@ -33,6 +33,10 @@ int orl_lost_look (const struct orl_shm *shm, uint32_t frame);
  * there is no room. */
 bool orl_lost_there (struct oriel_pool *pool, uint32_t frame);
 
+/* orl_lost_peek() failed: find out why, with room for a page, and give the frame
+ * its memory back.  0, or why it cannot be read now. */
+int orl_lost_mend (struct oriel_pool *pool, uint32_t frame, void *room);
+
 /* Copy the frame's page from the pool's file.  False: it can't be, or the memory
  * may be missing; nothing is done about that. */
 bool orl_lost_peek (struct oriel_pool *pool, uint32_t frame, void *to);

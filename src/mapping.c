@@ -25,11 +25,7 @@
 #include "mapping.h"
 #include "sys.h"
 
-#define HUGE ((size_t) 2 << 20) /* geo->data is a multiple */
-
-/* What lies between tables and pages is a hole, which a huge page fills: up to 2
- * MiB, that is at most a 32nd of such a pool. */
-#define FILL_FROM (UINT64_C (64) << 20)
+#define HUGE ((size_t) 2 << 20)
 
 /* Pages that were just made may still be on their way to the kernel's lists. */
 #define TRIES 3
@@ -37,7 +33,7 @@
 void *
 orl_mapping_tables (int fd, const struct orl_geometry *geo, int prot)
 {
-  size_t n = (size_t) geo->data;
+  size_t n = orl_mapping_bytes (geo);
   unsigned char *range = orl_sys.mmap (
       NULL, n + HUGE, PROT_NONE,
       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -65,14 +61,13 @@ orl_mapping_tables (int fd, const struct orl_geometry *geo, int prot)
 void
 orl_mapping_make_huge (void *at, const struct orl_geometry *geo)
 {
-  bool fill = geo->file_bytes - geo->data >= FILL_FROM;
-  uint64_t end = fill ? geo->data : geo->meta_bytes & ~(uint64_t) (HUGE - 1);
+  size_t end = orl_mapping_bytes (geo) & ~(HUGE - 1);
   int r = 0;
 
   if (geo->block > 4096)
     return;
   /* One by one: the call ends at the first that it cannot do. */
-  for (uint64_t i = 0; i < end && r != -EINVAL; i += HUGE)
+  for (size_t i = 0; i < end && r != -EINVAL; i += HUGE)
     {
       r = -EAGAIN;
       for (int k = 0; k < TRIES && r == -EAGAIN; k++)

@@ -7,8 +7,20 @@
 
 #include "layout.h"
 
-/* Map all that lies before the pages, geo->data bytes; of those behind
- * geo->meta_bytes there is nothing.  MAP_FAILED with errno. */
+/* What lies between tables and pages is a hole.  Where it is less than a 32nd of
+ * the pool it is filled, so that what the tables end in can be a huge page, too. */
+#define ORL_MAPPING_FILL_FROM (UINT64_C (64) << 20)
+
+/* Bytes of the tables as they are mapped. */
+static inline size_t
+orl_mapping_bytes (const struct orl_geometry *geo)
+{
+  return (size_t) (geo->file_bytes - geo->data >= ORL_MAPPING_FILL_FROM
+                       ? geo->data
+                       : geo->meta_bytes);
+}
+
+/* Map them.  MAP_FAILED with errno. */
 void *orl_mapping_tables (int fd, const struct orl_geometry *geo, int prot);
 
 /* Have the tables, mapped so and filled, on huge pages as far as the kernel

@@ -149,6 +149,10 @@ oriel_options_set (oriel_options *opt, const char *name, const char *value)
     return set_populate (name, value, &opt->populate);
   if (strcmp (name, "residency") == 0)
     return set_residency (name, value, &opt->residency);
+  if (strcmp (name, "lazy") == 0)
+    return set_flag (name, value, ORIEL_LAZY, &opt->flags);
+  if (strcmp (name, "holes") == 0)
+    return set_flag (name, value, ORIEL_HOLES, &opt->flags);
   if (strcmp (name, "try_lock") == 0)
     return set_flag (name, value, ORIEL_TRY_LOCK, &opt->flags);
   if (strcmp (name, "protect") == 0)

@@ -33,6 +33,7 @@
 #include "sys-lock.h"
 #include "sys.h"
 #include "thread.h"
+#include "trace.h"
 
 /* Times that a pool may vanish or change between our looks at it. */
 #define TRIES 1000
@@ -114,7 +115,7 @@ after_fork_child (void)
       if (p->window)
         reserve_in_child (p);
       if (p->shm.map)
-        orl_sys.mmap (p->shm.map, (size_t) p->shm.geo.data,
+        orl_sys.mmap (p->shm.map, orl_mapping_bytes (&p->shm.geo),
                       PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
                       -1, 0);
@@ -233,7 +234,7 @@ take_place (struct oriel_pool *pool, unsigned flags)
   shm->map = map;
   orl_layout_bind (shm);
   shm->uffd = orl_holes_open ();
-  orl_holes_watch (shm->uffd, map, (size_t) shm->geo.data);
+  orl_holes_watch (shm->uffd, map, orl_mapping_bytes (&shm->geo));
   shm->holes = (flags & ORIEL_HOLES) && !(flags & (ORIEL_PROTECT | ORIEL_RETIRE));
   pthread_mutex_lock (&list_lock); /* so that no fork() comes between */
   r = orl_fault_watch (pool, !(flags & ORIEL_NO_FAULT_HANDLER));
@@ -313,6 +314,8 @@ show_window (struct oriel_pool *pool, const oriel_options *opt)
   atomic_store (&place->backend, pool->window->backend->id);
   atomic_store (&place->window_bytes, pool->window->bytes);
   atomic_store (&place->slot_size, UINT64_C (1) << pool->window->slot_shift);
+  atomic_store (&place->residency, atomic_load (&pool->window->residency));
+  atomic_store (&place->huge_page, pool->window->huge_page);
   open_look (pool);
   orl_fault_show (pool);
   return 0;
@@ -335,6 +338,7 @@ detach (struct oriel_pool *pool)
   pthread_mutex_lock (&list_lock);
   orl_fault_forget (pool);
   pthread_mutex_unlock (&list_lock);
+  orl_trace_close (pool);
   if (pool->window)
     orl_window_close (pool->window);
   orl_copies_close (pool->copies);
@@ -343,7 +347,7 @@ detach (struct oriel_pool *pool)
   if (shm->look >= 0)
     orl_sys.close (shm->look);
   if (shm->map)
-    orl_sys.munmap (shm->map, (size_t) shm->geo.data);
+    orl_sys.munmap (shm->map, orl_mapping_bytes (&shm->geo));
   if (shm->fd >= 0)
     orl_sys.close (shm->fd);
   pthread_mutex_destroy (&pool->lock);

@@ -262,7 +262,7 @@ write_super (int fd, const struct orl_geometry *geo)
   orl_mapping_make_huge (at, geo);
   orl_layout_boot_id (boot_id);
   orl_layout_stamp (at, geo, boot_id);
-  orl_sys.munmap (at, (size_t) geo->data);
+  orl_sys.munmap (at, orl_mapping_bytes (geo));
   return 0;
 }
 

@@ -96,6 +96,7 @@ orl_stats_read (struct oriel_pool *pool, oriel_stats *stats)
   struct orl_window *w = pool->window;
   uint32_t size = stats->struct_size;
   uint64_t sum[ORL_NSTATS];
+  char boot_id[40];
 
   memset (stats, 0, sizeof *stats);
   stats->struct_size = size;
@@ -121,6 +122,10 @@ orl_stats_read (struct oriel_pool *pool, oriel_stats *stats)
   stats->frames_lost = sum[ORL_FRAMES_LOST];
   stats->reinstalls = sum[ORL_REINSTALLS];
   read_pool (shm, stats);
+  orl_layout_boot_id (boot_id);
+  stats->other_boot = pool->watch
+                      && strncmp (boot_id, shm->super->boot_id,
+                                  sizeof boot_id) != 0;
   if (!w) /* one who watches */
     return;
   stats->backend = w->backend->id;

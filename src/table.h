@@ -18,15 +18,16 @@ orl_file_key (uint32_t file, uint32_t epoch)
   return (uint64_t) epoch << 32 | file;
 }
 
-/* Spread a key over 64 bits (the finaliser of MurmurHash3). */
+/* Spread a key over 64 bits.  Two multiplications one after the other are what
+ * it takes that pages at any stride fill the partitions evenly. */
 static inline uint64_t
 orl_hash (uint64_t file, uint64_t page)
 {
-  uint64_t h = page * UINT64_C (0x9e3779b97f4a7c15) ^ file;
+  uint64_t h = (page ^ file * UINT64_C (0xff51afd7ed558ccd))
+               * UINT64_C (0x9e3779b97f4a7c15);
 
-  h = (h ^ h >> 33) * UINT64_C (0xff51afd7ed558ccd);
-  h = (h ^ h >> 33) * UINT64_C (0xc4ceb9fe1a85ec53);
-  return h ^ h >> 33;
+  h = (h ^ h >> 32) * UINT64_C (0xc4ceb9fe1a85ec53);
+  return h ^ h >> 32;
 }
 
 /* Where a key belongs. */

@@ -13,6 +13,7 @@
 #include "frame.h"
 #include "point.h"
 #include "thread.h"
+#include "trace.h"
 
 _Thread_local struct orl_thread_cache orl_thread_cache = { ORL_NO_ID, NULL };
 
@@ -28,6 +29,7 @@ unlink_thread (struct orl_thread *me)
         *p = me->next;
         break;
       }
+  orl_trace_end (me);
   pthread_mutex_unlock (&me->pool->lock);
 }
 
@@ -66,6 +68,7 @@ orl_thread_end_all (struct oriel_pool *pool)
       struct orl_thread *t = pool->threads;
 
       pool->threads = t->next;
+      orl_trace_end (t);
       if (!orl_forked (pool))
         {
           orl_thread_unstash (t);
@@ -140,6 +143,7 @@ int
 orl_thread_any (struct oriel_pool *pool, struct orl_thread **me)
 {
   struct orl_thread *found;
+  uint64_t id = __atomic_load_n (pool->id, __ATOMIC_SEQ_CST);
   int r;
 
   *me = NULL;
@@ -156,10 +160,12 @@ orl_thread_any (struct oriel_pool *pool, struct orl_thread **me)
   found = pthread_getspecific (pool->key);
   if (!found && (r = make (pool, &found)) < 0)
     return r;
-  /* In a strict window each pin takes the long way, where its caller is noted. */
-  if (!pool->window->grants)
+  /* In a strict window each pin takes the long way, where its caller is noted;
+   * so it does in a process that is traced.  An id that was read before tracing
+   * began is old by now. */
+  if (!pool->window->grants && !atomic_load (&pool->tracing))
     {
-      orl_thread_cache.id = *pool->id;
+      orl_thread_cache.id = id;
       orl_thread_cache.thread = found;
     }
   *me = found;

@@ -10,16 +10,33 @@
 
 #define ORL_BATCH 32            /* of ORL_WORK: the rest is for loads */
 
+/* A hot page that was not used; heat.c. */
+#define ORL_COOL 32
+
+struct orl_cool {
+  uint64_t gap;                 /* when it was listed */
+  uint32_t frame;
+  uint32_t since;
+  uint32_t seen;
+  bool marked;                  /* ORL_HEAT_MARGINAL */
+};
+
 struct orl_thread {
   struct oriel_pool *pool;
   struct orl_ledger *ledger;
   uint32_t owner;               /* the ledger's index + 1 */
   uint32_t hint;                /* an entry of pins, likely to be free: pins are
                                    mostly given back last in, first out */
+  orl_a32 *line;                /* of a process's ledger, ORL_LINE bytes where
+                                   ORIEL_ANYTHREAD pins of this thread fit */
   const void *caller;           /* of the pin that is being made; only kept up in
                                    a strict window */
   struct orl_thread *next;      /* of the pool's; under pool->lock */
   unsigned char *bounce;        /* ORL_BATCH pages, for orl_thread_bounce() */
+  struct orl_trace *trace;      /* trace.h; NULL until something is noted */
+  uint32_t hot_seen;            /* pages, by this sweep */
+  uint32_t ncool;
+  struct orl_cool cool[ORL_COOL]; /* longest gap first */
   uint32_t nstash;
   uint32_t stash[ORL_BATCH];    /* RESERVED frames, in the ledger's work */
 };

@@ -86,6 +86,14 @@ orl_residency_open (struct orl_window *w, uint64_t beside)
   return 0;
 }
 
+/* Nothing is locked any more, as others can see. */
+static void
+none (struct orl_window *w)
+{
+  atomic_store (&w->residency, ORIEL_RESIDENCY_NONE);
+  atomic_store (&w->shm->procs[w->shm->proc].residency, ORIEL_RESIDENCY_NONE);
+}
+
 int
 orl_residency_lock (struct orl_window *w, void *at, size_t n)
 {
@@ -102,7 +110,7 @@ orl_residency_lock (struct orl_window *w, void *at, size_t n)
     r = orl_sys.mlock (at, n, ORL_LOCK_ONFAULT);
   if (r < 0 && w->try_lock)
     {
-      atomic_store (&w->residency, ORIEL_RESIDENCY_NONE);
+      none (w);
       r = 0;
     }
   return r < 0 ? refused (n, -ENOMEM) : 0;
@@ -141,7 +149,7 @@ orl_window_map (struct orl_window *w, void *at, size_t n, int flags,
   if (pinned)
     {
       if (orl_sys.mlock (at, n, ORL_LOCK_ONFAULT) < 0)
-        atomic_store (&w->residency, ORIEL_RESIDENCY_NONE);
+        none (w);
       return 0;
     }
   if (orl_residency_lock (w, at, n) == 0)

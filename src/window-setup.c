@@ -81,7 +81,8 @@ count_vmas (const void *from, const void *to)
 enum remap { REMAP_MISSING, REMAP_EMULATED, REMAP_NATIVE };
 
 /* What does remap_file_pages() do here?  On a mapping of the pool's first
- * blocks, the second is swapped for the fourth.  Any refusal, of the kernel or
+ * blocks, the second is swapped for the fourth, which is not to be touched: it may
+ * be a hole.  Any refusal, of the kernel or
  * of a sandbox, is that it is missing; and what cannot be seen is not native.
  * Not on huge pages, see window-remap.c. */
 static enum remap
@@ -103,7 +104,7 @@ probe_remap (const struct orl_shm *shm)
   before = count_vmas (at, at + 4 * block);
   if (orl_sys.remap_file_pages (
           at + block, block,
-          (size_t) (shm->geo.data / block * pages + 3 * pages), 0)
+          (size_t) (shm->geo.data / block * pages + 3 * pages), MAP_NONBLOCK)
       == 0)
     found = before > 0 && count_vmas (at, at + 4 * block) == before
                 ? REMAP_NATIVE

@@ -232,8 +232,12 @@ map (struct orl_window *w, struct orl_ledger *ledger, uint32_t i,
       atomic_store (&w->extent[slot + k], extent + k + 1);
       atomic_fetch_add (&w->turn[slot + k], 1);
     }
-  if (r == 0 && w->grants && (r = orl_grants_begin (w, slot, n)) < 0)
-    w->backend->hide (w, slot, n);
+  /* What no grant covers must not be seen.  Where the kernel is short of all
+   * that a mapping takes, it may still change this one. */
+  if (r == 0 && w->grants && (r = orl_grants_begin (w, slot, n)) < 0
+      && w->backend->hide (w, slot, n) < 0)
+    orl_sys.mprotect (w->base + ((uint64_t) slot << w->slot_shift),
+                      (size_t) n << w->slot_shift, PROT_NONE);
   orl_window_leave (w, entered);
   if (r < 0)
     return r;

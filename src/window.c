@@ -225,14 +225,26 @@ bool
 orl_window_copy_out (const struct orl_window *w, uint32_t frame, size_t skip,
                      void *to, size_t n)
 {
-  return orl_sys.pread (w->shm->fd, to, n, in_file (w, frame, skip))
-         == (ssize_t) n;
+  for (ssize_t got; n > 0; n -= (size_t) got, skip += (size_t) got)
+    {
+      got = orl_sys.pread (w->shm->fd, to, n, in_file (w, frame, skip));
+      if (got <= 0)
+        return false;
+      to = (char *) to + got;
+    }
+  return true;
 }
 
 bool
 orl_window_copy_in (const struct orl_window *w, uint32_t frame, size_t skip,
                     const void *from, size_t n)
 {
-  return orl_sys.pwrite (w->shm->fd, from, n, in_file (w, frame, skip))
-         == (ssize_t) n;
+  for (ssize_t put; n > 0; n -= (size_t) put, skip += (size_t) put)
+    {
+      put = orl_sys.pwrite (w->shm->fd, from, n, in_file (w, frame, skip));
+      if (put <= 0)
+        return false;
+      from = (const char *) from + put;
+    }
+  return true;
 }

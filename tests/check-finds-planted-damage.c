@@ -576,5 +576,6 @@ main (void)
   must (oriel_file_close (file), "oriel_file_close");
   must (oriel_pool_close (watch), "oriel_pool_close");
   must (oriel_pool_close (pool), "oriel_pool_close");
+  free (good);
   return done_testing ();
 }

@@ -61,7 +61,7 @@ try (uint32_t backend)
   after = get_stats (pool);
   is_int (good, 300, "a page that is pinned often");
   ok (after.swaps - before.swaps == 1
-          && after.copies - before.copies < 4 * after.copies_per_swap,
+          && after.copies - before.copies <= 16 * after.copies_per_swap,
       "gets a slot after %d copies", (int) (after.copies - before.copies));
 
   for (uint64_t i = 0; i < COUNT (many); i++)

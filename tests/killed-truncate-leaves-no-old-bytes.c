@@ -28,10 +28,10 @@ main (void)
 
 static const char *const points[] = {
   "cut.said",      "cut.taken",       "cut.written",  "cut.begun",
-  "cut.void",      "file.drop.stale", "cut.dropped",  "cut.zeroed",
+  "seen.begun",    "cut.store",       "file.drop.stale", "cut.dropped",
+  "cut.zeroed",
   "cut.zeroed.even", "image.released", "cut.sized",   "cut.even",
-  "seen.begun",    "cut.store",       "cut.done",     "cut.give",
-  "cut.given",     "file.cut.released",
+  "cut.give",      "cut.given",       "file.cut.released",
 };
 
 static oriel_pool *

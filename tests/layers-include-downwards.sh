@@ -66,7 +66,10 @@ installed_only ()
     [ -e "$1" ] || continue
     includes "$@" | while read -r file header; do
       # They measure parts of the core beside the whole.
-      case $file in bench/bench-micro.c | bench/bench-window-swap.c) true ;; *) false ;; esac ||
+      case $file in
+        bench/bench-micro.c | bench/bench-window-swap.c) true ;;
+        *) false ;;
+      esac ||
       [ -e "include/$header" ] || [ -e "$dir/$header" ] || {
         echo "$file includes $header"
         exit 1

@@ -48,6 +48,7 @@ tests_c = \
 	tests/forked-child-keeps-no-one-alive \
 	tests/forked-child-sees-what-is-pinned \
 	tests/hits-write-only-the-ledger \
+	tests/holes-are-not-filled-at-open \
 	tests/huge-pages-are-found-on-tmpfs \
 	tests/io-of-the-dead-lands-nowhere-else \
 	tests/killed-pool-restarts-warm \
@@ -82,6 +83,7 @@ tests_c = \
 	tests/pin-many-is-all-or-nothing \
 	tests/pin-nowait-is-eagain \
 	tests/pin-refuses-flags-that-clash \
+	tests/pin-shown-neither-loads-nor-swaps \
 	tests/pin-shows-the-store \
 	tests/pins-beyond-pool-are-enobufs \
 	tests/pins-beyond-thread-limit-are-enobufs \
@@ -202,19 +204,24 @@ tests_alone = \
 # Linked with libcore, and may include headers of src.
 tests_inside = \
 	tests/check-finds-planted-damage \
+	tests/failed-truncate-changes-nothing \
 	tests/file-without-birth-time-is-known-by-its-handle \
 	tests/flush-leaves-no-reader-behind \
 	tests/given-up-slots-are-inaccessible \
+	tests/lengthening-never-cuts \
 	tests/locking-on-fault-has-a-fallback \
 	tests/moved-pins-are-seen \
 	tests/pool-works-without-newer-calls \
 	tests/posix-locks-stand-in-for-ofd-locks \
+	tests/slot-without-its-guard-is-inaccessible \
 	tests/strict-windows-name-misuse \
 	tests/strict-windows-that-split-count-each-page \
 	tests/table-repair-is-linear \
 	tests/tables-are-on-huge-pages \
 	tests/tool-check-tells-problems \
 	tests/torture \
+	tests/trace-has-every-page-used \
+	tests/unreadable-pool-memory-is-an-error \
 	$(NULL)
 
 # Linked with the VFS's static library and SQLite; left out without it.
@@ -222,6 +229,7 @@ tests_sqlite = \
 	tests/tool-warm-reads-databases \
 	tests/vfs-bad-parameters-are-refused \
 	tests/vfs-close-keeps-posix-locks \
+	tests/vfs-damaged-words-cost-only-time \
 	tests/vfs-database-eight-times-its-pool \
 	tests/vfs-environment-sets-defaults \
 	tests/vfs-failed-append-fails-its-commit \
@@ -231,22 +239,37 @@ tests_sqlite = \
 	tests/vfs-immutable-and-nolock-work \
 	tests/vfs-is-not-the-default-unless-asked \
 	tests/vfs-journal-modes-match-stock \
+	tests/vfs-killed-appender-leaves-whole-transactions \
 	tests/vfs-killed-writer-leaves-nothing \
 	tests/vfs-kills-leave-no-stale-read \
+	tests/vfs-leases-are-recalled \
+	tests/vfs-leases-of-many-threads \
+	tests/vfs-log-grows-no-more-than-stocks \
 	tests/vfs-log-is-written-before-it-is-published \
 	tests/vfs-no-read-is-stale \
 	tests/vfs-page-sizes-match-stock \
+	tests/vfs-pool-taken-away-is-survived \
 	tests/vfs-pool-without-room-is-bypassed \
+	tests/vfs-power-loss-keeps-what-was-promised \
 	tests/vfs-pragmas-tell-and-warm \
 	tests/vfs-recreated-database-is-new \
+	tests/vfs-select-makes-no-system-call \
 	tests/vfs-shim-above-may-keep-the-wal-index \
+	tests/vfs-small-pool-uses-the-page-cache \
 	tests/vfs-strangers-come-and-go \
 	tests/vfs-strangers-writes-are-seen \
 	tests/vfs-tables-show-the-pool \
 	tests/vfs-threads-have-their-own-connections \
 	tests/vfs-truncated-pages-are-forgotten \
 	tests/vfs-users-writes-drop-nothing \
+	tests/vfs-waiting-writers-are-bounded \
 	tests/vfs-works-without-a-pool \
+	tests/vfs-writers-wait-their-turn \
+	$(NULL)
+
+# Linked with libcore and the VFS, both from inside; left out without SQLite.
+tests_sqlite_inside = \
+	tests/vfs-every-failing-call-is-an-error \
 	$(NULL)
 
 # Scripts; see run-test.sh for what they find in the environment.
@@ -272,12 +295,20 @@ tests_sh = \
 # Scripts that need the VFS; left out without SQLite.
 tests_sqlite_sh = \
 	tests/bench-sqlite-compares.sh \
+	tests/client-node.sh \
+	tests/client-perl.sh \
+	tests/client-php.sh \
+	tests/client-python.sh \
+	tests/client-shell.sh \
+	tests/client-tcl.sh \
 	tests/example-03-sqlite.sh \
+	tests/example-04-preload.sh \
 	tests/tpcc-bad-options-are-refused.sh \
 	tests/tpcc-check-finds-damage.sh \
 	tests/tpcc-consistency-holds.sh \
 	tests/tpcc-survives-kills.sh \
 	tests/vfs-shell-loads-the-module.sh \
+	tests/vfs-shims-work-above-and-below.sh \
 	$(NULL)
 
 # Helpers, linked with liboriel.
@@ -290,13 +321,16 @@ EXTRA_DIST += \
 	$(tests_sqlite_sh) \
 	tests/api-functions.awk \
 	tests/below.h \
+	tests/client.sh \
 	tests/corrupt.h \
 	tests/counted.h \
 	tests/cut.h \
 	tests/example.sh \
+	tests/faults.h \
 	tests/instructions.txt \
 	tests/kill-points.h \
 	tests/latch.h \
+	tests/recorder.h \
 	tests/run-test.sh \
 	tests/sqlite/README.md \
 	tests/sqlite/build.sh \
@@ -306,12 +340,15 @@ EXTRA_DIST += \
 	tests/sqlite/run.py \
 	tests/strangers.h \
 	tests/stress.h \
+	tests/shims.c \
 	tests/tap.h \
 	tests/tap.sh \
 	tests/tool.h \
+	tests/torture.h \
 	tests/util.h \
 	tests/vfs-versions.h \
 	tests/vfs.h \
+	tests/waiting.h \
 	tests/whole-pool.h \
 	tests/window.h \
 	$(NULL)
@@ -341,6 +378,20 @@ $(tests_sqlite_objects): private AM_CPPFLAGS += $(SQLITE3_CFLAGS)
 $(tests_sqlite): liboriel_vfs.la
 $(tests_sqlite): private AM_LDFLAGS += -no-install
 $(tests_sqlite): private LDADD = liboriel_vfs.la $(SQLITE3_LIBS)
+
+check_LIBRARIES += tests/libvfs.a
+tests_libvfs_a_SOURCES = $(vfs_sources)
+tests_libvfs_a_CPPFLAGS = $(AM_CPPFLAGS) -DSQLITE_CORE
+tests_libvfs_a_CFLAGS = $(AM_CFLAGS) $(SQLITE3_CFLAGS)
+
+check_PROGRAMS += $(tests_sqlite_inside)
+TESTS += $(tests_sqlite_inside)
+tests_sqlite_inside_objects = $(addsuffix .$(OBJEXT),$(tests_sqlite_inside))
+$(tests_sqlite_inside_objects): private AM_CPPFLAGS += $(SQLITE3_CFLAGS) \
+	-I$(top_srcdir)/src
+$(tests_sqlite_inside): tests/libvfs.a libcore.la
+$(tests_sqlite_inside): private LDADD = tests/libvfs.a libcore.la \
+	$(SQLITE3_LIBS) -ldl
 endif
 
 # -------------------------------------------------------------------------
@@ -455,6 +506,14 @@ torture: tests/torture$(EXEEXT) $(bin_PROGRAMS)
 	top_builddir=. tests/torture$(EXEEXT)
 
 # -------------------------------------------------------------------------
+# make check-faults: each system call of a workload on SQLite fails in turn.
+
+check-faults: tests/vfs-every-failing-call-is-an-error$(EXEEXT)
+	FAULTS=all ORIEL_TEST_TIMEOUT=3600 \
+	  tests/vfs-every-failing-call-is-an-error$(EXEEXT)
+
+.PHONY: check-faults
+
 # make check-cuts CUTS=10000: pools whose files are cut and punched under load.
 
 check-cuts: tests/cut-pool-under-load$(EXEEXT)
@@ -486,6 +545,14 @@ check-sqlite: liboriel.la
 
 check-strangers: tests/vfs-strangers-come-and-go$(EXEEXT)
 	SECONDS=$${SECONDS:-600} tests/vfs-strangers-come-and-go$(EXEEXT)
+
+# -------------------------------------------------------------------------
+# make check-power-loss ROUNDS=10 ORIEL_TEST_SEED=1 CASE=WAL: the power goes at
+# each call that changes a database or its journal; some minutes a round.
+
+check-power-loss: tests/vfs-power-loss-keeps-what-was-promised$(EXEEXT)
+	ROUNDS=$${ROUNDS:-1} \
+	  tests/vfs-power-loss-keeps-what-was-promised$(EXEEXT)
 
 # -------------------------------------------------------------------------
 # make fuzz SECONDS=600 SEED=1: damage to a pool's metadata, chosen by libFuzzer
@@ -529,6 +596,7 @@ static_tests = \
 	tests/copying-read-needs-no-slot \
 	tests/eviction-keeps-every-page \
 	tests/fence-mode-works \
+	tests/failed-truncate-changes-nothing \
 	tests/file-without-birth-time-is-known-by-its-handle \
 	tests/forked-child-gets-eownerdead \
 	tests/forked-child-keeps-no-one-alive \

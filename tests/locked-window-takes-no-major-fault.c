@@ -211,6 +211,8 @@ try (const char *residency, size_t window)
 int
 main (void)
 {
+  if (sanitized ())
+    skip_all ("sanitizers lock nothing");
   if (geteuid () != 0)
     skip_all ("only root can have swap and limit memory");
   snprintf (swap_file, sizeof swap_file, "%s", scratch_file ("swap"));

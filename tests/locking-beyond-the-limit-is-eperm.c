@@ -242,6 +242,8 @@ main (void)
   };
   oriel_options opt;
 
+  if (sanitized ())
+    skip_all ("sanitizers lock nothing");
   report = shared_memory (sizeof *report);
   chmod (pool_dir (), 01777);
   for (size_t i = 0; i < COUNT (backends); i++) {

@@ -38,6 +38,7 @@ main (void)
   REFUSED (oriel_write (file, 0, NULL, 1));
   REFUSED (oriel_flush (NULL));
   REFUSED (oriel_sync (NULL));
+  REFUSED (oriel_window_trim (NULL));
   REFUSED (oriel_pool_stats (NULL, NULL));
   is_rc (oriel_read (file, 0, NULL, 0, NULL), 0,
          "nothing into nothing is fine");

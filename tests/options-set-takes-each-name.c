@@ -57,6 +57,10 @@ main (void)
   SETS ("residency", "locked", residency, ORIEL_RESIDENCY_LOCKED);
   SETS ("residency", "onfault", residency, ORIEL_RESIDENCY_ONFAULT);
   SETS ("residency", "none", residency, ORIEL_RESIDENCY_NONE);
+  SETS ("lazy", "1", flags, ORIEL_LAZY);
+  SETS ("lazy", "0", flags, 0);
+  SETS ("holes", "1", flags, ORIEL_HOLES);
+  SETS ("holes", "0", flags, 0);
   SETS ("try_lock", "1", flags, ORIEL_TRY_LOCK);
   SETS ("try_lock", "0", flags, 0);
   for (size_t i = 0; i < COUNT (backends); i++)

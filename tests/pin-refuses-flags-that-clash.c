@@ -11,7 +11,8 @@ main (void)
     { ORIEL_WRITE | ORIEL_OPTIMISTIC, "ORIEL_WRITE with ORIEL_OPTIMISTIC" },
     { ORIEL_ANYTHREAD, "ORIEL_ANYTHREAD with a shared latch" },
     { ORIEL_ANYTHREAD | ORIEL_WRITE, "ORIEL_ANYTHREAD with ORIEL_WRITE" },
-    { 0x20, "an unknown flag" },
+    { ORIEL_SHOWN | ORIEL_WRITE, "ORIEL_SHOWN with ORIEL_WRITE" },
+    { 0x40, "an unknown flag" },
     { 0x80000000, "another" },
   };
   oriel_pool *pool = test_pool ();

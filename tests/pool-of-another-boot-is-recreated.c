@@ -60,6 +60,7 @@ main (void)
   opt.flags = ORIEL_WATCH;
   is_rc (oriel_pool_open ("test", &opt, &pool), 0, "it can be watched");
   is_int ((long long) get_stats (pool).files, 1, "as it was left");
+  is_int ((long long) get_stats (pool).other_boot, 1, "and says so");
   must (oriel_pool_close (pool), "oriel_pool_close");
   opt.flags = ORIEL_ATTACH;
   is_rc (oriel_pool_open ("test", &opt, &pool), -ENOENT,
@@ -70,6 +71,7 @@ main (void)
   is_int ((long long) oriel_pool_frames (pool), 2 * MiB / 4096,
           "with a pool of the new size");
   is_int ((long long) get_stats (pool).misses, 0, "and fresh counters");
+  is_int ((long long) get_stats (pool).other_boot, 0, "of this boot");
   file = must_open_file (pool, data, 0);
   ok (page_is_stamped (pool, file, 0, 1), "the file is read from its store");
   is_int ((long long) get_stats (pool).misses, 1, "because it had to be");

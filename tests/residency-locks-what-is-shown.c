@@ -157,6 +157,8 @@ main (void)
   oriel_options opt;
   oriel_pool *pool;
 
+  if (sanitized ())
+    skip_all ("sanitizers lock nothing");
   pool_dir ();
   if (in_child (is_allowed, NULL) != 1)
     skip_all ("RLIMIT_MEMLOCK is too small");

@@ -31,9 +31,10 @@ if [ "${ORIEL_VALGRIND:-0}" = 1 ]; then
   prefix="valgrind --quiet --error-exitcode=119 --leak-check=no"
 fi
 
-# Oriel handles SIGSEGV and SIGBUS itself, and so do its tests.
-: "${ASAN_OPTIONS=allow_user_segv_handler=1}"
-: "${TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1}"
+# Oriel handles SIGSEGV and SIGBUS itself, and so do its tests; what is passed on
+# is to end the process by the signal.
+: "${ASAN_OPTIONS=allow_user_segv_handler=1:handle_segv=0:handle_sigbus=0}"
+: "${TSAN_OPTIONS=halt_on_error=1:handle_segv=0:handle_sigbus=0:second_deadlock_stack=1}"
 : "${UBSAN_OPTIONS=print_stacktrace=1}"
 export ASAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS
 

@@ -6,6 +6,8 @@
 
 command -v musl-gcc > /dev/null || skip_all "there is no musl-gcc (musl-tools)"
 
+test -z "${ORIEL_SANITIZER-}" || skip_all "static programs take no sanitizer"
+
 compiles ()
 {
   musl-gcc -std=gnu11 -D_GNU_SOURCE= -I"$top_srcdir/include" -O1 \

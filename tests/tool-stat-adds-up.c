@@ -81,6 +81,15 @@ main (void)
   is_int (number_at (process, "window_bytes"), 1 * MiB, "its window");
   is_int (number_at (process, "slot_size"), (long long) stats.slot_size,
           "its slots");
+  is_int (number_at (process, "huge_page"), (long long) stats.huge_page,
+          "its huge pages");
+  ok (strstr (process, "\"residency\": \"none\"") != NULL, "nothing is locked");
+  ok (number_at (process, "remaps") > 0, "its remaps");
+  is_int (number_at (process, "remaps"), number_at (tool_out, "remaps"),
+          "are all");
+  is_int (number_at (process, "frames_lost"), 0, "it has lost no frame");
+  is_int (number_at (process, "reinstalls"), (long long) stats.reinstalls,
+          "and its reinstalls");
   ok (number_at (process, "page_table_bytes") > 0, "its page tables");
 
   must (oriel_unpin (&kept), "oriel_unpin");

@@ -26,7 +26,7 @@ cat > "$scratch/cut.c" << 'END'
       = dlsym (RTLD_NEXT, #name);                                             \
     void *map = next (at, n, prot, flags, fd, offset);                        \
                                                                               \
-    if (fd >= 0 && prot == PROT_READ && flags == MAP_SHARED                   \
+    if (fd >= 0 && prot == PROT_READ && (flags & MAP_SHARED)                  \
         && ftruncate (fd, 4096) < 0)                                          \
       abort ();                                                               \
     return map;                                                               \

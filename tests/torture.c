@@ -12,7 +12,7 @@
  *
  * A second file has records that begin and end anywhere, written and read by
  * copying.  Each is one thread's; the part of it that lies in one page must be of
- * one count between the two.
+ * one count between the two.  torture.h has two more.
  *
  * SECONDS (default 30; with ORIEL_QUICK=1 5), SEED (default: the clock; printed),
  * WORKERS (default 8), PERIOD (microseconds between kills, default 4000), FENCE=1
@@ -20,6 +20,7 @@
  */
 #include "counted.h"
 #include "tool.h"
+#include "torture.h"
 #include "whole-pool.h"
 
 #define PAGES 1024
@@ -51,6 +52,7 @@ struct thread {
   uint64_t n;
   oriel_file *file;
   oriel_file *records;
+  struct torture_files more;
 };
 
 static struct truth *truth;
@@ -249,9 +251,18 @@ read_record (struct thread *t)
 }
 
 static void
+more (struct thread *t)
+{
+  const char *why = torture_more (&t->more, &t->rnd, dice);
+
+  if (why && !atomic_exchange (&truth->failed, 1))
+    snprintf (truth->why, sizeof truth->why, "%s", why);
+}
+
+static void
 work (struct thread *t)
 {
-  uint64_t what = dice (&t->rnd) % 100;
+  uint64_t what = dice (&t->rnd) % 116;
 
   if (what < 35)
     write_page (t->file, &t->rnd);
@@ -263,6 +274,8 @@ work (struct thread *t)
     write_record (t);
   else if (what < 98)
     read_record (t);
+  else if (what >= 100)
+    more (t);
   else if (what < 99)
     oriel_flush (dice (&t->rnd) % 2 ? t->file : t->records);
   else
@@ -271,7 +284,7 @@ work (struct thread *t)
 
 static void
 open_all (oriel_pool **pool, oriel_file **file, oriel_file **records,
-          uint64_t rnd)
+          struct torture_files *others, uint64_t rnd)
 {
   oriel_options opt;
   int r;
@@ -294,7 +307,8 @@ open_all (oriel_pool **pool, oriel_file **file, oriel_file **records,
       || oriel_file_open (*pool, scratch_file ("data"), ORIEL_CREATE, file) < 0
       || oriel_file_open (*pool, scratch_file ("records"), ORIEL_CREATE,
                           records)
-             < 0)
+             < 0
+      || !torture_open (*pool, others))
     {
       struct content c = { .number = 0 };
 
@@ -304,9 +318,11 @@ open_all (oriel_pool **pool, oriel_file **file, oriel_file **records,
 }
 
 static void
-close_all (oriel_pool *pool, oriel_file *file, oriel_file *records)
+close_all (oriel_pool *pool, oriel_file *file, oriel_file *records,
+           const struct torture_files *others)
 {
   if (oriel_file_close (file) < 0 || oriel_file_close (records) < 0
+      || !torture_close (others)
       || oriel_pool_close (pool) < 0)
     {
       struct content c = { .number = 0 };
@@ -329,11 +345,11 @@ descend (struct thread *t)
     _exit (1);
   memset (kept, 0, sizeof kept);
   pthread_mutex_init (&kept_lock, NULL);
-  open_all (&pool, &own.file, &own.records, own.rnd);
+  open_all (&pool, &own.file, &own.records, &own.more, own.rnd);
   for (int i = 0; i < 300; i++)
     work (&own);
   give_kept ();
-  close_all (pool, own.file, own.records);
+  close_all (pool, own.file, own.records, &own.more);
   _exit (0);
 }
 
@@ -368,7 +384,7 @@ worker (int index, uint64_t rnd)
       pthread_t id[THREADS];
       oriel_pool *pool;
 
-      open_all (&pool, &t[0].file, &t[0].records, dice (&rnd));
+      open_all (&pool, &t[0].file, &t[0].records, &t[0].more, dice (&rnd));
       atomic_fetch_add (&truth->attached, 1);
       for (int i = 0; i < THREADS; i++)
         {
@@ -377,13 +393,14 @@ worker (int index, uint64_t rnd)
                                    .rnd = dice (&rnd),
                                    .n = dice (&rnd) % 10000,
                                    .file = t[0].file,
-                                   .records = t[0].records };
+                                   .records = t[0].records,
+                                   .more = t[0].more };
           id[i] = start_thread (run_thread, &t[i]);
         }
       for (int i = 0; i < THREADS; i++)
         pthread_join (id[i], NULL);
       give_kept ();
-      close_all (pool, t[0].file, t[0].records);
+      close_all (pool, t[0].file, t[0].records, &t[0].more);
     }
 }
 
@@ -490,6 +507,7 @@ main (void)
   char why[WHY] = "";
   oriel_pool *pool;
   oriel_file *file, *records;
+  struct torture_files others;
   long kills;
 
   workers = number ("WORKERS", 8);
@@ -509,7 +527,7 @@ main (void)
   ok (!truth->failed, "no page was lost or torn, no one hung");
   if (truth->failed)
     diag ("%s", truth->why);
-  open_all (&pool, &file, &records, 0);
+  open_all (&pool, &file, &records, &others, 0);
   check_whole_pool (pool, why);
   if (!ok (!why[0], "every frame is free or holds a page, and nothing is left "
                     "of the dead"))
@@ -529,6 +547,15 @@ main (void)
       if (oriel_read (records, i * RECORD, bytes, RECORD, NULL) == 0)
         check_record (i, bytes, truth->record_done[i]);
     }
+  for (uint64_t i = 0; i < TWINS; i++)
+    {
+      const char *bad = read_twin (others.twins, i);
+
+      if (!bad && i < ENDS)
+        bad = read_end (others.ends, i);
+      if (bad && !atomic_exchange (&truth->failed, 1))
+        snprintf (truth->why, sizeof truth->why, "last look: %s", bad);
+    }
   ok (!truth->failed, "every page is whole and not older than what was done");
   if (truth->failed)
     diag ("%s", truth->why);
@@ -539,6 +566,7 @@ main (void)
         (unsigned long long) truth->writes, (unsigned long long) st.repairs,
         (unsigned long long) st.evictions);
   ok (oriel_file_close (file) == 0 && oriel_file_close (records) == 0
+          && torture_close (&others)
           && oriel_pool_close (pool) == 0,
       "close");
   if (has_tool ())

@@ -66,6 +66,7 @@ refused 'are for loading' --check-only --db "$db" --scale tiny
 refused 'no --vfs' --compare --vfs unix
 refused '--kill-every takes a number' --kill-every 0
 refused '--kill-every is for a run' --kill-every 100 --load-only --db "$db"
+refused '--warm is for a run' --warm --load-only --db "$db"
 refused 'dies with its transaction' --kill-every 100 --journal memory
 refused '--compare runs' --compare --load-only --db "$db"
 refused "need Oriel's VFS" --vfs unix --pool-size 64M

@@ -65,7 +65,7 @@ for backend in emulated mmap linear; do
     window='--window 1M'
   fi
   for terminals in 1 2 4; do
-    for mode in '' '--mmap-size 1G' '--journal delete'; do
+    for mode in '' '--mmap-size 1G --warm' '--journal delete'; do
       # The other modes once for each backend.
       if [ "$mode" ] && [ $terminals != 2 ]; then
         continue

@@ -77,6 +77,16 @@ util_timed_out (int sig)
   _exit (99);
 }
 
+/* Is the whole build sanitized?  Sanitizers have mlock() do nothing, and want
+ * much address space and many mappings of their own. */
+UTIL int
+sanitized (void)
+{
+  const char *by = getenv ("ORIEL_SANITIZER");
+
+  return by && *by;
+}
+
 UTIL unsigned
 util_timeout (void)
 {

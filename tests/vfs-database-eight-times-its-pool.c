@@ -108,7 +108,8 @@ with (const char *backend, const char *journal, uint64_t *random)
   change_and_look (db, random);
   is_int (count_wrong (db), 0, "all rows are right after changes");
   ok (stat_of (db, "evictions") > 1000, "the pool had to evict");
-  ok (stat_of (db, "swaps") > 1000, "the window had to be swapped");
+  ok (stat_of (db, "swaps") + stat_of (db, "copies") > 1000,
+      "the window did not show all of it");
   close_db (db);
   db = open_stock (path);
   is_int (count_wrong (db), 0, "a stock connection sees all rows");

@@ -102,7 +102,7 @@ main (void)
   static const char alone[]
       = "PRAGMA synchronous = FULL; PRAGMA locking_mode = EXCLUSIVE";
 
-  snprintf (path, sizeof path, "%s", scratch_file ("a.db"));
+  snprintf (path, sizeof path, "%s", path_in (pool_dir (), "a.db"));
   below_register ();
   below_hook = fail;
   one_case ("no room", large, normal, BELOW_WRITE, SQLITE_FULL, 0);

@@ -53,7 +53,7 @@ main (void)
 {
   uint64_t pages = 6 * GiB / PAGE_SIZE, good = 0, seed = 1;
   oriel_options opt = test_options ();
-  char *path = strdup (scratch_file ("data")), *buffer = malloc (PAGE_SIZE);
+  char *path, *buffer;
   oriel_stats stats;
   oriel_file *file;
   oriel_pool *pool;
@@ -63,6 +63,8 @@ main (void)
     skip_all ("the address space holds any pool");
   if (room () < 8 * GiB)
     skip_all ("no 8 GiB of memory free for the pool's directory");
+  path = strdup (scratch_file ("data"));
+  buffer = malloc (PAGE_SIZE);
   alarm (600); /* clearing 6 GiB takes long where others want the memory */
   opt.pool_size = 6 * GiB;
   opt.window_size = 256 * MiB;

@@ -56,7 +56,9 @@ look (struct tool_pool *p, const struct tool_options *opt)
     }
   else
     {
-      p->state = view.stats.processes > 0 ? "in use" : "idle";
+      p->state = view.stats.processes > 0 ? "in use"
+                 : view.stats.other_boot  ? "old boot"
+                                          : "idle";
       p->stats = view.stats;
       tool_view_free (&view);
     }

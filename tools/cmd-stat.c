@@ -75,9 +75,11 @@ print_processes (const struct tool_view *view)
 {
   if (view->nprocesses == 0)
     return;
-  printf ("\n%8s %-5s %4s %6s %12s %10s %10s %10s %10s %10s %-8s %7s %7s %7s\n",
+  printf ("\n%8s %-5s %4s %6s %12s %10s %10s %10s %10s %10s %-8s %7s %7s %7s "
+          "%7s %s\n",
           "PID", "STATE", "THR", "PINS", "HITS", "MISSES", "SWAPS", "EVICTED",
-          "WRITTEN", "COPIES", "BACKEND", "WINDOW", "SLOT", "PTABLES");
+          "WRITTEN", "COPIES", "BACKEND", "WINDOW", "SLOT", "HUGE", "PTABLES",
+          "LOCKED");
   for (size_t i = 0; i < view->nprocesses; i++)
     {
       const struct tool_process *p = &view->processes[i];
@@ -85,14 +87,16 @@ print_processes (const struct tool_view *view)
 
       printf ("%8u %-5s %4" PRIu64 " %6" PRIu64 " %12" PRIu64 " %10" PRIu64
               " %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %10" PRIu64
-              " %-8s %7s %7s %7s\n",
+              " %-8s %7s %7s %7s %7s %s\n",
               info->pid, info->alive ? "alive" : "dead", info->threads,
               info->pins, info->hits, info->misses, info->swaps,
               info->evictions, info->writebacks, info->copies,
               oriel_backend_name (info->backend),
               tool_size (info->window_bytes), tool_size (info->slot_size),
+              info->huge_page ? tool_size (info->huge_page) : "-",
               p->page_tables < 0 ? "-"
-                                 : tool_size ((uint64_t) p->page_tables));
+                                 : tool_size ((uint64_t) p->page_tables),
+              tool_residency (info));
     }
 }
 

@@ -242,6 +242,11 @@ draw_pool (const struct tool_top *top, const struct pen *pen)
         tool_size ((uint64_t) rate (top, s->write_bytes, was->write_bytes)),
         rate_text (rate (top, s->latch_waits, was->latch_waits)),
         rate_text (rate (top, s->repairs, was->repairs)));
+  draw (pen, false, "        %s remaps, %s slots mapped anew by faults; %" PRIu64
+                    " pages lost",
+        rate_text (rate (top, s->remaps, was->remaps)),
+        rate_text (rate (top, s->reinstalls, was->reinstalls)),
+        s->frames_lost);
   draw (pen, false, "%s", "");
 }
 

@@ -122,6 +122,8 @@ one_process (const struct tool_process *p)
                        text (oriel_backend_name (p->info.backend)));
   put (o, "window_bytes", p->info.window_bytes);
   put (o, "slot_size", p->info.slot_size);
+  json_object_set_new (o, "residency", text (tool_residency (&p->info)));
+  put (o, "huge_page", p->info.huge_page);
   json_object_set_new (o, "page_table_bytes",
                        p->page_tables < 0 ? json_null ()
                                           : json_integer (p->page_tables));

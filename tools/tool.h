@@ -121,11 +121,14 @@ struct tool_counter {
   size_t in_process;
 };
 
-#define TOOL_COUNTERS 17
+#define TOOL_COUNTERS 20
 extern const struct tool_counter tool_counter[TOOL_COUNTERS];
 
 uint64_t tool_of_stats (const oriel_stats *stats, int counter);
 uint64_t tool_of_process (const oriel_process_info *info, int counter);
+
+/* What of the process's window is locked in memory: "none", ... */
+const char *tool_residency (const oriel_process_info *info);
 
 struct tool_process {
   oriel_process_info info;

@@ -23,7 +23,7 @@ const struct tool_counter tool_counter[TOOL_COUNTERS] = {
   BOTH (read_bytes), BOTH (writes),     BOTH (write_bytes), BOTH (syncs),
   BOTH (evictions), BOTH (writebacks),  BOTH (swaps),     BOTH (installs),
   BOTH (copies),    BOTH (barriers),    BOTH (latch_waits), BOTH (drops),
-  BOTH (repairs),
+  BOTH (repairs),   BOTH (remaps),      BOTH (frames_lost), BOTH (reinstalls),
 };
 
 static uint64_t
@@ -45,6 +45,14 @@ uint64_t
 tool_of_process (const oriel_process_info *info, int counter)
 {
   return number_at (info, tool_counter[counter].in_process);
+}
+
+const char *
+tool_residency (const oriel_process_info *info)
+{
+  return info->residency == ORIEL_RESIDENCY_LOCKED    ? "locked"
+         : info->residency == ORIEL_RESIDENCY_ONFAULT ? "onfault"
+                                                      : "none";
 }
 
 double

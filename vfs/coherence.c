@@ -305,6 +305,7 @@ compare (struct vfs_connection *c, bool suspect)
   struct vfs_file *f = c->shared;
   uint64_t wal = vfs_wal_state (c); /* before the file's state: see 3 */
   struct file_state s;
+  int r;
 
   if (!suspect && wal && wal == load (f, WAL))
     return true;
@@ -314,8 +315,14 @@ compare (struct vfs_connection *c, bool suspect)
     {
       store (f, STATE, 0);
       store (f, WAL, 0);
-      if (oriel_file_drop (f->file) < 0 || oriel_file_refresh (f->file) < 0)
-        return false;
+      r = oriel_file_drop (f->file);
+      if (r == 0)
+        r = oriel_file_refresh (f->file);
+      if (r < 0)
+        {
+          vfs_note_failure (c, r);
+          return false;
+        }
       store (f, STATE, settle (c, &s, false));
     }
   store (f, WAL, wal);
@@ -471,11 +478,15 @@ vfs_write_end (struct vfs_connection *c)
 {
   struct vfs_file *f = c->shared;
 
-  if (!vfs_has_pool (c) || !c->writing)
+  if (!c->writing || c->generation != vfs_generation)
     return;
   pthread_mutex_lock (&f->mutex);
-  note (c);
-  leave (f);
+  if (vfs_has_pool (c))
+    {
+      note (c);
+      leave (f);
+    }
+  c->dirty = 0;
   f->writer = NULL;
   c->writing = false;
   pthread_mutex_unlock (&f->mutex);

@@ -112,12 +112,13 @@ x_lock (sqlite3_file *file, int level)
 {
   struct vfs_connection *c = vfs_connection (file);
   bool writer = level == SQLITE_LOCK_RESERVED;
-  int rc = SQLITE_BUSY;
+  int rc;
 
   if (level > SQLITE_LOCK_RESERVED)
     vfs_lease_end (c);
-  if (!writer || c->lock >= level || vfs_queue_may_try (c))
-    rc = lower (c)->xLock (c->lower, level);
+  if (writer && c->lock < level)
+    vfs_queue_try (c);
+  rc = lower (c)->xLock (c->lower, level);
   if (rc == SQLITE_BUSY && level <= SQLITE_LOCK_RESERVED)
     vfs_queue_busy (c);
   if (rc != SQLITE_OK)
@@ -215,8 +216,8 @@ lock_lower_shm (struct vfs_connection *c, int first, int n, int flags)
 
   if (marks)
     vfs_lease_end (c);
-  if (alone && has_slot (first, n, VFS_SHM_WRITE) && !vfs_queue_may_try (c))
-    return SQLITE_BUSY;
+  if (alone && has_slot (first, n, VFS_SHM_WRITE))
+    vfs_queue_try (c);
   rc = lower (c)->xShmLock (c->lower, first, n, flags);
   if (rc == SQLITE_BUSY && marks && (c->checkpointing || n > 1))
     rc = vfs_lease_recall (c, first, n, flags);
@@ -270,6 +271,7 @@ unlock_shm (struct vfs_connection *c, int first, int n, int flags)
     {
       vfs_write_end (c);
       vfs_lease_note_attempt (c);
+      vfs_queue_resume (c);
       c->checkpointing = false;
     }
   if (writer)
@@ -282,7 +284,10 @@ unlock_shm (struct vfs_connection *c, int first, int n, int flags)
   if (mark && vfs_lease_keep (c, first))
     return SQLITE_OK;
   if (writer)
-    vfs_queue_leave (c);
+    {
+      vfs_lease_note_commit (c);
+      vfs_queue_leave (c);
+    }
   rc = lower (c)->xShmLock (c->lower, first, n, flags);
   if (writer)
     vfs_queue_left (c);
@@ -349,6 +354,12 @@ x_unfetch (sqlite3_file *file, sqlite3_int64 offset, void *data)
   }
 #define WITH(method) method
 #define WITHOUT(method) NULL
+
+bool
+vfs_file_is_ours (const sqlite3_file *file)
+{
+  return file && file->pMethods && file->pMethods->xClose == x_close;
+}
 
 const sqlite3_io_methods *
 vfs_file_methods (const sqlite3_file *file)

@@ -2,10 +2,10 @@
 /*
  * lease.c - read marks that stay locked between transactions
  *
- * An autocommit read with a log takes a read mark of the wal-index and gives it
- * back: two system calls, and as much time as the rest of a point select.  So
- * when SQLite unlocks a mark, we keep the lock of the default VFS as a lease, and
- * when it locks the same mark again, that is a compare-and-swap.
+ * An autocommit read with a log takes a read mark of the wal-index and gives
+ * it back: two system calls, and as much time as the rest of a point select.
+ * So when SQLite unlocks a mark, we keep the lock of the default VFS as a
+ * lease, and when it locks the same mark again, that is a compare-and-swap.
  *
  * To everyone else a lease is a reader that is still reading.  That is always
  * safe, as nothing may change under a locked mark; what it can do is hold up a
@@ -16,8 +16,8 @@
  * - A user of the pool that finds a mark busy, and wants to checkpoint or to
  *   restart the log, recalls all leases on the file, and waits until those on
  *   the mark are gone; marks that are in use are busy as ever.
- * - Strangers cannot ask.  When one has tried to checkpoint, no mark of frames is
- *   kept until the log starts anew.  And a lease that was not used for some
+ * - Strangers cannot ask.  When one has tried to checkpoint, no mark of frames
+ *   is kept until the log starts anew.  And a lease that was not used for some
  *   milliseconds, or is not what SQLite would choose now, is given back.
  *
  * STATES of a connection's lease, in one word with the number of the lock:
@@ -41,12 +41,14 @@
  *         mark's lock alone, and then there are none.
  * RECALL  odd while someone wants the leases back; a futex of those who serve.
  * GIVEN   counts what was given back meanwhile; a futex of who recalls.
+ * ATTEMPT names the last attempt of a user of the pool at a checkpoint,
+ * COMMIT  and its last commit: others are strangers'.
  *
  * A thread of the process serves recalls, and gives back what is idle.  It is
- * started with the first lease, sleeps while there is none, and uses the default
- * VFS's files beside their connections' threads.  os_unix allows that of
- * xShmLock: it has a mutex, unless SQLite has none.  Above any other VFS, and
- * without mutexes, we keep no lease.
+ * started with the first lease, sleeps while there is none, and uses the
+ * default VFS's files beside their connections' threads.  os_unix allows that
+ * of xShmLock: it has a mutex, unless SQLite has none.  Above any other VFS,
+ * and without mutexes, we keep no lease.
  *
  * Locks: the list's mutex, for all connections that ever had a lease.  It is
  * held while leases are given back, so fork() finds none GOING.
@@ -62,6 +64,7 @@ enum { NONE, IDLE, USED, GOING };
 #define LEASES 4                /* words, after those of coherence.c */
 #define SIGNALS 5
 #define ATTEMPT 6
+#define COMMIT 7
 
 #define COUNT_BITS 12
 #define COUNT_MAX ((1u << COUNT_BITS) - 1)
@@ -69,6 +72,11 @@ enum { NONE, IDLE, USED, GOING };
 /* How often the thread looks at leases: a stranger's checkpoint waits for idle
  * ones so long, and each look costs some 5 us. */
 #define TICK_US 2000
+
+/* And while strangers commit: in 2 ms one can append a hundred frames to a log
+ * that it cannot start anew for our leases. */
+#define SHORT_TICK_US 500
+#define STRANGE_US 100000
 
 /* Looks without any lease before the thread sleeps: to wake it costs more. */
 #define QUIET_TICKS 25
@@ -92,6 +100,7 @@ static struct {
   struct vfs_connection *first;
   bool started;
   bool refused;                 /* the thread could not be started */
+  uint64_t strange_until;       /* strangers have committed lately */
   _Atomic bool asleep;
 } list = { .mutex = PTHREAD_MUTEX_INITIALIZER,
            .wake = PTHREAD_COND_INITIALIZER };
@@ -231,7 +240,7 @@ vfs_lease_end (struct vfs_connection *c)
 {
   uint32_t word = atomic_load (&c->lease.word);
 
-  while (state_of (word) != NONE && vfs_has_pool (c))
+  while (state_of (word) != NONE && vfs_is_ours (c))
     {
       if (state_of (word) == IDLE
           && change (c, &word, word_of (GOING, lock_of (word))))
@@ -255,9 +264,9 @@ vfs_lease_take (struct vfs_connection *c, int lock)
 
   if (atomic_load_explicit (&c->lease.word, memory_order_relaxed)
           == word_of (NONE, 0)
-      || !vfs_has_pool (c))
+      || !vfs_is_ours (c))
     return false;
-  if (!is_recalled (c->shared) && change (c, &word, word_of (USED, lock)))
+  if (vfs_has_pool (c) && !is_recalled (c->shared) && change (c, &word, word_of (USED, lock)))
     {
       atomic_store_explicit (&c->lease.fresh, true, memory_order_relaxed);
       return true;
@@ -268,6 +277,20 @@ vfs_lease_take (struct vfs_connection *c, int lock)
 
 /* ------------------------------------------------------------------ */
 /* The thread                                                         */
+
+/* With the mutex.  Has a stranger committed since we looked? */
+static void
+look_for_strangers (struct vfs_connection *c, uint64_t now)
+{
+  uint64_t commit = vfs_wal_commit (atomic_load (&c->lease.index));
+
+  if (commit != c->lease.commit
+      && commit != __atomic_load_n (&c->shared->words[COMMIT],
+                                    __ATOMIC_RELAXED)
+      && c->lease.commit)
+    list.strange_until = now + STRANGE_US;
+  c->lease.commit = commit;
+}
 
 /* With the mutex.  Give the lease back, if recalled or if its time has come.
  * true: the connection still has one. */
@@ -281,6 +304,9 @@ look_at (struct vfs_connection *c, bool recalled, uint64_t now)
       say_given (c->shared);
       return false;
     }
+  if (state_of (word) == NONE)
+    return false;
+  look_for_strangers (c, now);
   if (atomic_exchange_explicit (&c->lease.fresh, false, memory_order_relaxed))
     c->lease.idle_since = now;
   if (state_of (word) == IDLE
@@ -293,7 +319,7 @@ look_at (struct vfs_connection *c, bool recalled, uint64_t now)
       give_back (c, lock_of (word));
       return false;
     }
-  return state_of (word) != NONE;
+  return true;
 }
 
 /* Look at all leases.  The file of one, or NULL if there are none. */
@@ -324,6 +350,7 @@ serve (void *arg)
     {
       uint32_t value = at ? __atomic_load_n (at, __ATOMIC_SEQ_CST) : 0;
       struct vfs_file *f = look ();
+      unsigned tick;
 
       quiet = f ? 0 : quiet + 1;
       if (f && at != recall_word (f))
@@ -340,11 +367,12 @@ serve (void *arg)
           quiet = 0;
           continue;
         }
+      tick = vfs_now_us () < list.strange_until ? SHORT_TICK_US : TICK_US;
       pthread_mutex_unlock (&list.mutex);
       if (at)
-        vfs_futex_wait (at, value, UINT32_MAX, TICK_US);
+        vfs_futex_wait (at, value, UINT32_MAX, tick);
       else
-        usleep (TICK_US);
+        usleep (tick);
       pthread_mutex_lock (&list.mutex);
     }
   return arg;
@@ -359,6 +387,9 @@ start (void)
   int r;
 
   sigfillset (&all);
+  /* Oriel answers faults in the pool's memory, in the thread that faults. */
+  sigdelset (&all, SIGBUS);
+  sigdelset (&all, SIGSEGV);
   pthread_sigmask (SIG_SETMASK, &all, &old);
   pthread_attr_init (&attr);
   pthread_attr_setdetachstate (&attr, PTHREAD_CREATE_DETACHED);
@@ -505,9 +536,17 @@ vfs_lease_unlocked (struct vfs_connection *c)
 void
 vfs_lease_note_attempt (struct vfs_connection *c)
 {
-  if (vfs_has_pool (c) && c->nregions > 0)
+  if (vfs_has_pool (c) && c->nregions > 0 && c->region[0])
     __atomic_store_n (&c->shared->words[ATTEMPT],
                       vfs_wal_attempt (c->region[0]), __ATOMIC_RELAXED);
+}
+
+void
+vfs_lease_note_commit (struct vfs_connection *c)
+{
+  if (vfs_has_pool (c) && c->nregions > 0 && c->region[0])
+    __atomic_store_n (&c->shared->words[COMMIT], vfs_wal_commit (c->region[0]),
+                      __ATOMIC_RELAXED);
 }
 
 /* ------------------------------------------------------------------ */
@@ -598,7 +637,7 @@ void
 vfs_lease_close (struct vfs_connection *c)
 {
   vfs_lease_end (c);
-  if (!c->lease.listed || !vfs_has_pool (c))
+  if (!c->lease.listed || !vfs_is_ours (c))
     return;
   pthread_mutex_lock (&list.mutex);
   for (struct vfs_connection **at = &list.first; *at; at = &(*at)->lease.next)

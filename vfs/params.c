@@ -39,6 +39,8 @@ static const struct setting {
     offsetof (struct vfs_params, required), 1, 0 },
   { "oriel_lease", "ORIEL_LEASE", NULL,
     offsetof (struct vfs_params, lease_ms), 3600000, 4 },
+  { "oriel_fetch", "ORIEL_FETCH", NULL, offsetof (struct vfs_params, fetch),
+    1, 1 },
   { "oriel_lock_wait", "ORIEL_LOCK_WAIT", NULL,
     offsetof (struct vfs_params, lock_wait_ms), 3600000, 10000 },
 };

@@ -3,24 +3,24 @@
  * queue.c - writers wait their turn
  *
  * One connection at a time may write: with a log who has the wal-index's write
- * lock, else who has RESERVED.  SQLite's busy handler waits for it by sleeping, 1
- * ms at first and 100 in the end, and whoever comes by when it is free has it.
- * Here it sleeps until it is its turn.
+ * lock, else who has RESERVED.  SQLite's busy handler waits for it by
+ * sleeping, 1 ms at first and 100 in the end, and whoever comes by when it is
+ * free has it. Here it sleeps until it is its turn.
  *
  * The handler's sleep is xSleep of the VFS, and that is where we wait, for no
  * longer than it asks.  What follows from that:
- * - It is bounded by the busy timeout, as SQLite counts it.  Without a handler no
- *   one waits, and a handler of the program's own sleeps as it likes.
+ * - It is bounded by the busy timeout, as SQLite counts it.  Without a handler
+ *   no one waits, and a handler of the program's own sleeps as it likes.
  * - SQLite gives up the read mark, or SHARED, before it calls the handler, and
- *   begins anew after it.  So no one waits with a snapshot that grows old, or with
- *   a lock that another waiter needs; a reader that wants to write is told
- *   SQLITE_BUSY at once, as SQLite calls no handler for it.
- * - A sleep that ends early counts in full against the timeout.  So it ends early
- *   only when the lock is ours to have; and no more so when the sleeps were
- *   shorter by LENIENT_US than they were to be.
+ *   begins anew after it.  So no one waits with a snapshot that grows old, or
+ *   with a lock that another waiter needs; a reader that wants to write is
+ *   told SQLITE_BUSY at once, as SQLite calls no handler for it.
+ * - A sleep that ends early counts in full against the timeout.  So it ends
+ *   early only when the lock is ours to have; and no more so when the sleeps
+ *   were shorter by LENIENT_US than they were to be.
  *
- * THE WORDS, in the memory of the pool.  They are hints: the lock of the default
- * VFS decides, and who waits sleeps as long as SQLite asked at most.
+ * THE WORDS, in the memory of the pool.  They are hints: the lock of the
+ * default VFS decides, and who waits sleeps as long as SQLite asked at most.
  *
  * HELD      token of the process that has the lock; 0 none, or a stranger.
  * TAIL      the next ticket.  Who sleeps takes one.
@@ -31,25 +31,30 @@
  * SEEN      when someone last waited, in ms: tickets of processes that were
  *           killed, or gave up, count while others wait, and not after that.
  *
- * FAIRNESS.  A connection that was seen to sleep does not try to lock before its
- * turn.  One that was told BUSY and did not sleep is always let through, and one
- * of which nothing is known until it has written for as long as others may:
- * they may have no handler.  Turns go by tickets; but a writer that comes back for its next transaction right away
- * keeps its turn for a while, as its caches are warm, and a change of writers costs
- * more than a transaction.  A turn that no one takes goes to the next after
- * GRACE_US.  Strangers have whatever they can get, as ever.
+ * FAIRNESS.  Turns go by tickets.  A connection that is known to sleep lets the
+ * first in the queue have a lock that is free, for GRACE_US; one that was told
+ * BUSY and did not sleep, as it has no handler, takes it.  A writer that comes
+ * back for its next transaction right away keeps its turn for a while, as its
+ * caches are warm, and a change of writers costs more than a transaction.  A
+ * turn that no one takes goes to the next after GRACE_US.  Strangers have
+ * whatever they can get, as ever.  No one is told BUSY unless the lock is.
+ *
+ * A checkpoint is part of its writer's turn when the log is long: SQLite starts
+ * it anew only if all of it was copied when the next writer comes, and sleeping
+ * writers are what made that likely.
  *
  * WHO DIES, or is stopped:
  * - with the lock: the kernel releases it if it was killed.  Waiters look at
  *   HELD after a nap.
- * - waiting, as first or later: no one takes its turn, and others do without it.
+ * - waiting, as first or later: no one takes its turn, and others do without
+ *   it.
  * - in between two words: each word is right by itself.  A lock that was taken
- *   and not yet told of is that of a stranger; HEAD that was not moved is a turn
- *   that no one takes.
+ *   and not yet told of is that of a stranger; HEAD that was not moved is a
+ *   turn that no one takes.
  *
  * What a thread waits for is in its own memory, as xSleep is not told whose
- * sleep it is: it is the connection's that was BUSY last in this thread, if it has
- * not had a lock since.
+ * sleep it is: it is the connection's that was BUSY last in this thread, if it
+ * has not had a lock since.
  *
  * Locks: none.
  */
@@ -63,8 +68,8 @@
 #define TIMES 11
 
 /* How long a writer may keep its turn: for so many transactions, that less than
- * one in a hundred has to wait, but no longer than so.  (8 writers here, 20 us a
- * transaction: with turns of 2 ms half as many per second as without turns.) */
+ * one in a hundred has to wait, but no longer than so.  (8 writers here, 20 us
+ * a transaction: with turns of 2 ms three quarters of what 10 ms give.) */
 #define TURN_COUNT 200
 #define TURN_US 10000
 
@@ -76,16 +81,21 @@
 /* How long the first in the queue is waited for when the lock is free. */
 #define GRACE_US 1000
 
+/* And how often one looks whether he has it. */
+#define POLL_US 50
+
+/* With more frames in the log, and waiters, no one writes while one of us
+ * copies them: or there would always be more, and the log would grow for ever.
+ * (Of 1000 frames SQLite begins to copy them.) */
+#define LONG_LOG 2000
+
 #define NAP_US 5000             /* then see who lives */
 #define RECENT_MS 50            /* ten naps: whoever waits has been seen */
 #define RANK_MAX 64
 
-/* SQLite's own handler never sleeps longer; sqlite3_sleep(), of programs, does. */
+/* SQLite's own handler never sleeps longer; a program's sqlite3_sleep() may. */
 #define HANDLER_US 100000
 #define LENIENT_US 100000
-
-/* What a connection does when it is told BUSY, as far as we have seen. */
-enum { HANDLER_UNKNOWN, HANDLER_SLEEPS, HANDLER_NONE };
 
 /* What this thread waits for. */
 static _Thread_local struct {
@@ -99,7 +109,7 @@ static _Thread_local struct {
   uint32_t ticket;
   uint32_t released;            /* when it was told BUSY */
   uint32_t acquired;            /* last seen */
-  uint64_t acquired_at;         /* since then */
+  uint64_t free_since;          /* the lock, as far as we saw */
   uint64_t since;               /* of the first sleep */
   uint64_t asked;               /* of all sleeps: us that SQLite asked for */
   uint64_t slept;               /* and got */
@@ -234,42 +244,86 @@ static void
 end_turn (struct vfs_connection *c)
 {
   c->turn.since = 0;
-  c->turn.used = true;
   wake_head (c->shared->words);
 }
 
-bool
-vfs_queue_may_try (struct vfs_connection *c)
+/* Nobody has the lock, and it is another's turn: let him have it.  If he does
+ * not come it is free for all; to be told BUSY one has to find it taken. */
+static void
+let_go_first (uint64_t *words)
+{
+  uint32_t acquired = load (ACQUIRED (words));
+
+  for (unsigned us = 0; us < GRACE_US; us += POLL_US)
+    {
+      if (holder (words) != 0 || load (ACQUIRED (words)) != acquired)
+        return;
+      usleep (POLL_US);
+    }
+}
+
+void
+vfs_queue_try (struct vfs_connection *c)
 {
   uint64_t *words;
   uint64_t now;
 
   if (!is_on (c))
-    return true;
+    return;
   words = c->shared->words;
   c->turn.released = load (RELEASED (words));
   if (!has_waiters (words))
-    return true;
+    return;
   now = vfs_now_us ();
   measure_gap (c, now);
   if (is_self (c) && self.queued)
-    return !self.patient || rank_of (words, self.ticket) == 0;
+    {
+      if (self.patient && rank_of (words, self.ticket) > 0)
+        let_go_first (words);
+      return;
+    }
   if (keeps_turn (c))
     {
       if (!is_over (c, now))
-        return true;
+        return;
       end_turn (c);
+      let_go_first (words);
     }
-  return c->turn.handler == HANDLER_NONE
-         || (c->turn.handler == HANDLER_UNKNOWN && !c->turn.used);
+  else if (c->turn.sleeps)
+    let_go_first (words);
 }
 
 void
 vfs_queue_pause (struct vfs_connection *c)
 {
-  if (is_on (c) && keeps_turn (c) && holder (c->shared->words) == 0
-      && has_waiters (c->shared->words))
-    end_turn (c);
+  uint64_t none = 0;
+
+  if (!is_on (c) || !has_waiters (c->shared->words)
+      || holder (c->shared->words) != 0)
+    return;
+  if (vfs_wal_frames (c) < LONG_LOG)
+    {
+      if (keeps_turn (c))
+        end_turn (c);
+      return;
+    }
+  c->turn.pauses = __atomic_compare_exchange_n (
+      &c->shared->words[HELD], &none, c->shared->pool->self, false,
+      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+void
+vfs_queue_resume (struct vfs_connection *c)
+{
+  uint64_t me;
+
+  if (!c->turn.pauses || !vfs_has_pool (c))
+    return;
+  c->turn.pauses = false;
+  me = c->shared->pool->self;
+  __atomic_compare_exchange_n (&c->shared->words[HELD], &me, 0, false,
+                               __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+  end_turn (c);
 }
 
 void
@@ -278,7 +332,7 @@ vfs_queue_moved (struct vfs_connection *c)
   if (!is_self (c) || !self.pending)
     return;
   /* It was BUSY and did not sleep. */
-  c->turn.handler = HANDLER_NONE;
+  c->turn.sleeps = false;
   self.pending = false;
 }
 
@@ -299,8 +353,7 @@ vfs_queue_busy (struct vfs_connection *c)
   self.limit = c->turn.limit_us;
   self.released = c->turn.released;
   self.pending = true;
-  if (!self.queued)
-    self.patient = true;
+  self.patient = true;
 }
 
 void
@@ -317,13 +370,12 @@ vfs_queue_had (struct vfs_connection *c)
   c->turn.count++;
   c->turn.acquired = __atomic_add_fetch (ACQUIRED (words), 1,
                                          __ATOMIC_SEQ_CST);
-  c->turn.used = false;
   if (is_self (c))
     {
       if (self.queued)
         {
           advance (words, self.ticket);
-          c->turn.handler = HANDLER_SLEEPS;
+          c->turn.sleeps = true;
         }
       self.queued = self.pending = false;
     }
@@ -383,18 +435,19 @@ is_free (bool look)
   return token == 0 || (look && !oriel_alive (self.pool->pool, token));
 }
 
-/* How long nobody has had the lock, as far as we saw. */
-static uint64_t
-calm (uint64_t now)
+/* Has the lock been free for so long, as far as we saw?  look: ask whether its
+ * holder lives. */
+static bool
+is_left_alone (uint64_t now, uint64_t us, bool look)
 {
   uint32_t acquired = load (ACQUIRED (self.words));
 
-  if (acquired != self.acquired)
+  if (acquired != self.acquired || !is_free (look))
     {
       self.acquired = acquired;
-      self.acquired_at = now;
+      self.free_since = now;
     }
-  return now - self.acquired_at;
+  return now - self.free_since >= us;
 }
 
 /* Is it time to try?  napped: a whole nap was slept. */
@@ -406,11 +459,11 @@ is_time (uint64_t now, bool napped)
   if (rank == 0 && load (RELEASED (self.words)) != self.released
       && is_free (false))
     return true;
-  if (calm (now) < (uint64_t) (rank + 1) * GRACE_US || !is_free (napped))
+  if (!is_left_alone (now, (uint64_t) (rank + 1) * GRACE_US, napped))
     return false;
   /* No one takes the turn.  If it is not ours, try nevertheless. */
   self.patient = rank == 0;
-  self.acquired_at = now;
+  self.free_since = now;
   return true;
 }
 
@@ -422,7 +475,7 @@ join (uint64_t now)
   self.ticket = __atomic_fetch_add (TAIL (self.words), 1, __ATOMIC_SEQ_CST);
   self.queued = true;
   self.acquired = load (ACQUIRED (self.words));
-  self.acquired_at = self.since = now;
+  self.free_since = self.since = now;
   self.asked = self.slept = 0;
 }
 

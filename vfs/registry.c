@@ -134,7 +134,7 @@ attach (const struct vfs_params *params, char *why, size_t size)
   struct vfs_pool *p;
 
   for (p = registry.pools; p; p = p->next)
-    if (same_text (p->name, params->pool)
+    if (!atomic_load (&p->gone) && same_text (p->name, params->pool)
         && same_text (p->directory, params->directory))
       return p;
   p = calloc (1, sizeof *p);
@@ -261,6 +261,11 @@ find_file (const struct vfs_pool *pool, const struct stat *st)
   return f;
 }
 
+/* A pool that is smaller than this cannot do without the page cache: with direct
+ * reads each of its many misses waits for the disk, and for what was written to
+ * the page cache just before. */
+#define DIRECT_FROM (UINT64_C (8) << 20)
+
 /* Open path in the pool, for writing if the file lets us, whatever this
  * connection wants: all share it.  A page that a dying writer leaves half
  * written needs no copy to go back to: the file is what counts then. */
@@ -268,7 +273,9 @@ static int
 open_oriel (struct vfs_pool *pool, const char *path, oriel_file **file,
             bool *read_only)
 {
-  unsigned flags = ORIEL_FOREIGN | ORIEL_NO_IMAGES;
+  unsigned flags = ORIEL_FOREIGN | ORIEL_NO_IMAGES
+                   | (pool->frames * pool->page_size < DIRECT_FROM
+                      ? ORIEL_BUFFERED : 0);
   int r = oriel_file_open (pool->pool, path, flags, file);
 
   *read_only = r == -EACCES || r == -EPERM || r == -EROFS;

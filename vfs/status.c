@@ -118,7 +118,10 @@ without (const struct vfs_connection *c)
 {
   if (!c->shared)
     return sqlite3_mprintf ("no pool: %s", c->why_not);
-  return sqlite3_mprintf ("no pool: the process has forked");
+  if (c->generation != vfs_generation)
+    return sqlite3_mprintf ("no pool: the process has forked");
+  return sqlite3_mprintf ("no pool: the memory of pool %s was taken away",
+                          c->shared->pool->name);
 }
 
 char *

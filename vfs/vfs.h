@@ -20,8 +20,8 @@
  *   wal.c        the log's file: appends gather
  *
  * Locks, in the order in which they may be taken:
- *   the registry's mutex, that of the list of leases, a vfs_file's mutex, then what SQLite's default VFS
- *   and the pool lock by themselves.
+ *   the registry's mutex, that of the list of leases, a vfs_file's mutex, then
+ *   what SQLite's default VFS and the pool lock by themselves.
  */
 #ifndef ORL_VFS_H
 #define ORL_VFS_H
@@ -58,6 +58,7 @@ struct vfs_pool {
   uint32_t fetch_max;           /* pages that a connection may have fetched */
   _Atomic uint32_t fetched;     /* by all connections */
   _Atomic uint64_t full_until;  /* milliseconds of the clock; 0: it is not */
+  _Atomic bool gone;            /* its memory was taken away, for good */
 };
 
 /* A database file, shared by all connections to it.  It outlives them: see
@@ -84,7 +85,7 @@ struct vfs_file {
   _Atomic uint64_t deaf_until;
 };
 
-struct vfs_fetched;
+struct vfs_fetches;
 struct vfs_wal;
 
 /* What SQLite sees of it as sqlite3_file.  Small: SQLite has room for three
@@ -107,6 +108,7 @@ struct vfs_lease {
   /* the list's mutex */
   struct vfs_connection *next;
   uint64_t idle_since;          /* us */
+  uint64_t commit;              /* the log's last that was seen */
 };
 
 /* queue.c: a writer's turn. */
@@ -118,8 +120,8 @@ struct vfs_turn {
   uint32_t acquired;            /* the count when it locked */
   uint32_t released;            /* and before it tried */
   uint8_t gaps;                 /* times that it did not come back at once */
-  bool used;                    /* its turn, while others waited */
-  uint8_t handler;              /* what it does when told BUSY */
+  bool sleeps;                  /* when told BUSY, as SQLite's handler does */
+  bool pauses;                  /* while it copies the log, others wait */
 };
 
 /* An open main database.  Used by one thread at a time, as SQLite promises. */
@@ -156,8 +158,9 @@ struct vfs_connection {
   struct vfs_turn turn;
   /* fetch.c */
   sqlite3_int64 mmap_limit;
+  bool raise;                   /* vfs_fetch_raise() has to */
   uint32_t nfetched;
-  struct vfs_fetched **fetched; /* buckets */
+  struct vfs_fetches *fetches;   /* NULL: none yet */
   char why_not[160];            /* why shared is NULL */
   /* wal.c */
   struct vfs_connection *wal_next; /* its list */
@@ -177,11 +180,20 @@ extern sqlite3_vfs *vfs_lower;
 /* Changes in a forked child, so that it leaves the parent's pools alone. */
 extern unsigned vfs_generation;
 
-/* May the connection use the pool at all? */
+/* Was the connection opened with a pool, and by this process? */
+static inline bool
+vfs_is_ours (const struct vfs_connection *c)
+{
+  return c->shared && c->generation == vfs_generation;
+}
+
+/* May it use the pool at all? */
 static inline bool
 vfs_has_pool (const struct vfs_connection *c)
 {
-  return c->shared && c->generation == vfs_generation;
+  return vfs_is_ours (c)
+         && !atomic_load_explicit (&c->shared->pool->gone,
+                                   memory_order_relaxed);
 }
 
 static inline oriel_file *
@@ -207,6 +219,7 @@ struct vfs_params {
   const char *directory;        /* NULL: the default */
   oriel_options options;
   unsigned required;            /* 0 or 1 */
+  unsigned fetch;               /* 1: SQLite is to ask for pointers */
   unsigned lease_ms;            /* how long an idle lease is kept; 0: none */
   unsigned lock_wait_ms;        /* how long a writer queues; 0: it does not */
   char default_name[32];
@@ -241,6 +254,9 @@ void vfs_registry_close (struct vfs_connection *c);
 
 /* ------------------------------------------------------------------ */
 /* file.c                                                             */
+
+/* Is it a file of ours? */
+bool vfs_file_is_ours (const sqlite3_file *file);
 
 /* The methods for a connection whose lower file is open. */
 const sqlite3_io_methods *vfs_file_methods (const sqlite3_file *lower);
@@ -290,7 +306,7 @@ int vfs_vtab_register (void);
 /* write.c                                                            */
 
 /* A call of Oriel's has failed.  If for want of room, do not try again soon:
- * it has tried hard before it gave up. */
+ * it has tried hard before it gave up.  If the pool is gone, do without. */
 void vfs_note_failure (struct vfs_connection *c, int r);
 
 /* Was there no room lately?  Ask when a lock was taken. */
@@ -315,6 +331,10 @@ int vfs_size_hint (struct vfs_connection *c, void *arg);
 int vfs_fetch (struct vfs_connection *c, sqlite3_int64 offset, int amount,
                void **data);
 int vfs_unfetch (struct vfs_connection *c, sqlite3_int64 offset, void *data);
+
+/* A connection was opened: unless its mmap_size is set or oriel_fetch is 0, set it,
+ * or SQLite would never ask. */
+void vfs_fetch_raise (sqlite3 *db);
 
 /* Give back whatever is still fetched. */
 void vfs_fetch_close (struct vfs_connection *c);
@@ -354,6 +374,12 @@ uint64_t vfs_wal_state (const struct vfs_connection *c);
 /* A number that names the last attempt at a checkpoint, in the first region. */
 uint64_t vfs_wal_attempt (const volatile void *region);
 
+/* Likewise the last commit. */
+uint64_t vfs_wal_commit (const volatile void *region);
+
+/* Frames in the log, 0 if we do not know. */
+uint32_t vfs_wal_frames (const struct vfs_connection *c);
+
 /* May a read mark stay locked that SQLite does not use?  attempt: the last
  * attempt of a user of the pool. */
 bool vfs_wal_lease_ok (const volatile void *region, int mark,
@@ -392,8 +418,8 @@ void vfs_wal_release (struct vfs_connection *c);
 /* At open: keep leases that long. */
 void vfs_lease_init (struct vfs_connection *c, unsigned idle_ms);
 
-/* SQLite wants the read mark's lock: true if a lease had it.  A lease of another
- * mark is given back. */
+/* SQLite wants the read mark's lock: true if a lease had it.  A lease of
+ * another mark is given back. */
 bool vfs_lease_take (struct vfs_connection *c, int lock);
 
 /* SQLite unlocks it: true if it stays locked, else the caller unlocks it and
@@ -411,6 +437,9 @@ int vfs_lease_recall (struct vfs_connection *c, int first, int n, int flags);
 /* The connection has tried to checkpoint. */
 void vfs_lease_note_attempt (struct vfs_connection *c);
 
+/* It is about to unlock the log for others to write. */
+void vfs_lease_note_commit (struct vfs_connection *c);
+
 /* Before the connection is closed, or its wal-index unmapped. */
 void vfs_lease_close (struct vfs_connection *c);
 
@@ -422,9 +451,8 @@ void vfs_lease_forget (void);
 /* ------------------------------------------------------------------ */
 /* queue.c                                                            */
 
-/* May the connection try to become the writer, or is it another's turn?  Then,
- * and when the lock is busy, tell queue_busy(). */
-bool vfs_queue_may_try (struct vfs_connection *c);
+/* The connection is about to try to become the writer; the lock was busy. */
+void vfs_queue_try (struct vfs_connection *c);
 void vfs_queue_busy (struct vfs_connection *c);
 
 /* It is the writer; it is about to unlock; it has unlocked. */
@@ -432,8 +460,9 @@ void vfs_queue_had (struct vfs_connection *c);
 void vfs_queue_leave (struct vfs_connection *c);
 void vfs_queue_left (struct vfs_connection *c);
 
-/* It goes on to something else than writing. */
+/* It copies the log; it has done so. */
 void vfs_queue_pause (struct vfs_connection *c);
+void vfs_queue_resume (struct vfs_connection *c);
 
 /* It has got another lock; it has given up all. */
 void vfs_queue_moved (struct vfs_connection *c);

@@ -288,6 +288,7 @@ static int
 on_open (sqlite3 *db, char **error, const sqlite3_api_routines *api)
 {
   (void) error, (void) api;
+  vfs_fetch_raise (db);
   return vfs_vtab_create (db);
 }
 

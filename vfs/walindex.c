@@ -119,6 +119,22 @@ vfs_wal_attempt (const volatile void *region)
          | 1;
 }
 
+uint64_t
+vfs_wal_commit (const volatile void *region)
+{
+  return mix (mix (get (region, SALT_1), get (region, SALT_2)),
+              get (region, MX_FRAME))
+         | 1;
+}
+
+uint32_t
+vfs_wal_frames (const struct vfs_connection *c)
+{
+  if (c->nregions == 0 || !c->region[0] || get (c->region[0], 0) != VERSION)
+    return 0;
+  return get (c->region[0], MX_FRAME);
+}
+
 /*
  * A reader uses mark 0 when the whole log has been copied, and never else; then
  * nothing can change.  Else it uses a mark at the last frame, if there is one.

@@ -40,6 +40,14 @@ milliseconds (void)
 void
 vfs_note_failure (struct vfs_connection *c, int r)
 {
+  oriel_stats s = { .struct_size = sizeof s };
+
+  if (r == -EIO && oriel_pool_stats (c->shared->pool->pool, &s) == -EIO)
+    {
+      atomic_store (&c->shared->pool->gone, true);
+      sqlite3_log (SQLITE_WARNING, "oriel: pool %s is not used any more: %s",
+                   c->shared->pool->name, oriel_error ());
+    }
   if (r != -ENOBUFS)
     return;
   c->crowded = true;
@@ -72,12 +80,16 @@ vfs_flush (struct vfs_connection *c)
 {
   int r;
 
-  if (c->dirty == 0 || !vfs_has_pool (c))
+  if (c->dirty == 0 || c->generation != vfs_generation)
     return SQLITE_OK;
+  /* What was dirty is gone with the pool: the lock's end forgets that. */
+  if (!vfs_has_pool (c))
+    return failed (c, -EIO);
   r = oriel_flush (vfs_oriel (c));
   if (r < 0)
     {
       sqlite3_log (SQLITE_IOERR_WRITE, "oriel: %s", oriel_error ());
+      vfs_note_failure (c, r);
       return failed (c, r);
     }
   c->dirty = 0;
@@ -129,7 +141,12 @@ vfs_write (struct vfs_connection *c, const void *data, int amount,
   int r;
 
   if (!vfs_write_begin (c))
-    return c->lower->pMethods->xWrite (c->lower, data, amount, offset);
+    {
+      r = vfs_flush (c);
+      return r == SQLITE_OK
+                 ? c->lower->pMethods->xWrite (c->lower, data, amount, offset)
+                 : r;
+    }
   c->wrote = true;
   if (c->crowded)
     return write_beside (c, data, amount, offset);

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * No one waits to write for longer than the busy timeout, or without one; a
+ * reader that wants to write is told at once that it cannot; and
+ * oriel_lock_wait bounds the queue, after which SQLite's own waiting is left.
+ */
+#include "waiting.h"
+
+static sqlite3 *writer, *waiter;
+
+static void
+expect (int rc, const char *sql, double least, double most, const char *what)
+{
+  double start = seconds_now ();
+  int got = try_run (waiter, "%s", sql);
+  double took = seconds_now () - start;
+
+  is_int (got, rc, what);
+  if (!ok (took >= least && took <= most, "%s: in time", what))
+    diag ("it took %.3f s", took);
+}
+
+static void
+in (const char *journal)
+{
+  const char *path = make_database (journal, journal);
+  int wal = strcmp (journal, "WAL") == 0;
+
+  diag ("%s", journal);
+  writer = open_oriel (path);
+  waiter = open_oriel (path);
+  run (writer, "BEGIN IMMEDIATE; UPDATE t SET x = x + 1");
+
+  sqlite3_busy_timeout (waiter, 0);
+  expect (SQLITE_BUSY, "BEGIN IMMEDIATE", 0, 0.1, "no handler, no wait");
+  sqlite3_busy_timeout (waiter, 300);
+  expect (SQLITE_BUSY, "BEGIN IMMEDIATE", 0.19, 0.6, "a wait has an end");
+  expect (SQLITE_BUSY, "BEGIN IMMEDIATE", 0.19, 0.6, "so has the next");
+
+  sqlite3_busy_timeout (waiter, 10000);
+  run (waiter, "BEGIN; SELECT * FROM t");
+  number_of (waiter, "SELECT x FROM t");
+  expect (SQLITE_BUSY, "UPDATE t SET x = 7", 0, 0.1,
+          "a reader cannot wait to write");
+  if (wal) {
+    run (writer, "COMMIT");
+    expect (SQLITE_BUSY, "UPDATE t SET x = 7", 0, 0.1,
+            "nor write what it read before a commit");
+    is_int (sqlite3_extended_errcode (waiter), SQLITE_BUSY_SNAPSHOT,
+            "for that is an old snapshot");
+    run (waiter, "ROLLBACK");
+  } else {
+    run (waiter, "ROLLBACK");
+    run (writer, "COMMIT");
+  }
+  sqlite3_busy_timeout (waiter, 0);
+  expect (SQLITE_OK, "BEGIN IMMEDIATE; COMMIT", 0, 0.1,
+          "a lock that is free is had without waiting");
+  close_db (waiter);
+  close_db (writer);
+}
+
+/* The holder gives the lock up 265 ms after the waiter came. */
+static double
+with_lock_wait (struct peer *holder, struct peer *peer, const char *more)
+{
+  const char *path = scratch_file ("limit.db");
+  double took;
+  int who;
+
+  peer_open (holder, path, "oriel", POOL);
+  peer_open (peer, path, "oriel", more);
+  peer_run (peer, "PRAGMA busy_timeout = 20000");
+  peer_run (holder, "BEGIN IMMEDIATE; UPDATE t SET x = x + 1");
+  begin_to_write (peer);
+  usleep (265000);
+  peer_run (holder, "COMMIT");
+  took = await_answer (peer, 1, 10, &who);
+  if (who < 0 || peer_receive (peer).rc != SQLITE_OK)
+    bail_out ("the waiter cannot write");
+  peer_run (peer, "COMMIT");
+  peer_close (peer);
+  peer_close (holder);
+  return took;
+}
+
+int
+main (void)
+{
+  struct peer peers[] = { peer_start (), peer_start () };
+  double shortest;
+
+  in ("WAL");
+  in ("DELETE");
+  make_database ("limit.db", "WAL");
+  ok (with_lock_wait (&peers[0], &peers[1], POOL "&oriel_lock_wait=0") > 0.05,
+      "without a queue SQLite's handler sleeps");
+  ok (with_lock_wait (&peers[0], &peers[1], POOL "&oriel_lock_wait=50") > 0.05,
+      "and when the time in the queue is over");
+  shortest = with_lock_wait (&peers[0], &peers[1], POOL);
+  for (int i = 0; i < 2; i++) {
+    double t = with_lock_wait (&peers[0], &peers[1], POOL);
+
+    if (t < shortest)
+      shortest = t;
+  }
+  ok (shortest < 0.045, "within it the writer is woken");
+  return done_testing ();
+}
