@@ -87,6 +87,7 @@ main (void)
   struct timespec now;
   static const char *const journals[] = { "WAL", "DELETE" };
 
+  setenv ("ORIEL_LOCK_WAIT", "10000", 1);
   seed = test_seed ();
   shared = shared_memory (sizeof *shared);
   path = scratch_file ("words.db");

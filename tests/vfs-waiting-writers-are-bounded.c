@@ -87,9 +87,12 @@ with_lock_wait (struct peer *holder, struct peer *peer, const char *more)
 int
 main (void)
 {
-  struct peer peers[] = { peer_start (), peer_start () };
+  struct peer peers[2];
   double shortest;
 
+  setenv ("ORIEL_LOCK_WAIT", "10000", 1);
+  for (int i = 0; i < 2; i++)
+    peers[i] = peer_start ();
   in ("WAL");
   in ("DELETE");
   make_database ("limit.db", "WAL");

@@ -178,6 +178,7 @@ main (void)
   static const char *const journals[] = { "WAL", "DELETE" };
   struct peer spare[6];
 
+  setenv ("ORIEL_LOCK_WAIT", "10000", 1);
   for (int i = 0; i < 4; i++)
     peers[i] = peer_start ();
   for (int i = 0; i < 6; i++)
