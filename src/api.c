@@ -46,7 +46,7 @@ null (const char *call)
 int
 oriel_pool_open (const char *name, const oriel_options *opt, oriel_pool **pool)
 {
-  const char *trace = getenv ("ORIEL_TRACE");
+  const char *trace = secure_getenv ("ORIEL_TRACE");
   oriel_options defaults;
   struct oriel_pool *made;
   int r;
@@ -383,7 +383,7 @@ oriel_pin (oriel_file *file, uint64_t number, unsigned flags, oriel_page *page)
 {
   if (__builtin_expect (file && page && is_plain (flags)
                             && number < UINT32_MAX
-                            && orl_thread_cache.id == *file->id,
+                            && orl_thread_cache.id == orl_pool_id (file->id),
                         1))
     return orl_pin (orl_thread_cache.thread, file, number, flags, page);
   return pin_checked (file, number, flags, page, __builtin_return_address (0));
@@ -395,7 +395,7 @@ oriel_pin_hint (oriel_file *file, uint64_t number, uint32_t hint,
 {
   if (__builtin_expect (file && page && is_plain (flags)
                             && number < UINT32_MAX
-                            && orl_thread_cache.id == *file->id,
+                            && orl_thread_cache.id == orl_pool_id (file->id),
                         1))
     return orl_pin_hint (orl_thread_cache.thread, file, number, hint, flags,
                          page);
@@ -480,7 +480,7 @@ oriel_unpin (oriel_page *page)
 {
   /* A forked child's cache is empty. */
   if (__builtin_expect (page && page->ledger_entry
-                            && orl_thread_cache.id == *page->file->id,
+                            && orl_thread_cache.id == orl_pool_id (page->file->id),
                         1))
     return orl_unpin (orl_thread_cache.thread, page);
   return unpin_checked (page);

@@ -65,11 +65,18 @@ struct oriel_pool {
   struct oriel_pool *next;
 };
 
+/* The pool's id: others change it to have calls take the long way. */
+static inline uint64_t
+orl_pool_id (const uint64_t *id)
+{
+  return __atomic_load_n (id, __ATOMIC_RELAXED);
+}
+
 /* Is this a child that has its parent's object? */
 static inline bool
 orl_forked (const struct oriel_pool *pool)
 {
-  return pool->forked || *pool->id == 0;
+  return pool->forked || orl_pool_id (pool->id) == 0;
 }
 
 struct oriel_file {

@@ -9,9 +9,10 @@
  *
  * Truncating, to fewer or to more bytes, of a file that is not foreign, by one
  * process at a time (cutter, an owner; said in its ledger before):
- *   1. cut_bytes and cut_old are written, then cut_phase becomes odd: from here
- *      on no page behind cut_bytes is written to the store.  If the size is
- *      cut_old still, none has been;
+ *   1. cut_bytes is written, and 0 to cut_old; cut_phase becomes odd; if the size
+ *      is still what it was, that goes into cut_old: from here on no page behind
+ *      cut_bytes is written to the store, and before here none has been that
+ *      made the file longer;
  *   2. what was being written behind has been, and the store gets its length.  If
  *      that fails cut_phase becomes even, and nothing was done;
  *   3. the pages behind are STALE;
@@ -176,12 +177,13 @@ give (struct orl_thread *me, struct oriel_file *file)
   atomic_store (&me->ledger->cutting, 0);
 }
 
-/* Step 1. */
+/* Step 1.  With no old size it is none that cuts: a stranger does nothing until
+ * the size was looked at behind the odd phase. */
 static void
-begin (struct orl_frec *rec, uint64_t bytes, uint64_t old)
+begin (struct orl_frec *rec, uint64_t bytes)
 {
+  atomic_store (&rec->cut_old, 0);
   atomic_store (&rec->cut_bytes, bytes);
-  atomic_store (&rec->cut_old, old);
   ORL_POINT ("cut.written");
   atomic_fetch_add (&rec->cut_phase, 1);
   ORL_POINT ("cut.begun");
@@ -235,7 +237,8 @@ orl_cut_repair (const struct orl_shm *shm, uint32_t index)
   atomic_store (&rec->cut, bytes + 1);
   ORL_POINT ("cut.repair.void");
   for (uint32_t frame = 0; frame < shm->geo.nframes; frame++)
-    drop_frame (shm, frame, key, pages_of (shm, bytes), UINT64_MAX);
+    drop_frame (shm, frame, key, pages_of (shm, bytes),
+                pages_of (shm, atomic_load (&rec->cut_old)));
   finish (rec);
 }
 
@@ -284,30 +287,26 @@ orl_cut_help (struct orl_thread *me, struct oriel_file *file)
 /* ------------------------------------------------------------------ */
 /* The store                                                          */
 
-/* Wait for what is being written of count pages from first on. */
+/* Wait for what is being written of the pages from first on.  Whatever its epoch,
+ * and STALE or not: what was dropped while it was written is still on its way.
+ * What is WRITING has its bit in the dirty map. */
 static void
-wait_range (struct orl_thread *me, struct oriel_file *file, uint64_t first,
-            uint64_t count)
+wait_range (struct orl_thread *me, struct oriel_file *file, uint64_t first)
 {
   const struct orl_shm *shm = &me->pool->shm;
-  uint64_t key = orl_file_key (file->index, atomic_load (&file->rec->epoch));
-  uint64_t word;
 
-  if (count < shm->geo.nframes / 8)
-    {
-      for (uint64_t page = first; page < first + count; page++)
-        {
-          uint32_t frame = orl_table_find (shm, key, page, &word);
+  for (uint32_t word = 0; word * 64 < shm->geo.nframes; word++)
+    for (uint64_t bits = atomic_load (&shm->dirty[word]); bits;
+         bits &= bits - 1)
+      {
+        uint32_t frame = word * 64 + (uint32_t) __builtin_ctzll (bits);
 
-          if (frame != ORL_NO_FRAME)
-            wait_written (me, frame);
-        }
-      return;
-    }
-  for (uint32_t frame = 0; frame < shm->geo.nframes; frame++)
-    if ((uint32_t) atomic_load (&shm->frames[frame].file) == file->index
-        && atomic_load (&shm->frames[frame].page) >= first)
-      wait_written (me, frame);
+        if (frame < shm->geo.nframes
+            && (uint32_t) atomic_load (&shm->frames[frame].file)
+                   == file->index
+            && atomic_load (&shm->frames[frame].page) >= first)
+          wait_written (me, frame);
+      }
 }
 
 static int
@@ -335,7 +334,7 @@ settle (struct orl_thread *me, struct oriel_file *file)
 
   if (bytes == UINT64_MAX)
     return 0;
-  wait_range (me, file, pages_of (&me->pool->shm, bytes), UINT64_MAX);
+  wait_range (me, file, pages_of (&me->pool->shm, bytes));
   r = cut_store (file, bytes);
   if (r == 0)
     atomic_store (&file->rec->cut, 0);
@@ -404,7 +403,7 @@ shorten (struct orl_thread *me, struct oriel_file *file,
   uint64_t count = pages_of (shm, atomic_load (&rec->cut_old)) - first;
   int r;
 
-  wait_range (me, file, first, count);
+  wait_range (me, file, first);
   r = cut_store (file, bytes);
   if (r < 0)
     {
@@ -456,9 +455,11 @@ orl_cut (struct orl_thread *me, struct oriel_file *file, uint64_t bytes,
           r = 1;
           break;
         }
-      begin (rec, bytes, old);
+      begin (rec, bytes);
       if (atomic_load (&rec->size) == old)
         {
+          atomic_store (&rec->cut_old, old);
+          ORL_POINT ("cut.checked");
           r = bytes < old ? shorten (me, file, last) : lengthen (file);
           break;
         }

@@ -187,6 +187,8 @@ take_marked (struct orl_thread *me, uint32_t frame)
 
   if (!orl_frame_is_dead (shm, f, word))
     orl_heat_evicted (me, frame);
+  else
+    atomic_store_explicit (&f->heat, 0, memory_order_relaxed);
   orl_table_remove (shm, me->owner, frame);
   ORL_POINT ("evict.removed");
   /* Only a dead page can be dirty here: its content goes nowhere. */

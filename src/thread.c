@@ -163,7 +163,8 @@ orl_thread_any (struct oriel_pool *pool, struct orl_thread **me)
   /* In a strict window each pin takes the long way, where its caller is noted;
    * so it does in a process that is traced.  An id that was read before tracing
    * began is old by now. */
-  if (!pool->window->grants && !atomic_load (&pool->tracing))
+  if (!pool->window->grants && !atomic_load (&pool->tracing)
+      && id < ORL_NO_ID)
     {
       orl_thread_cache.id = id;
       orl_thread_cache.thread = found;

@@ -82,7 +82,7 @@ orl_thread_self (struct oriel_pool *pool, struct orl_thread **me)
   struct orl_thread *found;
   int r;
 
-  if (__builtin_expect (orl_thread_cache.id == *pool->id, 1))
+  if (__builtin_expect (orl_thread_cache.id == orl_pool_id (pool->id), 1))
     {
       *me = orl_thread_cache.thread;
       return 0;

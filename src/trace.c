@@ -56,7 +56,8 @@ write_out (struct orl_thread *me, struct orl_trace *t)
   size_t n = sizeof t->block + t->block.records * sizeof t->record[0];
   ssize_t r;
 
-  if (t->block.records > 0 && atomic_load (&pool->tracing))
+  if (t->block.records > 0 && atomic_load (&pool->tracing)
+      && atomic_load (&pool->trace_error) == 0)
     {
       /* O_APPEND: on Linux it goes to the end, wherever we say. */
       r = orl_sys.pwrite (pool->trace_fd, &t->block, n, 0);

@@ -28,6 +28,7 @@ main (void)
 
 static const char *const points[] = {
   "cut.said",      "cut.taken",       "cut.written",  "cut.begun",
+  "cut.checked",
   "seen.begun",    "cut.store",       "file.drop.stale", "cut.dropped",
   "cut.zeroed",
   "cut.zeroed.even", "image.released", "cut.sized",   "cut.even",

@@ -93,6 +93,9 @@ vfs_file_control (sqlite3_file *file, int op, void *arg)
       return pragma (c, arg);
     case VFS_FCNTL_FIND:
       return find_connection (c, arg);
+    case SQLITE_FCNTL_EXTERNAL_READER:
+      vfs_lease_recall_all (c);
+      return pass (c, op, arg);
     case SQLITE_FCNTL_CHUNK_SIZE:
       rc = pass (c, op, arg);
       if (rc == SQLITE_OK)

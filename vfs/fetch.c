@@ -95,6 +95,13 @@ get_grant (struct vfs_connection *c)
 }
 
 static void
+return_grants (struct vfs_connection *c)
+{
+  atomic_fetch_sub (&c->shared->pool->fetched, c->fetches->granted);
+  c->fetches->granted = 0;
+}
+
+static void
 give_back (struct vfs_connection *c, struct vfs_fetched **at)
 {
   struct vfs_fetches *f = c->fetches;
@@ -105,10 +112,7 @@ give_back (struct vfs_connection *c, struct vfs_fetched **at)
   e->next = f->free;
   f->free = e;
   if (--c->nfetched == 0)
-    {
-      atomic_fetch_sub (&c->shared->pool->fetched, f->granted);
-      f->granted = 0;
-    }
+    return_grants (c);
 }
 
 /* Can the bytes up to end of the page be had, and BEYOND more? */
@@ -252,6 +256,9 @@ vfs_fetch_close (struct vfs_connection *c)
       f->free = e->next;
       free (e);
     }
+  /* Of a page that could not be had in the end. */
+  if (vfs_has_pool (c))
+    return_grants (c);
   free (f);
   c->fetches = NULL;
 }

@@ -101,7 +101,9 @@ x_file_size (sqlite3_file *file, sqlite3_int64 *size)
       && vfs_may_read (c))
     {
       *size = (sqlite3_int64) oriel_file_size (vfs_oriel (c));
-      return SQLITE_OK;
+      /* 0 is also what a pool says whose memory was taken away. */
+      if (*size > 0)
+        return SQLITE_OK;
     }
   rc = vfs_flush (c);
   return rc == SQLITE_OK ? lower (c)->xFileSize (c->lower, size) : rc;

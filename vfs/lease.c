@@ -66,6 +66,7 @@ enum { NONE, IDLE, USED, GOING };
 #define ATTEMPT 6
 #define COMMIT 7
 
+#define MARKS 5                 /* of the wal-index */
 #define COUNT_BITS 12
 #define COUNT_MAX ((1u << COUNT_BITS) - 1)
 
@@ -434,15 +435,19 @@ has_mutexes (void)
   extern sqlite3_mutex *sqlite3_mutex_alloc (int) __attribute__ ((weak));
   extern void sqlite3_mutex_free (sqlite3_mutex *) __attribute__ ((weak));
 #endif
-  sqlite3_mutex *m;
+  sqlite3_mutex *m, *other;
 
   if (!sqlite3_threadsafe () || !sqlite3_mutex_alloc || !sqlite3_mutex_free)
     return false;
   m = sqlite3_mutex_alloc (SQLITE_MUTEX_FAST);
   if (!m)
     return false;
+  other = sqlite3_mutex_alloc (SQLITE_MUTEX_FAST);
   sqlite3_mutex_free (m);
-  return true;
+  if (other)
+    sqlite3_mutex_free (other);
+  /* Configured for one thread, SQLite has one for all, which locks nothing. */
+  return other && other != m;
 }
 
 void
@@ -617,8 +622,17 @@ vfs_lease_recall (struct vfs_connection *c, int first, int n, int flags)
   bool deaf;
   int rc;
 
-  if (!vfs_has_pool (c) || !(there = leases_on (f, mask)))
+  if (!vfs_has_pool (c))
     return SQLITE_BUSY;
+  there = leases_on (f, mask);
+  if (!there)
+    {
+      /* The last one is counted out a moment before it is unlocked; our thread
+       * has the mutex meanwhile. */
+      pthread_mutex_lock (&list.mutex);
+      pthread_mutex_unlock (&list.mutex);
+      return c->lower->pMethods->xShmLock (c->lower, first, n, flags);
+    }
   deaf = there == atomic_load (&f->deaf)
          && vfs_now_us () < atomic_load (&f->deaf_until);
   post (f);
@@ -628,6 +642,29 @@ vfs_lease_recall (struct vfs_connection *c, int first, int n, int flags)
     clear (f, mask);
   __atomic_fetch_and (recall_word (f), ~(uint32_t) 1, __ATOMIC_SEQ_CST);
   return rc;
+}
+
+void
+vfs_lease_recall_all (struct vfs_connection *c)
+{
+  struct vfs_file *f = c->shared;
+  uint64_t mask = mask_of (VFS_SHM_READ, MARKS);
+  uint64_t end = vfs_now_us () + RECALL_US;
+
+  vfs_lease_end (c);
+  if (!vfs_has_pool (c) || !leases_on (f, mask))
+    return;
+  post (f);
+  serve_here (f);
+  for (;;)
+    {
+      uint32_t given = __atomic_load_n (given_word (f), __ATOMIC_SEQ_CST);
+
+      if (!leases_on (f, mask) || vfs_now_us () >= end)
+        break;
+      vfs_futex_wait (given_word (f), given, UINT32_MAX, RECALL_NAP_US);
+    }
+  __atomic_fetch_and (recall_word (f), ~(uint32_t) 1, __ATOMIC_SEQ_CST);
 }
 
 /* ------------------------------------------------------------------ */

@@ -130,7 +130,7 @@ warm_elsewhere (const struct vfs_connection *c, char **arg)
                               | SQLITE_OPEN_PRIVATECACHE,
                           NULL);
   if (rc == SQLITE_OK)
-    rc = sqlite3_exec (db, "BEGIN; SELECT 1 FROM sqlite_schema", NULL, NULL,
+    rc = sqlite3_exec (db, "BEGIN; SELECT 1 FROM sqlite_master", NULL, NULL,
                        &error);
   if (rc == SQLITE_OK)
     rc = sqlite3_exec (db, sql, keep_text, &arg[RESULT], &error);

@@ -434,6 +434,10 @@ void vfs_lease_end (struct vfs_connection *c);
  * code. */
 int vfs_lease_recall (struct vfs_connection *c, int first, int n, int flags);
 
+/* Have all leases on the file given back that no one uses, as far as their
+ * owners answer: before someone asks who reads. */
+void vfs_lease_recall_all (struct vfs_connection *c);
+
 /* The connection has tried to checkpoint. */
 void vfs_lease_note_attempt (struct vfs_connection *c);
 

@@ -105,6 +105,9 @@ forget (struct vfs_connection *c, uint64_t offset, uint64_t length)
   uint64_t last = (offset + length - 1) / size;
   int r = oriel_file_refresh (vfs_oriel (c));
 
+  /* What is fetched shows what was: no more of it until the next lock. */
+  if (c->nfetched > 0)
+    c->crowded = true;
   if (r == 0)
     r = oriel_file_drop_pages (vfs_oriel (c), first, last - first + 1);
   return r < 0 ? failed (c, r) : SQLITE_OK;

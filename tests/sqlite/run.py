@@ -171,9 +171,10 @@ class Runner:
         own = cwd is None
         if own:
             cwd = self.directory(which + "-" + name)
+        # mmap_size is what a test sets, or SQLite's default, as on stock.
         env = dict(os.environ, LC_ALL="C", HOME=cwd, ORIEL_DIR=self.pool,
                    ORIEL_POOL="suite", ORIEL_POOL_SIZE="64M",
-                   ORIEL_TEST_LOG=messages, **(more or {}))
+                   ORIEL_FETCH="0", ORIEL_TEST_LOG=messages, **(more or {}))
         env.pop("ORIEL_VFS_DEFAULT", None)
         command = [os.path.join(self.work, which, arguments[0])] \
             + arguments[1:]
