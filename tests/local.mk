@@ -196,9 +196,11 @@ tests_not_under_valgrind = \
 	tests/window-trim-gives-back-and-pins-hold \
 	$(NULL)
 
-# Of those, what measures time: run after all others, also with make -j.
+# What measures time, or who comes first: run after all others, also with
+# make -j.
 tests_alone = \
 	tests/two-threads-one-page-do-not-slow-down \
+	tests/vfs-writers-wait-their-turn \
 	$(NULL)
 
 # Linked with libcore, and may include headers of src.
@@ -498,6 +500,8 @@ $(tests_points): private LDADD = tests/libcore-points.a
 
 alone_logs = $(addsuffix .log,$(tests_alone))
 $(alone_logs): $(filter-out $(alone_logs),$(TEST_LOGS))
+# And not beside each other.
+$(lastword $(alone_logs)): $(firstword $(alone_logs))
 
 # -------------------------------------------------------------------------
 # make torture SECONDS=600 SEED=1: the test of that name, for as long as wanted.
