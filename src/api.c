@@ -479,9 +479,10 @@ int
 oriel_unpin (oriel_page *page)
 {
   /* A forked child's cache is empty. */
-  if (__builtin_expect (page && page->ledger_entry
-                            && orl_thread_cache.id == orl_pool_id (page->file->id),
-                        1))
+  if (__builtin_expect (
+          page && page->ledger_entry
+              && orl_thread_cache.id == orl_pool_id (page->file->id),
+          1))
     return orl_unpin (orl_thread_cache.thread, page);
   return unpin_checked (page);
 }

@@ -11,8 +11,8 @@
  * process at a time (cutter, an owner; said in its ledger before):
  *   1. cut_bytes is written, and 0 to cut_old; cut_phase becomes odd; if the size
  *      is still what it was, that goes into cut_old: from here on no page behind
- *      cut_bytes is written to the store, and before here none has been that
- *      made the file longer;
+ *      cut_bytes is written to the store.  If it is not, cut_phase becomes even,
+ *      and all begins anew;
  *   2. what was being written behind has been, and the store gets its length.  If
  *      that fails cut_phase becomes even, and nothing was done;
  *   3. the pages behind are STALE;

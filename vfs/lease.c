@@ -267,7 +267,8 @@ vfs_lease_take (struct vfs_connection *c, int lock)
           == word_of (NONE, 0)
       || !vfs_is_ours (c))
     return false;
-  if (vfs_has_pool (c) && !is_recalled (c->shared) && change (c, &word, word_of (USED, lock)))
+  if (vfs_has_pool (c) && !is_recalled (c->shared)
+      && change (c, &word, word_of (USED, lock)))
     {
       atomic_store_explicit (&c->lease.fresh, true, memory_order_relaxed);
       return true;
