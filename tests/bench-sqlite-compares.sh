@@ -6,6 +6,7 @@
 . "${top_srcdir:-.}/tests/tap.sh"
 
 bench=$top_builddir/bench/bench-sqlite
+[ -z "${ORIEL_SANITIZER-}" ] || skip_all "nothing to measure under a sanitizer"
 TMPDIR=$scratch/tmp
 export TMPDIR
 mkdir "$TMPDIR"

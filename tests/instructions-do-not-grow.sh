@@ -15,7 +15,8 @@ command -v valgrind > "$scratch/valgrind" || skip_all "needs valgrind"
 [ "${ORIEL_VALGRIND:-0}" = 0 ] || skip_all "runs valgrind itself"
 
 # Another compiler, or other options, make other instructions.
-build=$(uname -m)/$($CC -dumpversion | cut -d . -f 1)/$(
+build=$(sed -n 's/^host_cpu = //p' "$top_builddir/Makefile")/$(
+  $CC -dumpversion | cut -d . -f 1)/$(
   sed -n 's/^CFLAGS = //p; s/^ORIEL_CPPFLAGS = //p; s/^ORIEL_CFLAGS = //p' \
     "$top_builddir/Makefile" | tr ' ' '\n' \
     | grep -e '^-O' -e 'ORL_DEBUG' -e '^-fsan' -e '^-m' -e '^-fprofile' \

@@ -10,7 +10,7 @@
  * record_build() makes of such a tape what a disk may have after the power
  * went, see there.
  *
- * For one thread, and for 64 bits, where off_t has one size.
+ * For one thread.  On 32 bits, for libraries that were built for large files.
  */
 #ifndef RECORDER_H
 #define RECORDER_H
@@ -142,7 +142,18 @@ record_opened (int fd, const char *name, int made)
 /* In the place of the C library's                                    */
 
 #define STAND_IN __attribute__ ((visibility ("default")))
-#define SAME_AS(name) __attribute__ ((visibility ("default"), alias (name)))
+
+#if UINTPTR_MAX > UINT32_MAX
+#define SAME_AS(name, declaration)                                            \
+  declaration __attribute__ ((visibility ("default"), alias (name)))
+#define OFFSET(at) at, 0        /* two words only where words are short */
+#define FTRUNCATE SYS_ftruncate
+#else
+/* off_t has 64 bits, so headers have made open() and such open64() already. */
+#define SAME_AS(name, declaration) struct record_op
+#define OFFSET(at) (uint32_t) (at), (uint32_t) ((uint64_t) (at) >> 32)
+#define FTRUNCATE SYS_ftruncate64
+#endif
 
 STAND_IN int open (const char *path, int flags, ...);
 STAND_IN int
@@ -158,14 +169,14 @@ open (const char *path, int flags, ...)
   if (flags & (O_CREAT | O_TMPFILE))
     mode = va_arg (ap, mode_t);
   va_end (ap);
-  fd = (int) syscall (SYS_openat, AT_FDCWD, path, flags, mode);
+  fd = (int) syscall (SYS_openat, AT_FDCWD, path, flags | O_LARGEFILE, mode);
   if (fd >= 0 && fd < R_FDS)
     record_fd[fd] = 0;
   if (fd >= 0 && name)
     record_opened (fd, name, made);
   return fd;
 }
-int open64 (const char *path, int flags, ...) SAME_AS ("open");
+SAME_AS ("open", int open64 (const char *path, int flags, ...));
 
 STAND_IN int
 close (int fd)
@@ -187,18 +198,18 @@ record_written (int fd, const void *data, ssize_t n, off_t at)
 STAND_IN ssize_t
 pwrite (int fd, const void *data, size_t n, off_t at)
 {
-  ssize_t got = syscall (SYS_pwrite64, fd, data, n, at);
+  ssize_t got = syscall (SYS_pwrite64, fd, data, n, OFFSET (at));
 
   record_written (fd, data, got, at);
   return got;
 }
-ssize_t pwrite64 (int fd, const void *data, size_t n, off_t at)
-    SAME_AS ("pwrite");
+SAME_AS ("pwrite",
+         ssize_t pwrite64 (int fd, const void *data, size_t n, off_t at));
 
 STAND_IN ssize_t
 pwritev (int fd, const struct iovec *iov, int n, off_t at)
 {
-  ssize_t got = syscall (SYS_pwritev, fd, iov, n, at, 0);
+  ssize_t got = syscall (SYS_pwritev, fd, iov, n, OFFSET (at));
   ssize_t left = got;
 
   for (int i = 0; i < n && left > 0; i++) {
@@ -211,8 +222,8 @@ pwritev (int fd, const struct iovec *iov, int n, off_t at)
   }
   return got;
 }
-ssize_t pwritev64 (int fd, const struct iovec *iov, int n, off_t at)
-    SAME_AS ("pwritev");
+SAME_AS ("pwritev", ssize_t pwritev64 (int fd, const struct iovec *iov, int n,
+                                       off_t at));
 
 STAND_IN ssize_t
 write (int fd, const void *data, size_t n)
@@ -225,13 +236,13 @@ write (int fd, const void *data, size_t n)
 STAND_IN int
 ftruncate (int fd, off_t size)
 {
-  int rc = (int) syscall (SYS_ftruncate, fd, size);
+  int rc = (int) syscall (FTRUNCATE, fd, OFFSET (size));
 
   if (rc == 0 && record_slot_of (fd) >= 0)
     record_add (R_TRUNCATE, record_slot_of (fd), size, NULL, 0);
   return rc;
 }
-int ftruncate64 (int fd, off_t size) SAME_AS ("ftruncate");
+SAME_AS ("ftruncate", int ftruncate64 (int fd, off_t size));
 
 UTIL void
 record_synced (int fd)

@@ -458,12 +458,12 @@ all_calls (const char *template, const struct fault *f, unsigned *runs)
 int
 main (void)
 {
-  const char *template = scratch_file ("template.db");
+  static const char *template; /* static: LeakSanitizer finds it at the end */
   size_t entries = sizeof (struct orl_sys) / sizeof (void (*) (void));
 
   /* In memory, where a sync takes no time. */
   path = strdup (path_in (pool_dir (), "a.db"));
-  template = strdup (template);
+  template = strdup (scratch_file ("template.db"));
   outcome = shared_memory (sizeof *outcome);
   make_database (template);
   is_int ((long long) fault_wrap (), (long long) entries,

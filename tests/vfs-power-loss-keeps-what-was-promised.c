@@ -377,8 +377,6 @@ main (void)
   const char *only = getenv ("CASE");
   unsigned most = text ? UINT32_MAX : getenv ("ORIEL_QUICK") ? 25 : 60;
 
-  if (sizeof (long) < 8)
-    skip_all ("the recorder is for 64 bits");
   shared = shared_memory (sizeof *shared);
   length = text ? 40 : 12;
   /* Both in memory: what is synced is on the tape. */

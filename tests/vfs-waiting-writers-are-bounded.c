@@ -8,6 +8,11 @@
 
 static sqlite3 *writer, *waiter;
 
+/* What may not wait has this long, on a busy machine: who waits when he must not
+ * waits for 10 s. */
+#define AT_ONCE 0, 2.0
+#define OF_300_MS 0.19, 3.0
+
 static void
 expect (int rc, const char *sql, double least, double most, const char *what)
 {
@@ -32,19 +37,19 @@ in (const char *journal)
   run (writer, "BEGIN IMMEDIATE; UPDATE t SET x = x + 1");
 
   sqlite3_busy_timeout (waiter, 0);
-  expect (SQLITE_BUSY, "BEGIN IMMEDIATE", 0, 0.1, "no handler, no wait");
+  expect (SQLITE_BUSY, "BEGIN IMMEDIATE", AT_ONCE, "no handler, no wait");
   sqlite3_busy_timeout (waiter, 300);
-  expect (SQLITE_BUSY, "BEGIN IMMEDIATE", 0.19, 0.6, "a wait has an end");
-  expect (SQLITE_BUSY, "BEGIN IMMEDIATE", 0.19, 0.6, "so has the next");
+  expect (SQLITE_BUSY, "BEGIN IMMEDIATE", OF_300_MS, "a wait has an end");
+  expect (SQLITE_BUSY, "BEGIN IMMEDIATE", OF_300_MS, "so has the next");
 
   sqlite3_busy_timeout (waiter, 10000);
   run (waiter, "BEGIN; SELECT * FROM t");
   number_of (waiter, "SELECT x FROM t");
-  expect (SQLITE_BUSY, "UPDATE t SET x = 7", 0, 0.1,
+  expect (SQLITE_BUSY, "UPDATE t SET x = 7", AT_ONCE,
           "a reader cannot wait to write");
   if (wal) {
     run (writer, "COMMIT");
-    expect (SQLITE_BUSY, "UPDATE t SET x = 7", 0, 0.1,
+    expect (SQLITE_BUSY, "UPDATE t SET x = 7", AT_ONCE,
             "nor write what it read before a commit");
     is_int (sqlite3_extended_errcode (waiter), SQLITE_BUSY_SNAPSHOT,
             "for that is an old snapshot");
@@ -54,13 +59,14 @@ in (const char *journal)
     run (writer, "COMMIT");
   }
   sqlite3_busy_timeout (waiter, 0);
-  expect (SQLITE_OK, "BEGIN IMMEDIATE; COMMIT", 0, 0.1,
+  expect (SQLITE_OK, "BEGIN IMMEDIATE; COMMIT", AT_ONCE,
           "a lock that is free is had without waiting");
   close_db (waiter);
   close_db (writer);
 }
 
-/* The holder gives the lock up 265 ms after the waiter came. */
+/* The holder gives the lock up 265 ms after the waiter came; how long the
+ * waiter waits then, in s. */
 static double
 with_lock_wait (struct peer *holder, struct peer *peer, const char *more)
 {
@@ -84,11 +90,22 @@ with_lock_wait (struct peer *holder, struct peer *peer, const char *more)
   return took;
 }
 
+/* Of a few times: whoever comes late finds the lock given up. */
+static double
+longest (struct peer *peers, const char *more)
+{
+  double most = 0;
+
+  for (int i = 0; i < 8 && most <= 0.05; i++)
+    most = with_lock_wait (&peers[0], &peers[1], more);
+  return most;
+}
+
 int
 main (void)
 {
   struct peer peers[2];
-  double shortest;
+  double shortest = 1;
 
   setenv ("ORIEL_LOCK_WAIT", "10000", 1);
   for (int i = 0; i < 2; i++)
@@ -96,17 +113,12 @@ main (void)
   in ("WAL");
   in ("DELETE");
   make_database ("limit.db", "WAL");
-  ok (with_lock_wait (&peers[0], &peers[1], POOL "&oriel_lock_wait=0") > 0.05,
+  ok (longest (peers, POOL "&oriel_lock_wait=0") > 0.05,
       "without a queue SQLite's handler sleeps");
-  ok (with_lock_wait (&peers[0], &peers[1], POOL "&oriel_lock_wait=50") > 0.05,
+  ok (longest (peers, POOL "&oriel_lock_wait=50") > 0.05,
       "and when the time in the queue is over");
-  shortest = with_lock_wait (&peers[0], &peers[1], POOL);
-  for (int i = 0; i < 2; i++) {
-    double t = with_lock_wait (&peers[0], &peers[1], POOL);
-
-    if (t < shortest)
-      shortest = t;
-  }
+  for (int i = 0; i < 8 && shortest >= 0.045; i++)
+    shortest = with_lock_wait (&peers[0], &peers[1], POOL);
   ok (shortest < 0.045, "within it the writer is woken");
   return done_testing ();
 }

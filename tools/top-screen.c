@@ -3,13 +3,27 @@
  * top-screen.c - oriel top on a terminal, by ncurses
  *
  * Waiting for a key is what takes the time between pictures; the terminal's new
- * size comes as a key, too.
+ * size comes as a key, too.  Not everywhere: Debian's ncurses for i386 (6.4) sees
+ * the signal and keeps the old size, so each picture asks for it.
  */
 #include "tool.h"
 
 #ifdef HAVE_NCURSES
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <curses.h>
+
+static void
+take_size (void)
+{
+  struct winsize size;
+
+  if (ioctl (STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0
+      && size.ws_col > 0 && is_term_resized (size.ws_row, size.ws_col))
+    resizeterm (size.ws_row, size.ws_col);
+}
 
 static void
 show_line (void *arg, const char *text, bool head)
@@ -34,6 +48,7 @@ show (const struct tool_top *top)
 {
   int y = 0;
 
+  take_size ();
   erase ();
   tool_top_draw (top, show_line, &y);
   mvaddnstr (LINES - 1, 0,

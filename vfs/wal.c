@@ -264,14 +264,16 @@ gather_header (struct vfs_wal *w, const void *data, sqlite3_int64 offset,
     w->buffer = malloc ((size_t) CAPACITY);
   if (!w->buffer)
     return SQLITE_OK;
-  /* SQLite has gone back to a savepoint: what is behind is void. */
+  /* SQLite has gone back to a savepoint: what is behind is void.  It goes to the
+   * file all the same, as SQLite may yet read a checksum there (3.40 does, at
+   * the commit, if the savepoint's pages had been written twice). */
   if (is_inside (w, FRAME_HEADER, offset))
     {
-      w->length = offset - w->start;
+      rc = flush_or_forget (w);
       w->next = offset;
     }
-  if (offset < w->next)
-    return SQLITE_OK;
+  if (rc != SQLITE_OK || offset < w->next)
+    return rc;
   if (w->length > 0
       && (offset != w->start + w->length
           || w->length + FRAME_HEADER + w->page_size > CAPACITY))
