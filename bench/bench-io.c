@@ -3,7 +3,7 @@
  * bench-io.c - how fast pages come from the disk, beside fio and cat
  *
  *   depth   one thread reads pages at random, of a file four times the pool, and
- *           has told oriel_prefetch() of so many that 32
+ *           has told oriel_prefetch_many() of so many that 32
  *           are being read: fio with io_uring at
  *           depth 32
  *   pins    8 threads just pin: fio with psync and 8 jobs
@@ -60,11 +60,12 @@ struct part {
 static struct {
   const char *file;
   const char *json;
+  const char *store;
   uint64_t file_bytes;
   unsigned rounds;
   double seconds;
   unsigned batch;
-} arg = { "/var/tmp/oriel-bench-io", NULL, 1ull << 30, 5, 2, BATCH };
+} arg = { "/var/tmp/oriel-bench-io", NULL, "auto", 1ull << 30, 5, 2, BATCH };
 
 static void __attribute__ ((noreturn, format (printf, 1, 2)))
 die (const char *format, ...)
@@ -171,6 +172,7 @@ open_pool (void)
   snprintf (name, sizeof name, "bench-io-%d", (int) getpid ());
   oriel_options_init (&opt);
   opt.pool_size = arg.file_bytes / 4;
+  check (oriel_options_set (&opt, "store", arg.store));
   check (oriel_pool_open (name, &opt, &pool));
   check (oriel_pool_destroy (name, NULL, 1));
   check (oriel_file_open (pool, arg.file, ORIEL_RDONLY, &file));
@@ -231,13 +233,6 @@ random_reads (void *(*run) (void *), unsigned threads)
   return r;
 }
 
-static void
-tell (const uint64_t *number, unsigned n)
-{
-  for (unsigned i = 0; i < n; i++)
-    check (oriel_prefetch (file, number[i], 1));
-}
-
 static void *
 with_prefetch (void *seed)
 {
@@ -246,13 +241,13 @@ with_prefetch (void *seed)
 
   for (unsigned i = 0; i < DEPTH; i++)
     next[i] = next_random (&random) % npages;
-  tell (next, DEPTH);
+  check (oriel_prefetch_many (file, next, DEPTH));
   for (unsigned i = 0; now () < deadline; i = (i + arg.batch) % DEPTH) {
     for (unsigned k = i; k < i + arg.batch; k++) {
       pin (next[k]);
       next[k] = next_random (&random) % npages;
     }
-    tell (next + i, arg.batch);
+    check (oriel_prefetch_many (file, next + i, arg.batch));
   }
   return NULL;
 }
@@ -471,6 +466,7 @@ usage (FILE *to)
          "  --rounds N       (5)\n"
          "  --seconds S      of a round (2)\n"
          "  --batch N        pages told at once, of 44: 1, 2, 4, 11, ... (4)\n"
+         "  --store NAME     auto, posix, uring (auto)\n"
          "  --json FILE      every round, as JSON\n"
          "\n"
          "Exit status 3: a target was missed.\n",
@@ -486,6 +482,7 @@ parse (int argc, char **argv)
     { "rounds", required_argument, NULL, 'r' },
     { "seconds", required_argument, NULL, 's' },
     { "batch", required_argument, NULL, 'b' },
+    { "store", required_argument, NULL, 't' },
     { "json", required_argument, NULL, 'j' },
     { "help", no_argument, NULL, 'h' },
     { 0 },
@@ -499,6 +496,7 @@ parse (int argc, char **argv)
     case 'r': arg.rounds = (unsigned) atoi (optarg); break;
     case 's': arg.seconds = atof (optarg); break;
     case 'b': arg.batch = (unsigned) atoi (optarg); break;
+    case 't': arg.store = optarg; break;
     case 'j': arg.json = optarg; break;
     case 'h': usage (stdout); exit (0);
     default: usage (stderr); exit (2);
@@ -535,9 +533,9 @@ main (int argc, char **argv)
         parts[i].our[r] = parts[i].ours ();
         parts[i].other[r] = parts[i].peer ();
       }
-  printf ("Medians of %u rounds; file of %.0f MiB, pool a quarter.\n"
+  printf ("Medians of %u rounds; file of %.0f MiB, pool a quarter, store %s.\n"
           "%-6s %9s %9s %-8s %-12s %7s %7s    %5s\n",
-          arg.rounds, (double) arg.file_bytes / MiB, "part",
+          arg.rounds, (double) arg.file_bytes / MiB, arg.store, "part",
           "oriel", "other", "", "ratio (want)", "CPU", "other", "ratio");
   for (size_t i = 0; i < PARTS; i++)
     if (chosen[i])

@@ -55,6 +55,10 @@
  * that is installed later must pass on what is not its own.  No function of this
  * header may be called in a signal handler; pinned pages may be used there.
  *
+ * With io_uring the end of a read is told to the thread that began it.  If that
+ * one waits in the kernel then, calls that signal(7) lists as never restarted,
+ * epoll_wait(2) for one, return EINTR as they do for a signal.
+ *
  * FAULTS
  *
  * A slot that is not mapped, since the pool was opened with ORIEL_LAZY, or after
@@ -195,6 +199,11 @@ typedef struct oriel_page oriel_page;   /* a page that is pinned */
 #define ORIEL_RESIDENCY_ONFAULT 2 /* what was touched since its slot shows it
                                      (Linux 4.4; else as LOCKED) */
 
+/* How files are read and written; see oriel_options.store. */
+#define ORIEL_STORE_AUTO  0     /* by io_uring where the kernel lets us */
+#define ORIEL_STORE_POSIX 1     /* preadv(2), pwritev(2) */
+#define ORIEL_STORE_URING 2     /* what no one waits for, by io_uring(7) */
+
 /*
  * Initialise with oriel_options_init(), which makes every field its default;
  * then set fields, or use oriel_options_set().  The strings are only read
@@ -224,6 +233,7 @@ typedef struct oriel_options {
   uint32_t populate;      /* ORIEL_POPULATE_*; a linear window is never
                              populated ahead */
   uint32_t residency;     /* ORIEL_RESIDENCY_* */
+  uint32_t store;         /* ORIEL_STORE_* */
 } oriel_options;
 
 ORIEL_API void oriel_options_init (oriel_options *opt);
@@ -232,9 +242,10 @@ ORIEL_API void oriel_options_init (oriel_options *opt);
  * Set one option from text, as a URI or a command line has it.  Names are those
  * of the fields: directory, pool_size, window_size (or window), page_size,
  * slot_size (or slot), backend (auto, native, emulated, mmap, linear), populate
- * (none, all, resident), residency (none, locked, onfault), max_processes,
- * max_threads, max_files; and for flags lazy, holes, protect, retire and try_lock,
- * each 0 or 1.  Sizes take K, M and G (powers of 1024).  The text of "directory" is kept
+ * (none, all, resident), residency (none, locked, onfault), store (auto, posix,
+ * uring), max_processes, max_threads, max_files; and for flags lazy, holes,
+ * protect, retire and try_lock, each 0 or 1.  Sizes take K, M and G (powers of
+ * 1024).  The text of "directory" is kept
  * by reference.
  * Errors: -ENOENT no such option; -EINVAL not a value for it; -ERANGE too large.
  */
@@ -565,13 +576,26 @@ ORIEL_API int oriel_pin_many (oriel_file *file, const uint64_t *numbers,
                               size_t count, unsigned flags, oriel_page *pages);
 
 /*
- * Bring count pages from first on into the pool, and into the window as far as
- * slots show nothing pinned, in long reads and few calls.  Pages that are there, and those
- * behind the end of the file, are passed over.  It waits for the reads.
- * Errors: as oriel_pin(); -EINVAL first + count overflows.
+ * Begin to read count pages from first on into the pool, in long reads and few
+ * calls.  Pages that are there, and those behind the end of the file, are passed
+ * over.  It takes frames that are free, or whose pages are not in use, and writes
+ * nothing to have more: what finds no frame is left out.  With io_uring it
+ * returns when the reads have begun, or, of more than 256 pages, all but the last
+ * 256 are there; who pins a page waits for it, and an error of the store is
+ * that pin's.  Else, and for files opened with ORIEL_FOREIGN, it waits for the
+ * reads.
+ * Files that are read in order, forwards or in equal steps, need no prefetch:
+ * pins and copying reads find out, and read ahead in the same way.
+ * Errors: -EINVAL first + count overflows; -ENOBUFS the thread has
+ * ORIEL_THREAD_PINS pins; without io_uring, those of pread(2).
  */
 ORIEL_API int oriel_prefetch (oriel_file *file, uint64_t first,
                               uint64_t count);
+
+/* The same for count pages in any order; neighbours that follow each other in
+ * the list are read together. */
+ORIEL_API int oriel_prefetch_many (oriel_file *file, const uint64_t *numbers,
+                                   size_t count);
 
 /*
  * Give a page back: first its latch, then its address.  A page that was pinned
@@ -693,6 +717,8 @@ typedef struct oriel_stats {
                               open; else 0 */
   uint64_t other_boot;     /* with ORIEL_WATCH, 1: the pool is of an earlier boot,
                               and whoever opens it to use it makes it anew */
+  uint64_t store;          /* ORIEL_STORE_*: POSIX, or URING if the kernel lets
+                              us and it was not chosen otherwise */
 } oriel_stats;
 
 /* stats->struct_size must be set.  Takes some microseconds per MiB of pool.
@@ -825,6 +851,9 @@ ORIEL_API const char *oriel_version (void);
 
 /* A backend's name, "emulated"; "unknown" if there is none. */
 ORIEL_API const char *oriel_backend_name (uint32_t backend);
+
+/* A store's name, "uring"; "unknown" if there is none. */
+ORIEL_API const char *oriel_store_name (uint32_t store);
 
 #ifdef __cplusplus
 }

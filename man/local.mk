@@ -39,10 +39,12 @@ dist_man_MANS += \
 	man/oriel_pool_stats.3 \
 	man/oriel_pool_trace.3 \
 	man/oriel_prefetch.3 \
+	man/oriel_prefetch_many.3 \
 	man/oriel_read.3 \
 	man/oriel_read_begin.3 \
 	man/oriel_read_validate.3 \
 	man/oriel_self.3 \
+	man/oriel_store_name.3 \
 	man/oriel_sync.3 \
 	man/oriel_unpin.3 \
 	man/oriel_version.3 \

@@ -447,6 +447,19 @@ oriel_prefetch (oriel_file *file, uint64_t first, uint64_t count)
   return orl_load_ahead (me, file, first, count);
 }
 
+int
+oriel_prefetch_many (oriel_file *file, const uint64_t *numbers, size_t count)
+{
+  struct orl_thread *me;
+  int r;
+
+  if (!file || (count && !numbers))
+    return null ("oriel_prefetch_many");
+  if ((r = orl_thread_self (file->pool, &me)) < 0)
+    return r;
+  return orl_load_list (me, file, numbers, count);
+}
+
 /* Is the page pinned, by this process? */
 static int
 check_page (const oriel_page *page, const char *call)

@@ -12,9 +12,11 @@
 #include "layout.h"
 #include "oriel.h"
 #include "store.h"
+#include "stream.h"
 #include "window.h"
 
 struct orl_copies;
+struct orl_flights;
 struct orl_thread;
 
 #define ORL_SHARED_LEDGERS 16   /* for ORIEL_ANYTHREAD pins */
@@ -40,6 +42,7 @@ struct oriel_pool {
   char *path;
   pthread_key_t key;            /* each thread's struct orl_thread */
   uint32_t batch;               /* frames that a sweep takes at once */
+  uint32_t store;               /* ORIEL_STORE_* */
   bool watch;                   /* ORIEL_WATCH: neither window nor place, and
                                    the metadata is mapped read-only */
   /* recover.c, which is above those who need it: put right what the ledger's
@@ -48,6 +51,9 @@ struct oriel_pool {
   void (*repair) (struct oriel_pool *pool, uint32_t owner, uint32_t ledger);
   /* set once, in a forked child */
   bool forked;
+  /* set once, by load-async.c */
+  struct orl_flights *_Atomic flights; /* NULL: no ring yet, */
+  _Atomic int ring;             /* < 0: and this is why there will be none */
   /* a trace (trace.c); changed under lock */
   _Atomic bool tracing;
   _Atomic int trace_error;
@@ -88,9 +94,9 @@ struct oriel_file {
   uint32_t flags;               /* ORIEL_* of the first open */
   struct orl_store *store;
   char *path;
-  /* hints, by all threads */
-  orl_a64 next_page;            /* behind the last page read */
-  orl_a32 run;                  /* pages to read at the next sequential miss */
+  /* by all threads */
+  struct orl_streams streams;
+  orl_a32 flying;               /* reads under way by the ring */
   /* under pool->lock */
   uint32_t opens;
   uint32_t holds;               /* flushers of other files that use it */

@@ -18,6 +18,7 @@
 #include "frame.h"
 #include "latch.h"
 #include "lock.h"
+#include "proc.h"
 
 #define LOOKS 5
 
@@ -70,7 +71,8 @@ orl_doubt_state (const struct orl_shm *shm, struct orl_doubt *d, uint32_t me,
   claimed = orl_state (word) <= ORL_EVICTING && owner != me
             && orl_owner_alive (shm, owner)
             && has_work (&shm->ledgers[owner - 1], frame);
-  claimed = claimed || orl_in_repair (shm, owner);
+  claimed = claimed || orl_in_repair (shm, owner)
+            || orl_proc_io_is_on (shm, owner - 1);
   if (!is_enough (d, word, claimed))
     return;
   now = atomic_load (&f->state);

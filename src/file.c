@@ -23,6 +23,7 @@
 #include "file.h"
 #include "flush.h"
 #include "latch.h"
+#include "load.h"
 #include "lock.h"
 #include "pin.h"
 #include "point.h"
@@ -370,7 +371,9 @@ open_store (struct orl_thread *me, struct oriel_file *f,
 
   if (entered && (r = enter (me, f->path, f->flags, known, &f->index)) < 0)
     return r;
-  r = orl_store_posix_open (f->path, &opt, &f->store);
+  r = me->pool->store == ORIEL_STORE_POSIX
+          ? orl_store_posix_open (f->path, &opt, &f->store)
+          : orl_store_uring_open (f->path, &opt, &f->store);
   if (r == 0 && (r = orl_store_identify (f->store, &id)) < 0)
     orl_fail (r, "%s: cannot be looked at", f->path);
   if (entered
@@ -516,6 +519,8 @@ orl_file_close (struct orl_thread *me, struct oriel_file *file, bool write)
     return r;
   r = 0;
   pthread_mutex_lock (&pool->lock);
+  if (file->opens == 1)
+    orl_load_drain (me, file); /* reads that are under way keep pins */
   if (file->opens == 1)
     orl_ledger_scan (&pool->shm, pool->shm.token, see_pin, &pins);
   if (pins.n > 0)

@@ -57,6 +57,12 @@ enum orl_frame_state {
 
 #define ORL_NO_FRAME UINT32_MAX
 
+/* orl_frame.ahead: the page was loaded before it was wanted, and has not been
+ * wanted since.  Its first hit clears this and is none to the eviction (heat.h). */
+#define ORL_AHEAD 1
+#define ORL_AHEAD_STRIDE 2      /* and goes on with a stream that steps, */
+#define ORL_AHEAD_MARK 3        /* or with a window of 1 << (ahead - this) pages */
+
 static inline enum orl_frame_state
 orl_state (uint64_t word)
 {

@@ -303,6 +303,29 @@ orl_heat_loaded (struct orl_thread *me, uint32_t frame, bool ahead)
                          memory_order_relaxed);
 }
 
+/* A scan's pages are through then, and make room for its next ones: so it takes
+ * no more frames than its windows are long.  A page that is wanted again comes to
+ * stay by its ghost. */
+void
+orl_heat_wanted (const struct orl_shm *shm, uint32_t frame)
+{
+  struct orl_frame *f = &shm->frames[frame];
+  struct past p = past_of (f);
+  uint32_t flags = atomic_load_explicit (&f->heat, memory_order_relaxed)
+                   & (ORL_HEAT_HOT | ORL_HEAT_MARGINAL);
+
+  if (p.uses == 0)
+    p.since = p.seen = now_of (shm);
+  put_past (f, &p, flags);
+  atomic_store_explicit (&f->ref, ORL_REF_ONCE, memory_order_relaxed);
+}
+
+static bool
+is_unused (uint32_t ref)
+{
+  return ref == 0 || ref == ORL_REF_ONCE;
+}
+
 static void
 look_at_hot (struct orl_thread *me, uint32_t frame, uint32_t flags,
              uint32_t ref, struct past *p, uint32_t now)
@@ -354,7 +377,7 @@ orl_heat_look (struct orl_thread *me, uint32_t frame)
       use (&p, now);
       put_past (f, &p, promote (me, &p, now) ? ORL_HEAT_HOT : 0);
     }
-  return ref == 0;
+  return is_unused (ref);
 }
 
 bool
@@ -362,7 +385,7 @@ orl_heat_is_cold (const struct orl_shm *shm, uint32_t frame)
 {
   const struct orl_frame *f = &shm->frames[frame];
 
-  return atomic_load_explicit (&f->ref, memory_order_relaxed) == 0
+  return is_unused (atomic_load_explicit (&f->ref, memory_order_relaxed))
          && !(atomic_load_explicit (&f->heat, memory_order_relaxed)
               & (ORL_HEAT_HOT | ORL_HEAT_AHEAD));
 }

@@ -13,6 +13,8 @@
 /* In orl_frame.ref, beside 0 and 1: new, its next uses do not count.  A hit
  * writes only where it finds 0. */
 #define ORL_REF_NEW 2
+#define ORL_REF_ONCE 3          /* likewise, of a page that was read ahead: the
+                                   next sweep may have it */
 
 /* In orl_frame.heat. */
 #define ORL_HEAT_USES 0x0fu     /* gaps between uses, counted from .since on */
@@ -24,6 +26,9 @@
 /* A RESERVED frame got a page, which was asked for, or (ahead) read before
  * that; called before others see it. */
 void orl_heat_loaded (struct orl_thread *me, uint32_t frame, bool ahead);
+
+/* A page that was read ahead is wanted for the first time. */
+void orl_heat_wanted (const struct orl_shm *shm, uint32_t frame);
 
 /* May the hand pass the frame at once?  So it can most: hot pages of which
  * nothing new is known, and which are not the coldest. */

@@ -14,6 +14,7 @@
 #include "error.h"
 #include "evict.h"
 #include "frame.h"
+#include "heat.h"
 #include "inspect.h"
 #include "ledger.h"
 #include "window.h"
@@ -47,6 +48,7 @@ read_frame (const struct oriel_file *file, uint32_t frame,
   const struct orl_frame *f = &shm->frames[frame];
   uint64_t word = atomic_load_explicit (&f->state, memory_order_acquire);
   enum orl_frame_state state = orl_state (word);
+  uint32_t ref;
 
   if (state != ORL_VALID && state != ORL_WRITING && state != ORL_EVICTING)
     return false;
@@ -55,7 +57,8 @@ read_frame (const struct oriel_file *file, uint32_t frame,
       || orl_frame_is_dead (shm, f, word))
     return false;
   info->number = atomic_load_explicit (&f->page, memory_order_relaxed);
-  info->used = atomic_load_explicit (&f->ref, memory_order_relaxed);
+  ref = atomic_load_explicit (&f->ref, memory_order_relaxed);
+  info->used = ref == ORL_REF_ONCE ? 0 : ref;
   info->dirty = (word & ORL_DIRTY) || state == ORL_WRITING;
   info->frame = frame;
   info->slot = slot_of (file->pool->window, frame);

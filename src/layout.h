@@ -141,7 +141,7 @@ struct orl_proc {
 };
 
 #define ORL_PINS 448
-#define ORL_WORK 64
+#define ORL_WORK 256
 
 /* A pin in a ledger: mode << 30 | (frame + 1); 0 is no pin. */
 #define ORL_PIN_FRAME 0x3fffffffu

@@ -11,9 +11,15 @@
  *   5. LOADING to VALID, which wakes those who wait.
  * A stranger, if we die in 3 or 4, takes the entry out and frees the frame.
  *
- * Readahead: O_DIRECT has none, so a miss right behind the last page read loads
- * a run of pages in the same way, twice as long each time.  The run takes no
- * frame that would have to be written first.
+ * Pages that no one waits for are read by the process's ring, if it has one
+ * (load-async.c), and take no frame of a page that is in use or dirty.
+ *
+ * Readahead: O_DIRECT has none, so a miss that goes on with a run (stream.c)
+ * begins to read a window of what comes next, and the first hit on the window's
+ * first page, which is marked (frame.h), begins the next, of twice the size: one
+ * window is read while the other is used.  Where there is no ring, or slots are
+ * swapped, a run of pages is read with the one that was missed, if they follow
+ * each other, and each run is twice as long as the one before.
  *
  * Locks: a partition's inside table.c, the window's inside window.c.
  */
@@ -21,206 +27,30 @@
 #include <string.h>
 
 #include "error.h"
-#include "flush.h"
 #include "heat.h"
 #include "latch.h"
+#include "load-async.h"
+#include "load-run.h"
 #include "load.h"
-#include "lock.h"
 #include "lost.h"
 #include "point.h"
-#include "sys.h"
 #include "table.h"
 
-/* As many as the stash holds: 128 KiB of 4 KiB pages, the kernel's default. */
-#define RUN_MAX ORL_BATCH
 #define RUN_MIN 4
 #define TRIES 100               /* of slots that are taken away as we read */
 
-/* Rounds without any success before the pool is called full: other threads may
- * hold what they swept for a moment. */
-#define ROOM_ROUNDS 24
+/* Of the readahead: log 2 of pages.  What a disk here needs to be busy is four
+ * reads of 128 KiB. */
+#define WINDOW_MIN 3
+#define WINDOW_MAX 7
 
-struct run {
-  uint32_t n;
-  uint32_t frame[RUN_MAX];
-  int entry[RUN_MAX];
-  void *at[RUN_MAX];
-  bool bounced[RUN_MAX];        /* at is private memory */
-};
-
-/* Something for the stash.  -ENOBUFS or the error of a write. */
-static int
-make_room (struct orl_thread *me)
-{
-  struct oriel_pool *pool = me->pool;
-  struct orl_dirty_list dirty;
-  /* Each round that writes cleans a page at least: more than this are needed
-   * only while others make theirs dirty again, and that may never end. */
-  uint64_t tries = pool->shm.geo.nframes + ROOM_ROUNDS;
-  int error = -ENOBUFS;
-
-  for (unsigned round = 0; round < ROOM_ROUNDS && tries > 0; tries--)
-    {
-      int r;
-
-      if (orl_evict (me, pool->batch, &dirty) > 0)
-        return 0;
-      r = orl_flush_list (me, &dirty);
-      /* What was just written, before the hand goes on to what is dirty. */
-      if (r > 0 && orl_evict_list (me, pool->batch, &dirty) > 0)
-        return 0;
-      if (r > 0)
-        continue;
-      /* None that we may write: are there clean ones behind them? */
-      if (orl_evict (me, pool->batch, NULL) > 0)
-        return 0;
-      if (r < 0)
-        error = r;
-      if (round == ROOM_ROUNDS / 2)
-        pool->repair (pool, me->owner, ORL_ALL_DEAD);
-      orl_backoff (4 * round++);
-    }
-  if (error == -ENOBUFS)
-    orl_fail (error,
-              "%s: all %llu frames are pinned or dirty for files that this "
-              "process has not open; unpin pages or create a larger pool",
-              pool->path, (unsigned long long) pool->shm.geo.nframes);
-  return error;
-}
-
-/* Undo step 3 for a frame of ours. */
-static void
-take_back (struct orl_thread *me, struct run *run, uint32_t i)
-{
-  const struct orl_shm *shm = &me->pool->shm;
-  uint32_t frame = run->frame[i];
-
-  orl_table_remove (shm, me->owner, frame);
-  ORL_POINT ("load.back.removed");
-  orl_frame_settle (&shm->frames[frame], ORL_RESERVED, me->owner, 0,
-                    ORL_FLAGS);
-  ORL_POINT ("load.back.reserved");
-  orl_ledger_clear (me->ledger, run->entry[i]);
-  me->stash[me->nstash++] = frame;
-}
-
-/* Steps 1 to 3 for one more page of the run.  -EEXIST, -ENOBUFS. */
-static int
-add (struct orl_thread *me, struct run *run, uint64_t key, uint64_t page)
-{
-  const struct orl_shm *shm = &me->pool->shm;
-  uint32_t frame, other;
-  int entry, r;
-
-  entry = orl_ledger_room (me->ledger);
-  if (entry < 0)
-    return orl_fail (entry, "%s: this thread has %d pages pinned; unpin some",
-                     me->pool->path, ORL_PINS);
-  frame = me->stash[--me->nstash];
-  orl_ledger_write (me->ledger, entry, ORL_PIN_PLAIN, frame);
-  ORL_POINT ("load.held");
-  r = orl_table_insert (shm, me->owner, frame, key, page, &other);
-  if (r < 0)
-    {
-      orl_ledger_clear (me->ledger, entry);
-      me->stash[me->nstash++] = frame;
-      return r;
-    }
-  run->frame[run->n] = frame;
-  run->entry[run->n++] = entry;
-  return 0;
-}
-
-/* How many pages to read from this one on. */
-static uint32_t
-run_length (struct oriel_file *file, uint64_t page, bool shown)
-{
-  const struct oriel_pool *pool = file->pool;
-  uint64_t size = atomic_load (&file->rec->size);
-  uint64_t pages = (size + pool->shm.geo.page_size - 1)
-                   >> pool->shm.geo.page_shift;
-  uint64_t limit = pool->shm.geo.nframes / 16;
-  uint32_t run = atomic_load_explicit (&file->run, memory_order_relaxed);
-
-  if (page != atomic_load_explicit (&file->next_page, memory_order_relaxed)
-      || page == 0)
-    run = 1;
-  else
-    run = run < RUN_MIN ? RUN_MIN : run * 2;
-  if (shown && !pool->window->linear && limit > pool->window->nslots / 4)
-    limit = pool->window->nslots / 4;
-  if (limit > RUN_MAX)
-    limit = RUN_MAX;
-  if (run > limit)
-    run = (uint32_t) limit;
-  if (page < pages && run > pages - page)
-    run = (uint32_t) (pages - page);
-  return run < 1 || page >= pages ? 1 : run;
-}
-
-/* Steps 1 to 3 for the whole run; only the first page must succeed. */
-static int
-gather (struct orl_thread *me, uint64_t key, uint64_t page, uint32_t want,
-        struct run *run)
-{
-  struct orl_dirty_list dirty;
-  int r;
-
-  run->n = 0;
-  if (me->nstash == 0 && (r = make_room (me)) < 0)
-    return r;
-  r = add (me, run, key, page);
-  if (r < 0)
-    return r;
-  while (run->n < want)
-    {
-      if (me->nstash == 0 && orl_evict (me, want - run->n, &dirty) == 0)
-        break;
-      if (add (me, run, key, page + run->n) < 0)
-        break;
-      ORL_POINT ("load.run.added");
-    }
-  return 0;
-}
-
-static int
-no_slot (const struct oriel_file *file, uint64_t page, int error)
-{
-  if (error == -ENOBUFS)
-    return orl_fail (error,
-                     "%s: page %llu cannot be shown, every slot of the window "
-                     "shows a pinned page; unpin some or enlarge the window",
-                     file->path, (unsigned long long) page);
-  return orl_fail (error,
-                   "%s: page %llu cannot be shown: the process has no VMA left "
-                   "(vm.max_map_count), no memory, or no more to lock "
-                   "(RLIMIT_MEMLOCK); unmap something, unlock something, or "
-                   "unpin",
-                   file->path, (unsigned long long) page);
-}
-
-/* Step 4's addresses; pages that the window has no slot for leave the run.
- * -ENOBUFS: it has none for the first. */
-static int
-show (struct orl_thread *me, struct run *run)
-{
-  uint32_t shown = 0;
-  int r = orl_window_show_many (me->pool->window, me->ledger, run->frame,
-                                run->n, run->at);
-
-  while (shown < run->n && run->at[shown])
-    run->bounced[shown++] = false;
-  if (shown == 0)
-    return r;
-  while (run->n > shown)
-    take_back (me, run, --run->n);
-  return 0;
-}
+/* ------------------------------------------------------------------ */
+/* One run, and wait for it                                           */
 
 /* Step 4 without slots: pages that the window does not show are read into
  * private memory, to be copied from there.  False: no memory. */
 static bool
-aim (struct orl_thread *me, struct run *run)
+aim (struct orl_thread *me, struct orl_run *run)
 {
   unsigned char *bounce = orl_thread_bounce (me);
 
@@ -236,47 +66,18 @@ aim (struct orl_thread *me, struct run *run)
   return true;
 }
 
-/* Put what was read so into its frames; what can't be copied is shown. */
+/* Step 4's reading. */
 static int
-carry (struct orl_thread *me, struct oriel_file *file, uint64_t page,
-       struct run *run)
+read_run (struct orl_thread *me, struct oriel_file *file, struct orl_run *run)
 {
   const struct orl_geometry *geo = &me->pool->shm.geo;
-  struct orl_window *w = me->pool->window;
-
-  for (uint32_t i = 0; i < run->n; i++)
-    {
-      void *at;
-      int r;
-
-      if (!run->bounced[i]
-          || orl_lost_copy_in (me, run->frame[i], 0, run->at[i],
-                               geo->page_size))
-        {
-          ORL_POINT ("load.carried");
-          continue;
-        }
-      r = orl_window_show (w, me->ledger, run->frame[i], &at);
-      if (r < 0)
-        return no_slot (file, page + i, r);
-      memcpy (at, run->at[i], geo->page_size);
-    }
-  return 0;
-}
-
-/* Step 4's reading.  What lies behind the file's end is zeroes. */
-static int
-read_run (struct orl_thread *me, struct oriel_file *file, uint64_t page,
-          struct run *run)
-{
-  const struct orl_geometry *geo = &me->pool->shm.geo;
-  uint64_t at = page << geo->page_shift;
-  struct iovec iov[RUN_MAX];
-  /* Before the read: who cuts the store drops what is being loaded after it has
-   * said so. */
-  uint64_t cut = atomic_load (&file->rec->cut);
+  uint64_t at = run->page << geo->page_shift;
+  struct iovec iov[ORL_RUN_MAX];
   int64_t got;
 
+  /* Before the read: who cuts the store drops what is being loaded after it has
+   * said so. */
+  run->cut = atomic_load (&file->rec->cut);
   for (uint32_t i = 0; i < run->n; i++)
     {
       iov[i].iov_base = run->at[i];
@@ -295,98 +96,86 @@ read_run (struct orl_thread *me, struct oriel_file *file, uint64_t page,
   orl_count (me->ledger, ORL_READS, 1);
   if (got < 0)
     return orl_fail ((int) got, "%s: reading page %llu failed", file->path,
-                     (unsigned long long) page);
+                     (unsigned long long) run->page);
   orl_count (me->ledger, ORL_READ_BYTES, (uint64_t) got);
-  if (cut != 0 && got > 0 && at + (uint64_t) got > cut - 1)
-    got = cut - 1 > at ? (int64_t) (cut - 1 - at) : 0;
-  for (uint32_t i = 0; i < run->n; i++, got -= geo->page_size)
-    if (got < 0)
-      memset (run->at[i], 0, geo->page_size);
-    else if (got < geo->page_size)
-      memset ((char *) run->at[i] + got, 0, geo->page_size - (size_t) got);
+  orl_run_end (geo, run, got);
+  for (uint32_t i = 0; i < run->n; i++)
+    {
+      int r = orl_run_carry (me, file, run, i);
+
+      if (r < 0)
+        return r;
+    }
   return 0;
 }
 
-/* Step 5.  A fresh page comes latched exclusively and dirty, so that no one sees
- * its zeroes before what its writer makes of them. */
+/* Before step 5: a fresh page comes latched exclusively and dirty, so that no one
+ * sees its zeroes before what its writer makes of them. */
 static void
-publish (struct orl_thread *me, uint32_t frame, int entry, bool fresh)
+publish_fresh (struct orl_thread *me, uint32_t frame, int entry)
 {
   const struct orl_shm *shm = &me->pool->shm;
   struct orl_frame *f = &shm->frames[frame];
   bool drain;
 
-  if (fresh)
-    {
-      orl_ledger_write (me->ledger, entry, ORL_PIN_EXCL, frame);
-      ORL_POINT ("load.fresh.held");
-      orl_latch_exclusive (&f->latch, me->owner, &drain);
-      ORL_POINT ("load.fresh.latched");
-      atomic_fetch_add (&f->version, 1);
-      ORL_POINT ("load.fresh.odd");
-      orl_frame_mark_dirty (shm, frame, true);
-      ORL_POINT ("load.fresh.marked");
-    }
-  ORL_POINT ("load.publish");
-  /* What was read may lie in what the fault handler put in the place of memory
-   * that is gone: no one else sees that. */
-  if (atomic_load_explicit (&me->pool->gone, memory_order_relaxed))
-    orl_frame_flag (f, ORL_STALE | ORL_LOST);
-  orl_frame_settle (f, ORL_VALID, 0, fresh ? ORL_DIRTY : 0, 0);
-  ORL_POINT ("load.published");
-  orl_work_end (me->ledger, frame);
+  orl_ledger_write (me->ledger, entry, ORL_PIN_EXCL, frame);
+  ORL_POINT ("load.fresh.held");
+  orl_latch_exclusive (&f->latch, me->owner, &drain);
+  ORL_POINT ("load.fresh.latched");
+  atomic_fetch_add (&f->version, 1);
+  ORL_POINT ("load.fresh.odd");
+  orl_frame_mark_dirty (shm, frame, true);
+  ORL_POINT ("load.fresh.marked");
 }
 
 /* Step 4's addresses, in slots if that is wanted and can be. */
 static int
-place (struct orl_thread *me, struct oriel_file *file, uint64_t page,
-       bool fresh, bool shown, struct run *run)
+place (struct orl_thread *me, struct oriel_file *file, bool fresh, bool shown,
+       struct orl_run *run)
 {
   int r = -ENOBUFS;
 
   if (me->pool->window->grants)
     shown = false;
-  if (shown && (r = show (me, run)) == 0)
+  if (shown && (r = orl_run_show (me, run)) == 0)
     return 0;
   if (fresh ? !shown : aim (me, run))
     return 0;
   if (!shown)
-    r = show (me, run);
+    r = orl_run_show (me, run);
   if (r == 0)
     return 0;
-  while (run->n > 0)
-    take_back (me, run, --run->n);
-  return no_slot (file, page, r);
+  orl_run_drop (me, run);
+  return orl_run_no_slot (file, run->page, r);
 }
 
-/* All steps for a run; the first page stays held. */
+/* All steps for a run; the first page stays held.  ahead: as in
+ * orl_run_gather(). */
 static int
 bring (struct orl_thread *me, struct oriel_file *file, uint64_t key,
-       uint64_t page, uint32_t want, bool fresh, bool shown, struct run *run)
+       uint64_t page, uint32_t want, bool fresh, bool shown, bool ahead,
+       struct orl_run *run)
 {
-  int r = orl_pool_gone (me->pool);
+  int r = orl_run_gather (me, file, key, page, want, ahead, run);
 
-  if (r == 0)
-    r = gather (me, key, page, want, run);
   if (r < 0)
     return r;
-  r = place (me, file, page, fresh, shown, run);
+  r = place (me, file, fresh, shown, run);
   if (r < 0)
     return r;
   if (fresh && shown && !me->pool->window->grants)
     memset (run->at[0], 0, me->pool->shm.geo.page_size);
-  else if (!fresh
-           && ((r = read_run (me, file, page, run)) < 0
-               || (r = carry (me, file, page, run)) < 0))
+  else if (!fresh && (r = read_run (me, file, run)) < 0)
     {
-      while (run->n > 0)
-        take_back (me, run, --run->n);
+      orl_run_drop (me, run);
       return r;
     }
+  if (fresh)
+    publish_fresh (me, run->frame[0], run->entry[0]);
   for (uint32_t i = run->n; i-- > 0;)
     {
-      orl_heat_loaded (me, run->frame[i], i > 0);
-      publish (me, run->frame[i], run->entry[i], fresh);
+      orl_run_publish (me, me->ledger, run->frame[i],
+                       fresh ? ORL_DIRTY : 0);
       if (i > 0)
         {
           orl_ledger_clear (me->ledger, run->entry[i]);
@@ -396,74 +185,313 @@ bring (struct orl_thread *me, struct oriel_file *file, uint64_t key,
   return 0;
 }
 
-static void
-count_ahead (struct orl_thread *me, struct oriel_file *file, uint32_t n)
+/* ------------------------------------------------------------------ */
+/* Windows ahead                                                      */
+
+static uint64_t
+pages_of (const struct oriel_file *file)
 {
-  orl_count (me->ledger, ORL_READAHEAD, n);
-  if (n > 0)
-    atomic_fetch_add_explicit (&file->rec->readahead, n, memory_order_relaxed);
+  const struct orl_geometry *geo = &file->pool->shm.geo;
+
+  return (atomic_load (&file->rec->size) + geo->page_size - 1)
+         >> geo->page_shift;
 }
+
+static uint64_t
+key_of (const struct oriel_file *file)
+{
+  return orl_file_key (file->index, atomic_load (&file->rec->epoch));
+}
+
+/* Whatever is read of it is read while the caller waits (load-async.c). */
+static bool
+is_foreign (const struct oriel_file *file)
+{
+  return (file->flags & ORIEL_FOREIGN) != 0;
+}
+
+/* Are windows read ahead?  Where slots are swapped the run that is read with a
+ * page is shown with it, by one call; windows would be copied twice. */
+static bool
+may_window (struct orl_thread *me, struct oriel_file *file)
+{
+  return me->pool->window->linear && !is_foreign (file)
+         && orl_async_ready (me, file);
+}
+
+/* How many pages from this one on are in no frame, up to want. */
+static uint32_t
+missing (const struct oriel_file *file, uint64_t key, uint64_t page,
+         uint64_t want)
+{
+  uint32_t n = 0;
+  uint64_t state;
+
+  if (want > ORL_RUN_MAX)
+    want = ORL_RUN_MAX;
+  while (n < want
+         && orl_table_find (&file->pool->shm, key, page + n, &state)
+                == ORL_NO_FRAME)
+    n++;
+  return n;
+}
+
+/* The size of the window that follows one of so many pages. */
+static uint32_t
+next_window (const struct oriel_file *file, uint32_t window)
+{
+  uint64_t limit = file->pool->shm.geo.nframes / 16;
+  uint32_t w = window == 0 ? 1u << WINDOW_MIN : window * 2;
+
+  if (w > 1u << WINDOW_MAX)
+    w = 1u << WINDOW_MAX;
+  while (w > limit && w > 1)
+    w /= 2;
+  return w;
+}
+
+static uint8_t
+mark_of (uint32_t window, int64_t stride)
+{
+  return (uint8_t) (stride == 1 ? ORL_AHEAD_MARK
+                                      + (unsigned) __builtin_ctz (window)
+                                : ORL_AHEAD_STRIDE);
+}
+
+/* Begin to read a window of pages from page on, for the stream that was wanted
+ * at from. */
+static void
+read_window (struct orl_thread *me, struct oriel_file *file, uint64_t from,
+             uint64_t page, int64_t stride, uint32_t window)
+{
+  uint64_t key = key_of (file);
+  uint64_t pages = pages_of (file);
+  uint8_t mark = mark_of (window, stride);
+  uint64_t first = page;
+  uint32_t left = window;
+
+  while (left > 0 && page < pages)
+    {
+      uint64_t want = stride != 1              ? 1
+                      : left < pages - page ? left
+                                               : pages - page;
+      uint32_t n = missing (file, key, page, want);
+      int r = n == 0 ? -EEXIST
+                     : orl_async_begin (me, file, key, page, n, mark, false,
+                                        &n);
+
+      if (r == -EEXIST)
+        n = 1;
+      else if (r < 0)
+        break;
+      else if (mark)
+        {
+          /* The window begins where something is missing. */
+          first = page;
+          left = window;
+          mark = 0;
+        }
+      left -= n < left ? n : left;
+      page += n * (uint64_t) stride;
+    }
+  orl_async_send (me);
+  if (!mark)
+    orl_stream_begun (&file->streams, from, first, window, page);
+}
+
+void
+orl_load_marked (struct orl_thread *me, struct oriel_file *file,
+                 uint64_t page, uint32_t frame)
+{
+  struct orl_frame *f = &me->pool->shm.frames[frame];
+  uint8_t mark = atomic_exchange_explicit (
+      &f->ahead, orl_state (atomic_load (&f->state)) == ORL_LOADING
+                     ? ORL_AHEAD
+                     : 0,
+      memory_order_relaxed);
+  int64_t stride = 1;
+  uint32_t window;
+  uint64_t next;
+
+  if (orl_state (atomic_load (&f->state)) != ORL_LOADING)
+    orl_heat_wanted (&me->pool->shm, frame);
+  if (mark < ORL_AHEAD_STRIDE || !may_window (me, file))
+    return;
+  if (!orl_stream_mark (&file->streams, page, &stride, &window, &next))
+    {
+      /* Another process's. */
+      if (mark == ORL_AHEAD_STRIDE)
+        return;
+      window = 1u << (mark - ORL_AHEAD_MARK) % (WINDOW_MAX + 1);
+      next = page + window;
+    }
+  read_window (me, file, page, next, stride, next_window (file, window));
+}
+
+/* How many pages to read with this one, which was missed, while the thread
+ * waits. */
+static uint32_t
+run_length (const struct oriel_file *file, uint64_t page, uint32_t window,
+            bool shown)
+{
+  const struct oriel_pool *pool = file->pool;
+  uint64_t pages = pages_of (file);
+  uint64_t limit = pool->shm.geo.nframes / 16;
+  uint32_t run = window < RUN_MIN ? RUN_MIN : window * 2;
+
+  if (shown && !pool->window->linear && limit > pool->window->nslots / 4)
+    limit = pool->window->nslots / 4;
+  if (limit > ORL_RUN_MAX)
+    limit = ORL_RUN_MAX;
+  if (run > limit)
+    run = (uint32_t) limit;
+  if (page < pages && run > pages - page)
+    run = (uint32_t) (pages - page);
+  return run < 1 || page >= pages ? 1 : run;
+}
+
+/* What to read with a page that was missed. */
+struct plan {
+  int64_t stride;
+  uint32_t run;                 /* now */
+  uint32_t window;              /* ahead of that, 0: nothing */
+};
+
+static struct plan
+guess (struct orl_thread *me, struct oriel_file *file, uint64_t page,
+       bool shown)
+{
+  struct plan p = { .run = 1 };
+  uint32_t window;
+
+  if (!orl_stream_miss (&file->streams, page, &p.stride, &window))
+    return p;
+  if (may_window (me, file))
+    {
+      p.run = p.stride == 1 ? run_length (file, page, 0, shown) : 1;
+      p.window = next_window (file, window);
+    }
+  else if (p.stride == 1)
+    {
+      p.run = run_length (file, page, window, shown);
+      orl_stream_begun (&file->streams, page, page, p.run, page + p.run);
+    }
+  return p;
+}
+
+/* ------------------------------------------------------------------ */
 
 int
 orl_load (struct orl_thread *me, struct oriel_file *file, uint64_t key,
           uint64_t page, bool fresh, bool shown, uint32_t *frame, int *entry)
 {
-  uint32_t want = fresh ? 1 : run_length (file, page, shown);
-  struct run run;
-  int r = bring (me, file, key, page, want, fresh, shown, &run);
+  struct plan p = { .run = 1 };
+  struct orl_run run;
+  int r;
 
+  orl_async_reap (me);
+  if (!fresh)
+    p = guess (me, file, page, shown);
+  r = bring (me, file, key, page, p.run, fresh, shown, false, &run);
   if (r < 0)
     return r;
-  if (!fresh)
-    {
-      atomic_store_explicit (&file->next_page, page + run.n,
-                             memory_order_relaxed);
-      atomic_store_explicit (&file->run, run.n, memory_order_relaxed);
-    }
+  if (p.window > 0)
+    read_window (me, file, page, page + run.n * (uint64_t) p.stride, p.stride,
+                 p.window);
   orl_count (me->ledger, ORL_MISSES, 1);
   atomic_fetch_add_explicit (&file->rec->misses, 1, memory_order_relaxed);
-  count_ahead (me, file, run.n - 1);
+  orl_run_count (me, file, run.n - 1);
   *frame = run.frame[0];
   *entry = run.entry[0];
   return 0;
+}
+
+/* Read, or begin to read, n pages from page on that were in no frame just now;
+ * *n: how many.  Errors as orl_async_begin(); of the store. */
+static int
+load_ahead (struct orl_thread *me, struct oriel_file *file, uint64_t key,
+            uint64_t page, bool async, uint32_t *n)
+{
+  uint64_t limit = me->pool->shm.geo.nframes / 16 + 1;
+  struct orl_run run;
+  int r;
+
+  if (*n > limit)
+    *n = (uint32_t) limit;
+  if (async)
+    return orl_async_begin (me, file, key, page, *n, 0, true, n);
+  r = bring (me, file, key, page, *n, false, true, true, &run);
+  if (r < 0)
+    return r;
+  orl_ledger_clear (me->ledger, run.entry[0]);
+  ORL_POINT ("load.ahead.unpinned");
+  orl_run_count (me, file, run.n);
+  *n = run.n;
+  return 0;
+}
+
+static void
+end_ahead (struct orl_thread *me, struct oriel_file *file)
+{
+  orl_async_send (me);
+  if (is_foreign (file))
+    orl_load_drain (me, file);
 }
 
 int
 orl_load_ahead (struct orl_thread *me, struct oriel_file *file, uint64_t page,
                 uint64_t count)
 {
-  const struct orl_shm *shm = &me->pool->shm;
-  uint64_t size = atomic_load (&file->rec->size);
-  uint64_t pages = (size + shm->geo.page_size - 1) >> shm->geo.page_shift;
+  bool async = orl_async_ready (me, file);
+  uint64_t pages = pages_of (file);
   uint64_t end = page < pages && count > pages - page ? pages : page + count;
-  uint64_t key, state;
+  int r = 0;
 
-  for (uint64_t from = page; from < end && from < pages;)
+  while (page < end && page < pages)
     {
-      uint64_t limit = shm->geo.nframes / 16;
-      struct run run;
-      uint32_t want = 0;
-      int r;
+      uint64_t key = key_of (file);
+      uint32_t n = missing (file, key, page, end - page);
 
-      key = orl_file_key (file->index, atomic_load (&file->rec->epoch));
-      while (from + want < end && want < RUN_MAX && want < limit + 1
-             && orl_table_find (shm, key, from + want, &state) == ORL_NO_FRAME)
-        want++;
-      if (want == 0)
-        {
-          from++;
-          continue;
-        }
-      r = bring (me, file, key, from, want, false, true, &run);
-      if (r < 0 && r != -EEXIST)
-        return r;
-      if (r == 0)
-        {
-          orl_ledger_clear (me->ledger, run.entry[0]);
-          ORL_POINT ("load.ahead.unpinned");
-          count_ahead (me, file, run.n);
-        }
-      from += r == 0 ? run.n : 1;
+      r = n == 0 ? -EEXIST : load_ahead (me, file, key, page, async, &n);
+      if (r == -EEXIST)
+        n = 1;
+      else if (r < 0)
+        break;
+      page += n;
+      if (async && n > 1)
+        orl_async_send (me);
     }
-  return 0;
+  if (async)
+    end_ahead (me, file);
+  /* What there is no room for is read when it is wanted. */
+  return r == -EEXIST || r == -EAGAIN || r == -ENOBUFS ? 0 : r;
+}
+
+int
+orl_load_list (struct orl_thread *me, struct oriel_file *file,
+               const uint64_t *number, size_t count)
+{
+  bool async = orl_async_ready (me, file);
+  uint64_t pages = pages_of (file);
+  int r = 0;
+
+  for (size_t i = 0, k; i < count; i += k)
+    {
+      uint64_t key = key_of (file);
+      uint32_t n;
+
+      for (k = 1; i + k < count && number[i + k] == number[i] + k; k++)
+        ;
+      n = number[i] >= pages
+              ? 0
+              : missing (file, key, number[i],
+                         k < pages - number[i] ? k : pages - number[i]);
+      r = n == 0 ? -EEXIST : load_ahead (me, file, key, number[i], async, &n);
+      k = r == 0 ? n : 1;
+      if (r < 0 && r != -EEXIST)
+        break;
+    }
+  if (async)
+    end_ahead (me, file);
+  return r == -EEXIST || r == -EAGAIN || r == -ENOBUFS ? 0 : r;
 }

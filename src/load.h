@@ -17,9 +17,27 @@ int orl_load (struct orl_thread *me, struct oriel_file *file, uint64_t key,
               uint64_t page, bool fresh, bool shown, uint32_t *frame,
               int *entry);
 
-/* Load what is missing of count pages from page on, in long runs; nothing stays
- * held.  It stops without error behind the end of the file.  Errors as oriel_pin(). */
+/* Load what is missing of count pages from page on, or begin to, in long runs;
+ * nothing stays held.  It stops without error behind the end of the file, and
+ * when no frame is free or cold.  Errors as oriel_prefetch(). */
 int orl_load_ahead (struct orl_thread *me, struct oriel_file *file,
                     uint64_t page, uint64_t count);
+
+/* The same for a list. */
+int orl_load_list (struct orl_thread *me, struct oriel_file *file,
+                   const uint64_t *number, size_t count);
+
+/* The page in the frame is LOADING, as word says: wait until that may have
+ * changed; nowait: end what has come. */
+void orl_load_wait (struct orl_thread *me, uint32_t frame, uint64_t word,
+                    bool nowait);
+
+/* Wait until nothing of the file is being read that no one waits for. */
+void orl_load_drain (struct orl_thread *me, struct oriel_file *file);
+
+/* A page that was loaded ahead, in this frame, is wanted for the first time
+ * (frame.h: ahead). */
+void orl_load_marked (struct orl_thread *me, struct oriel_file *file,
+                      uint64_t page, uint32_t frame);
 
 #endif /* ORL_LOAD_H */

@@ -55,6 +55,10 @@ core_sources = \
 	src/layout.h \
 	src/ledger.c \
 	src/ledger.h \
+	src/load-async.c \
+	src/load-async.h \
+	src/load-run.c \
+	src/load-run.h \
 	src/load.c \
 	src/load.h \
 	src/lock.c \
@@ -85,9 +89,14 @@ core_sources = \
 	src/stats.c \
 	src/stats.h \
 	src/store-posix.c \
+	src/store-uring.c \
 	src/store.h \
+	src/stream.c \
+	src/stream.h \
 	src/sys-lock.c \
 	src/sys-lock.h \
+	src/sys-uring.c \
+	src/sys-uring.h \
 	src/sys.c \
 	src/sys.h \
 	src/table.c \
@@ -96,6 +105,8 @@ core_sources = \
 	src/thread.h \
 	src/trace.c \
 	src/trace.h \
+	src/uring.c \
+	src/uring.h \
 	src/window-cost.c \
 	src/window-grant.c \
 	src/window-grant.h \
@@ -116,6 +127,8 @@ core_sources = \
 # inside.
 noinst_LTLIBRARIES += libcore.la
 libcore_la_SOURCES = $(core_sources)
+core_libs = $(LIBURING_LIBS)
+libcore_la_LIBADD = $(core_libs)
 
 lib_LTLIBRARIES += liboriel.la
 liboriel_la_SOURCES =

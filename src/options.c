@@ -114,6 +114,18 @@ set_residency (const char *name, const char *value, uint32_t *field)
 }
 
 static int
+set_store (const char *name, const char *value, uint32_t *field)
+{
+  for (uint32_t id = 0; id <= ORIEL_STORE_URING; id++)
+    if (strcmp (value, oriel_store_name (id)) == 0)
+      {
+        *field = id;
+        return 0;
+      }
+  return wrong (name, value, -EINVAL, "auto, posix or uring");
+}
+
+static int
 set_flag (const char *name, const char *value, uint32_t flag, uint32_t *flags)
 {
   if (strcmp (value, "1") == 0)
@@ -149,6 +161,8 @@ oriel_options_set (oriel_options *opt, const char *name, const char *value)
     return set_populate (name, value, &opt->populate);
   if (strcmp (name, "residency") == 0)
     return set_residency (name, value, &opt->residency);
+  if (strcmp (name, "store") == 0)
+    return set_store (name, value, &opt->store);
   if (strcmp (name, "lazy") == 0)
     return set_flag (name, value, ORIEL_LAZY, &opt->flags);
   if (strcmp (name, "holes") == 0)
@@ -206,6 +220,9 @@ orl_options_check (const oriel_options *opt)
   if (opt->residency > ORIEL_RESIDENCY_ONFAULT)
     return orl_fail (-EINVAL, "residency %u: there is none of that number",
                      opt->residency);
+  if (opt->store > ORIEL_STORE_URING)
+    return orl_fail (-EINVAL, "store %u: there is none of that number",
+                     opt->store);
   if ((opt->backend == ORIEL_BACKEND_LINEAR
        || opt->backend == ORIEL_BACKEND_NATIVE)
       && (opt->flags & (ORIEL_PROTECT | ORIEL_RETIRE)))
@@ -221,6 +238,14 @@ orl_options_check (const oriel_options *opt)
                      (unsigned long long) opt->window_size,
                      (unsigned long long) opt->pool_size);
   return 0;
+}
+
+const char *
+oriel_store_name (uint32_t id)
+{
+  static const char *const names[] = { "auto", "posix", "uring" };
+
+  return id < sizeof names / sizeof *names ? names[id] : "unknown";
 }
 
 const char *

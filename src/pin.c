@@ -52,16 +52,41 @@ wait_for_frame (struct orl_thread *me, struct oriel_file *file,
                 uint64_t page, uint32_t frame, uint64_t word, unsigned flags,
                 struct orl_doubt *doubt)
 {
-  if (flags & ORIEL_NOWAIT)
+  struct orl_frame *f = &me->pool->shm.frames[frame];
+
+  if (orl_state (word) == ORL_LOADING)
+    {
+      if (atomic_load_explicit (&f->ahead, memory_order_relaxed) > ORL_AHEAD)
+        orl_load_marked (me, file, page, frame);
+      orl_load_wait (me, frame, word, (flags & ORIEL_NOWAIT) != 0);
+    }
+  if ((flags & ORIEL_NOWAIT)
+      && orl_state (atomic_load (&f->state)) == orl_state (word))
     return orl_fail (-EAGAIN, "%s: page %llu is being moved or loaded",
                      file->path, (unsigned long long) page);
-  if (orl_state (word) == ORL_LOADING)
-    orl_frame_wait (&me->pool->shm.frames[frame], word);
-  else
+  if (flags & ORIEL_NOWAIT)
+    return 0;
+  if (orl_state (word) != ORL_LOADING)
     orl_backoff (96); /* EVICTING lasts some microseconds */
   orl_pin_waited (me, orl_state_owner (word));
   orl_doubt_state (&me->pool->shm, doubt, me->owner, frame, word);
   return 0;
+}
+
+/* The page is hit, the first time since it was loaded or the hand passed.  That
+ * it was loaded ahead and is wanted now does not make it one that is wanted
+ * again. */
+static __attribute__ ((noinline)) void
+first_hit (struct orl_thread *me, struct oriel_file *file, uint64_t page,
+           uint32_t frame)
+{
+  struct orl_frame *f = &me->pool->shm.frames[frame];
+
+  if (__builtin_expect (
+          atomic_load_explicit (&f->ahead, memory_order_relaxed) != 0, 0))
+    orl_load_marked (me, file, page, frame);
+  else
+    atomic_store_explicit (&f->ref, 1, memory_order_relaxed);
 }
 
 /* Hold the page if a frame has it.  1 done, 0 no frame has it, -EAGAIN the
@@ -95,7 +120,7 @@ hold_found (struct orl_thread *me, struct oriel_file *file, uint64_t key,
       return -EAGAIN;
     }
   if (!atomic_load_explicit (&f->ref, memory_order_relaxed))
-    atomic_store_explicit (&f->ref, 1, memory_order_relaxed);
+    first_hit (me, file, page, h->frame);
   orl_count (me->ledger, ORL_HITS, 1);
   return 1;
 }
@@ -413,7 +438,7 @@ pin_hit (struct orl_thread *me, struct oriel_file *file, uint64_t key,
       return false;
     }
   if (!atomic_load_explicit (&f->ref, memory_order_relaxed))
-    atomic_store_explicit (&f->ref, 1, memory_order_relaxed);
+    first_hit (me, file, number, frame);
   orl_count (me->ledger, ORL_HITS, 1);
   page->data = at;
   page->number = number;

@@ -24,6 +24,7 @@
 #include "fault.h"
 #include "holes.h"
 #include "ledger.h"
+#include "load-async.h"
 #include "mapping.h"
 #include "point.h"
 #include "pool.h"
@@ -119,6 +120,7 @@ after_fork_child (void)
                       PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
                       -1, 0);
+      orl_async_forked (p);
       if (p->shm.fd >= 0)
         orl_sys.close (p->shm.fd);
       p->shm.fd = -1;
@@ -328,6 +330,7 @@ detach (struct oriel_pool *pool)
   struct orl_shm *shm = &pool->shm;
 
   ORL_POINT ("detach");
+  orl_async_close (pool);
   if (pool->nshared > 0 && !orl_forked (pool))
     {
       /* Backwards: shared[0], the process's own, answers for all of them. */
@@ -368,6 +371,9 @@ attach (struct oriel_pool *pool, const oriel_options *opt, bool fence,
     return r;
   pool->shm.geo = super->geo;
   pool->repair = orl_recover;
+  pool->store = opt->store;
+  if (opt->store == ORIEL_STORE_POSIX)
+    pool->ring = -ENOSYS;
   pool->files = calloc (super->geo.nfiles, sizeof *pool->files);
   pool->shm.mine = calloc (super->geo.nledgers, sizeof *pool->shm.mine);
   if (!pool->files || !pool->shm.mine)
@@ -382,7 +388,10 @@ attach (struct oriel_pool *pool, const oriel_options *opt, bool fence,
   if (r < 0)
     return r;
   ORL_POINT ("attach.repaired");
-  return show_window (pool, opt);
+  r = show_window (pool, opt);
+  if (r == 0 && opt->store == ORIEL_STORE_URING)
+    r = orl_async_open (pool);
+  return r;
 }
 
 /* A number for a pool, in a page of its own; NULL: no memory.  Before Linux 4.14

@@ -19,10 +19,11 @@
 
 /* Far behind any byte that the file has, and the same on 32 bits. */
 #define LOCK_BASE ((off_t) 1 << 60)
+#define IO_BASE (LOCK_BASE + ORL_MAX_PROCS)
 
-/* Rounds of orl_backoff() for places that others are just putting right: some
- * 50 ms. */
-#define ROUNDS 170
+/* Rounds of orl_backoff() for places that others are just putting right, or to
+ * which a dead one's reads still come: some 180 ms. */
+#define ROUNDS 300
 
 static int
 enter (struct orl_shm *shm, uint32_t i, bool (*claim) (struct orl_shm *shm))
@@ -31,6 +32,11 @@ enter (struct orl_shm *shm, uint32_t i, bool (*claim) (struct orl_shm *shm))
 
   if (r < 0)
     return r;
+  if (orl_sys.locked (shm->fd, IO_BASE + i))
+    {
+      orl_sys.lock (shm->fd, F_UNLCK, LOCK_BASE + i);
+      return -EBUSY;
+    }
   ORL_POINT ("attach.place.locked");
   shm->proc = i;
   shm->token = (atomic_fetch_add (&shm->super->serial, 1) + 1) << 16 | (i + 1);
@@ -84,6 +90,20 @@ orl_proc_leave (struct orl_shm *shm)
   ORL_POINT ("detach.place.left");
   orl_sys.lock (shm->fd, F_UNLCK, LOCK_BASE + shm->proc);
   ORL_POINT ("detach.place.unlocked");
+}
+
+int
+orl_proc_io_begin (const struct orl_shm *shm, int fd)
+{
+  return orl_sys.lock (fd, F_WRLCK, IO_BASE + shm->proc);
+}
+
+bool
+orl_proc_io_is_on (const struct orl_shm *shm, uint32_t ledger)
+{
+  return ledger >= shm->geo.nthreads && ledger < shm->geo.nledgers
+         && orl_sys.locked (shm->fd, IO_BASE + (ledger - shm->geo.nthreads))
+                != 0;
 }
 
 bool

@@ -29,6 +29,15 @@ bool orl_proc_place_is_locked (const struct orl_shm *shm, uint32_t place);
 /* Does someone else than fd's description hold the lock of this place? */
 bool orl_proc_locked (int fd, uint32_t proc);
 
+/* A process that has the kernel read pages while no thread of it waits holds
+ * another byte of its place, by a description of the file that goes when the
+ * last such read is over, perhaps after the process's life.  Take it with fd.
+ * -EAGAIN, errors of fcntl(2). */
+int orl_proc_io_begin (const struct orl_shm *shm, int fd);
+
+/* May the kernel be writing frames of this ledger's?  Of a process's own alone. */
+bool orl_proc_io_is_on (const struct orl_shm *shm, uint32_t ledger);
+
 /* How many processes are attached to the pool that fd is open on, without
  * attaching; nprocs places are looked at.  Or -errno. */
 int orl_proc_count (int fd, uint32_t nprocs);

@@ -31,6 +31,9 @@
  * past it.  Other ledgers are repaired by others meanwhile, and who only looks
  * for room passes it by after some milliseconds; who attaches, at once.
  *
+ * A process's own ledger may have frames that the kernel goes on to write for a
+ * while (load-async.c): it is repaired when that is over.
+ *
  * Locks: a repairer word, then a partition's.
  */
 #include <errno.h>
@@ -47,6 +50,7 @@
 #include "lock.h"
 #include "lost.h"
 #include "point.h"
+#include "proc.h"
 #include "recover.h"
 #include "sys.h"
 #include "table.h"
@@ -327,6 +331,9 @@ recover_dead (struct orl_shm *shm, uint32_t owner, uint32_t index)
 
   if (!is_dead (shm, index))
     return true;
+  /* Frames that are being read for it are no one's until that is over. */
+  if (orl_proc_io_is_on (shm, index))
+    return false;
   if (!begin (shm, owner, index, token))
     return false;
   /* Only who repairs it gives it back: if it is still the dead one's, it stays

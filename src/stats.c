@@ -12,6 +12,7 @@
 #include "evict.h"
 #include "frame.h"
 #include "ledger.h"
+#include "load-async.h"
 #include "proc.h"
 #include "stats.h"
 
@@ -141,4 +142,6 @@ orl_stats_read (struct oriel_pool *pool, oriel_stats *stats)
   stats->residency = atomic_load (&w->residency);
   stats->locked_bytes = status_bytes ("VmLck: %llu kB");
   stats->huge_page = w->huge_page;
+  stats->store = orl_async_works (pool) ? ORIEL_STORE_URING
+                                        : ORIEL_STORE_POSIX;
 }

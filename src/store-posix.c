@@ -137,7 +137,7 @@ posix_close (struct orl_store *s)
   free (s);
 }
 
-static const struct orl_store_ops posix_ops = {
+const struct orl_store_ops orl_store_posix_ops = {
   .name = "posix",
   .read = posix_read,
   .write = posix_write,
@@ -177,7 +177,7 @@ orl_store_posix_open (const char *path, const struct orl_store_options *opt,
 
   if (!s)
     return orl_fail (-ENOMEM, "%s: no memory", path);
-  s->ops = &posix_ops;
+  s->ops = &orl_store_posix_ops;
   s->direct = -1;
   s->fd = r = orl_sys.open (path, flags | create | O_NOCTTY | O_NONBLOCK,
                             0666);

@@ -9,7 +9,9 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+struct orl_io;
 struct orl_store;
+struct orl_uring;
 
 /* What every kind of store does.  All may be called by any threads at once. */
 struct orl_store_ops {
@@ -23,12 +25,18 @@ struct orl_store_ops {
   int (*sync) (struct orl_store *s);
   int (*truncate) (struct orl_store *s, uint64_t bytes);
   void (*close) (struct orl_store *s);
+  /* Say where io, whose iov and place in the file are set, is to be read from by
+   * the ring, whose lock is held.  NULL: this kind reads by no ring. */
+  void (*aim) (struct orl_store *s, struct orl_uring *ring,
+               struct orl_io *io);
 };
 
 struct orl_store {
   const struct orl_store_ops *ops;
   int fd;                       /* buffered; closed last */
   int direct;                   /* O_DIRECT, -1 if there is none */
+  struct orl_uring *ring;       /* that has read it; under its lock */
+  int place;                    /* there, of direct or else fd */
 };
 
 /* What tells files apart, and versions of one file. */
@@ -52,6 +60,12 @@ struct orl_store_options {
 int orl_store_posix_open (const char *path,
                           const struct orl_store_options *opt,
                           struct orl_store **store);
+int orl_store_uring_open (const char *path,
+                          const struct orl_store_options *opt,
+                          struct orl_store **store);
+
+/* For stores that do most as that one. */
+extern const struct orl_store_ops orl_store_posix_ops;
 
 /* Errors of fstat(2). */
 int orl_store_identify (const struct orl_store *s, struct orl_store_id *id);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "sys-lock.h"
+#include "sys-uring.h"
 #include "sys.h"
 
 /* From the kernel's headers, which a C library need not come with. */
@@ -396,6 +397,11 @@ struct orl_sys orl_sys = {
   .membarrier = sys_membarrier,
   .futex_wait = sys_futex_wait,
   .futex_wake = sys_futex_wake,
+  .uring_setup = orl_sys_uring_setup,
+  .uring_register = orl_sys_uring_register,
+  .uring_update = orl_sys_uring_update,
+  .uring_submit = orl_sys_uring_submit,
+  .uring_wait = orl_sys_uring_wait,
   .fcntl_lock = sys_fcntl_lock,
   .statx_birth = sys_statx_birth,
   .file_handle = sys_file_handle,

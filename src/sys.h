@@ -25,6 +25,8 @@
 
 #define ORL_LOCK_ONFAULT 1      /* flag of mlock2(), Linux 4.4 */
 
+struct io_uring;
+
 struct orl_sys {
   int (*open) (const char *path, int flags, mode_t mode);
   int (*close) (int fd);
@@ -69,6 +71,14 @@ struct orl_sys {
   /* Shared futex.  wait: -EAGAIN the word differs, -ETIMEDOUT, -EINTR. */
   int (*futex_wait) (uint32_t *word, uint32_t value, unsigned ms);
   int (*futex_wake) (uint32_t *word);
+
+  /* io_uring, by liburing; -ENOSYS in a build without it.  What is registered are
+   * descriptors; wait: until there is a completion. */
+  int (*uring_setup) (struct io_uring *ring, unsigned entries);
+  int (*uring_register) (struct io_uring *ring, const int *fds, unsigned n);
+  int (*uring_update) (struct io_uring *ring, unsigned at, int fd);
+  int (*uring_submit) (struct io_uring *ring);
+  int (*uring_wait) (struct io_uring *ring);
 
   /* What older kernels lack and sandboxes refuse: the entries above go on
    * without (sys.c). */

@@ -30,6 +30,7 @@ try (uint32_t backend)
 
   opt.slot_size = 4096;
   opt.window_size = SLOTS * 4096;
+  opt.store = ORIEL_STORE_POSIX; /* so that a prefetch fills the window */
   make_stamped_file (scratch_file ("data"), 4096, PAGES, 0, 1);
   pool = open_window (&opt, backend);
   if (!pool)

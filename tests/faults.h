@@ -45,6 +45,9 @@ static const struct fault all_faults[] __attribute__ ((unused)) = {
   { "futex_wake", EINVAL },  { "fcntl_lock", ENOLCK },
   { "statx_birth", ENOSYS }, { "file_handle", EOPNOTSUPP },
   { "rename_noreplace", EIO },
+  { "uring_setup", ENOSYS }, { "uring_register", EPERM },
+  { "uring_update", EINVAL }, { "uring_submit", EPERM },
+  { "uring_wait", EPERM },
 };
 
 static struct {
@@ -119,6 +122,12 @@ FAULT (fcntl_lock, int, (int fd, int c, struct flock *l), (fd, c, l))
 FAULT (statx_birth, int, (int fd, uint64_t *ns), (fd, ns))
 FAULT (file_handle, int, (int fd, struct file_handle *h), (fd, h))
 FAULT (rename_noreplace, int, (const char *a, const char *b), (a, b))
+FAULT (uring_setup, int, (struct io_uring *r, unsigned n), (r, n))
+FAULT (uring_register, int, (struct io_uring *r, const int *f, unsigned n),
+       (r, f, n))
+FAULT (uring_update, int, (struct io_uring *r, unsigned i, int f), (r, i, f))
+FAULT (uring_submit, int, (struct io_uring *r), (r))
+FAULT (uring_wait, int, (struct io_uring *r), (r))
 
 /* The descriptor is gone all the same, as with the kernel's. */
 static int
@@ -215,6 +224,11 @@ fault_wrap (void)
   FAULT_ENTRY (statx_birth);
   FAULT_ENTRY (file_handle);
   FAULT_ENTRY (rename_noreplace);
+  FAULT_ENTRY (uring_setup);
+  FAULT_ENTRY (uring_register);
+  FAULT_ENTRY (uring_update);
+  FAULT_ENTRY (uring_submit);
+  FAULT_ENTRY (uring_wait);
   return wrapped;
 }
 

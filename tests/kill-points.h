@@ -317,6 +317,9 @@ scrap (oriel_pool *p)
   need (oriel_file_drop (file) == 0);
   works = orl_sys.preadv;
   orl_sys.preadv = fails;
+  /* Short, and what is left cannot be read. */
+  need (truncate (scratch_file ("scrap"), 4096) == 0);
+  need (oriel_prefetch (file, 1, 4) == 0);
   need (oriel_pin (file, 1, ORIEL_READ, &page) == -EIO);
   orl_sys.preadv = works;
   need (oriel_file_close (file) == 0);
@@ -452,6 +455,7 @@ static void
 own_pool (void)
 {
   oriel_options opt = options ();
+  oriel_file *file;
   oriel_pool *p;
   int fd = open (path_in (pool_dir (), "oriel-second.building"),
                  O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -460,7 +464,12 @@ own_pool (void)
   close (fd);
   opt.pool_size = 16 * 4096;
   opt.window_size = 4 * 4096;
+  opt.store = ORIEL_STORE_POSIX;
   need (oriel_pool_open ("second", &opt, &p) == 0);
+  need (oriel_file_open (p, scratch_file ("ahead"),
+                         ORIEL_CREATE | ORIEL_BUFFERED, &file) == 0
+        && oriel_file_truncate (file, 9 * 4096) == 0
+        && oriel_prefetch (file, 0, 6) == 0 && oriel_file_close (file) == 0);
   need (oriel_pool_close (p) == 0);
   plain_write (pool_path ("second"), offsetof (struct orl_super, boot_id), "x",
                1);

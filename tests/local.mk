@@ -38,6 +38,7 @@ tests_c = \
 	tests/file-descriptor-is-the-files \
 	tests/file-open-refuses-what-is-no-file \
 	tests/files-are-listed-with-their-pages \
+	tests/files-read-in-order-are-read-ahead \
 	tests/first-pin-of-a-thread-holds \
 	tests/flush-without-memory-takes-slots \
 	tests/flush-writes-sorted-runs \
@@ -113,6 +114,8 @@ tests_c = \
 	tests/pool-with-random-damage-never-crashes \
 	tests/populate-maps-what-it-says \
 	tests/prefetch-brings-what-is-missing \
+	tests/prefetch-of-a-stopped-process-blocks-no-one \
+	tests/prefetch-returns-before-the-reads-are-done \
 	tests/random-swaps-show-the-right-page \
 	tests/read-of-own-written-page-is-edeadlk \
 	tests/read-only-file-refuses-writes \
@@ -200,6 +203,8 @@ tests_not_under_valgrind = \
 # make -j.
 tests_alone = \
 	tests/two-threads-one-page-do-not-slow-down \
+	tests/vfs-leases-are-recalled \
+	tests/vfs-waiting-writers-are-bounded \
 	tests/vfs-writers-wait-their-turn \
 	$(NULL)
 
@@ -216,6 +221,7 @@ tests_inside = \
 	tests/pool-works-without-newer-calls \
 	tests/posix-locks-stand-in-for-ofd-locks \
 	tests/slot-without-its-guard-is-inaccessible \
+	tests/store-without-io-uring-reads-as-before \
 	tests/strict-windows-name-misuse \
 	tests/strict-windows-that-split-count-each-page \
 	tests/table-repair-is-linear \
@@ -419,17 +425,17 @@ tests_faults_of_many_threads_are_answered_tsan_CFLAGS = $(AM_CFLAGS) \
 	$(TSAN_FLAGS)
 tests_faults_of_many_threads_are_answered_tsan_LDFLAGS = $(AM_LDFLAGS) \
 	$(TSAN_FLAGS)
-tests_faults_of_many_threads_are_answered_tsan_LDADD = tests/libcore-tsan.a
+tests_faults_of_many_threads_are_answered_tsan_LDADD = tests/libcore-tsan.a $(core_libs)
 
 tests_stress_processes_tsan_SOURCES = tests/stress-processes.c
 tests_stress_processes_tsan_CFLAGS = $(AM_CFLAGS) $(TSAN_FLAGS)
 tests_stress_processes_tsan_LDFLAGS = $(AM_LDFLAGS) $(TSAN_FLAGS)
-tests_stress_processes_tsan_LDADD = tests/libcore-tsan.a
+tests_stress_processes_tsan_LDADD = tests/libcore-tsan.a $(core_libs)
 
 tests_stress_threads_tsan_SOURCES = tests/stress-threads.c
 tests_stress_threads_tsan_CFLAGS = $(AM_CFLAGS) $(TSAN_FLAGS)
 tests_stress_threads_tsan_LDFLAGS = $(AM_LDFLAGS) $(TSAN_FLAGS)
-tests_stress_threads_tsan_LDADD = tests/libcore-tsan.a
+tests_stress_threads_tsan_LDADD = tests/libcore-tsan.a $(core_libs)
 endif
 
 fuzz_sources = \
@@ -459,17 +465,17 @@ tests_fuzz_fuzz_pool_asan_SOURCES = $(fuzz_sources)
 tests_fuzz_fuzz_pool_asan_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/src
 tests_fuzz_fuzz_pool_asan_CFLAGS = $(AM_CFLAGS) $(ASAN_FLAGS)
 tests_fuzz_fuzz_pool_asan_LDFLAGS = $(AM_LDFLAGS) $(ASAN_FLAGS)
-tests_fuzz_fuzz_pool_asan_LDADD = tests/libcore-asan.a
+tests_fuzz_fuzz_pool_asan_LDADD = tests/libcore-asan.a $(core_libs)
 
 tests_stress_processes_asan_SOURCES = tests/stress-processes.c
 tests_stress_processes_asan_CFLAGS = $(AM_CFLAGS) $(ASAN_FLAGS)
 tests_stress_processes_asan_LDFLAGS = $(AM_LDFLAGS) $(ASAN_FLAGS)
-tests_stress_processes_asan_LDADD = tests/libcore-asan.a
+tests_stress_processes_asan_LDADD = tests/libcore-asan.a $(core_libs)
 
 tests_stress_threads_asan_SOURCES = tests/stress-threads.c
 tests_stress_threads_asan_CFLAGS = $(AM_CFLAGS) $(ASAN_FLAGS)
 tests_stress_threads_asan_LDFLAGS = $(AM_LDFLAGS) $(ASAN_FLAGS)
-tests_stress_threads_asan_LDADD = tests/libcore-asan.a
+tests_stress_threads_asan_LDADD = tests/libcore-asan.a $(core_libs)
 endif
 
 # -------------------------------------------------------------------------
@@ -493,15 +499,15 @@ tests_points_objects = $(addsuffix .$(OBJEXT),$(tests_points))
 $(tests_points_objects): private AM_CPPFLAGS += -DORL_DEBUG=1 \
 	-I$(top_srcdir)/src
 $(tests_points): tests/libcore-points.a
-$(tests_points): private LDADD = tests/libcore-points.a
+$(tests_points): private LDADD = tests/libcore-points.a $(core_libs)
 
 # -------------------------------------------------------------------------
-# Two of them would still meet: let the log of one depend on the other's.
+# They would still meet each other: let each log depend on the one before.
 
 alone_logs = $(addsuffix .log,$(tests_alone))
 $(alone_logs): $(filter-out $(alone_logs),$(TEST_LOGS))
-# And not beside each other.
-$(lastword $(alone_logs)): $(firstword $(alone_logs))
+$(foreach log,$(alone_logs),\
+  $(eval $(log): $(previous_alone))$(eval previous_alone = $(log)))
 
 # -------------------------------------------------------------------------
 # make torture SECONDS=600 SEED=1: the test of that name, for as long as wanted.

@@ -39,6 +39,7 @@ try (uint32_t backend)
   uint64_t shown = 0, calls = 0, s, c;
 
   opt.slot_size = 4096;
+  opt.store = ORIEL_STORE_POSIX; /* else a prefetch shows nothing */
   opt.window_size = SLOTS * 4096;
   opt.pool_size = 2 * PAGES * 4096;
   pool = open_window (&opt, backend);

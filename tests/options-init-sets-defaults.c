@@ -18,6 +18,7 @@ main (void)
   is_int (opt.slot_size, 0, "slot_size is 0");
   is_int (opt.backend, ORIEL_BACKEND_AUTO, "backend is auto");
   is_int (opt.residency, ORIEL_RESIDENCY_NONE, "residency is none");
+  is_int (opt.store, ORIEL_STORE_AUTO, "store is automatic");
   is_int (opt.max_processes, 0, "max_processes is 0");
   is_int (opt.max_threads, 0, "max_threads is 0");
   is_int (opt.max_files, 0, "max_files is 0");

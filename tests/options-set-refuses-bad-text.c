@@ -25,6 +25,7 @@ main (void)
     { "backend", "", -EINVAL },
     { "backend", "native-ish", -EINVAL },
     { "residency", "yes", -EINVAL },
+    { "store", "disk", -EINVAL },
     { "try_lock", "yes", -EINVAL },
     { "max_processes", "many", -EINVAL },
     { "max_threads", "-5", -EINVAL },

@@ -56,6 +56,9 @@ main (void)
   SETS ("max_files", "7", max_files, 7);
   SETS ("residency", "locked", residency, ORIEL_RESIDENCY_LOCKED);
   SETS ("residency", "onfault", residency, ORIEL_RESIDENCY_ONFAULT);
+  SETS ("store", "posix", store, ORIEL_STORE_POSIX);
+  SETS ("store", "uring", store, ORIEL_STORE_URING);
+  SETS ("store", "auto", store, ORIEL_STORE_AUTO);
   SETS ("residency", "none", residency, ORIEL_RESIDENCY_NONE);
   SETS ("lazy", "1", flags, ORIEL_LAZY);
   SETS ("lazy", "0", flags, 0);

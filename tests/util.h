@@ -349,6 +349,8 @@ test_options (void)
   oriel_options_init (&opt);
   opt.directory = pool_dir ();
   opt.pool_size = 4 * MiB;
+  if (getenv ("ORIEL_STORE"))
+    oriel_options_set (&opt, "store", getenv ("ORIEL_STORE"));
   return opt;
 }
 

@@ -133,6 +133,16 @@ check_owners (const struct orl_shm *shm, char why[WHY])
     broken (why, "a lock is left: %u", shm->super->file_lock);
 }
 
+/* Does a process that died still have its place? */
+UTIL bool
+has_dead (const struct orl_shm *shm)
+{
+  for (uint32_t i = 0; i < shm->geo.nledgers; i++)
+    if (atomic_load (&shm->tokens[i]) != 0 && !orl_owner_alive (shm, i + 1))
+      return true;
+  return false;
+}
+
 /* After a repair of all that is dead, and with this thread's spare frames given
  * back, is each frame free or a page, and nothing anyone's?  why: the first
  * finding, if it is empty. */
@@ -143,6 +153,11 @@ check_whole_pool (oriel_pool *pool, char why[WHY])
 
   orl_thread_self (pool, &me);
   orl_recover (pool, me->owner, ORL_ALL_DEAD);
+  /* What the kernel reads for the dead takes it some 30 ms to end. */
+  for (int i = 0; i < 2000 && has_dead (&pool->shm); i++) {
+    usleep (1000);
+    orl_recover (pool, me->owner, ORL_ALL_DEAD);
+  }
   orl_thread_unstash (me);
   check_frames (&pool->shm, why);
   check_table (&pool->shm, why);

@@ -139,7 +139,11 @@ read_native (struct warm *w, struct source *s, uint64_t offset,
     {
       size_t n = end - offset < PIECE ? (size_t) (end - offset) : PIECE;
 
-      if (oriel_read (s->file, offset, w->piece, n, NULL) < 0)
+      /* Just these: a file that is read in order is read ahead. */
+      if (oriel_prefetch (s->file, offset / s->page_size,
+                          (n + s->page_size - 1) / s->page_size)
+              < 0
+          || oriel_read (s->file, offset, w->piece, n, NULL) < 0)
         return tool_failed ();
       show_progress (w, s, offset + n);
     }

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * load-run.c - the steps of load.c, for a run of pages that follow each other
+ *
+ * What does not wait for the store.  Locks: those of load.c.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "error.h"
+#include "flush.h"
+#include "heat.h"
+#include "load-async.h"
+#include "load-run.h"
+#include "lost.h"
+#include "point.h"
+#include "sys.h"
+#include "table.h"
+
+/* Rounds without any success before the pool is called full: other threads may
+ * hold what they swept for a moment. */
+#define ROOM_ROUNDS 24
+
+/* Something for the stash.  -ENOBUFS or the error of a write. */
+static int
+make_room (struct orl_thread *me)
+{
+  struct oriel_pool *pool = me->pool;
+  struct orl_dirty_list dirty;
+  /* Each round that writes cleans a page at least: more than this are needed
+   * only while others make theirs dirty again, and that may never end. */
+  uint64_t tries = pool->shm.geo.nframes + ROOM_ROUNDS;
+  int error = -ENOBUFS;
+
+  for (unsigned round = 0; round < ROOM_ROUNDS && tries > 0; tries--)
+    {
+      int r;
+
+      if (orl_evict (me, pool->batch, &dirty) > 0)
+        return 0;
+      r = orl_flush_list (me, &dirty);
+      /* What was just written, before the hand goes on to what is dirty. */
+      if (r > 0 && orl_evict_list (me, pool->batch, &dirty) > 0)
+        return 0;
+      if (r > 0)
+        continue;
+      /* None that we may write: are there clean ones behind them? */
+      if (orl_evict (me, pool->batch, NULL) > 0)
+        return 0;
+      if (r < 0)
+        error = r;
+      if (orl_async_settle (me))
+        continue;
+      if (round == ROOM_ROUNDS / 2)
+        pool->repair (pool, me->owner, ORL_ALL_DEAD);
+      orl_backoff (4 * round++);
+    }
+  if (error == -ENOBUFS)
+    orl_fail (error,
+              "%s: all %llu frames are pinned or dirty for files that this "
+              "process has not open; unpin pages or create a larger pool",
+              pool->path, (unsigned long long) pool->shm.geo.nframes);
+  return error;
+}
+
+void
+orl_run_take_back (struct orl_thread *me, struct orl_run *run)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+  uint32_t frame = run->frame[--run->n];
+
+  orl_table_remove (shm, me->owner, frame);
+  ORL_POINT ("load.back.removed");
+  orl_frame_settle (&shm->frames[frame], ORL_RESERVED, me->owner, 0,
+                    ORL_FLAGS);
+  ORL_POINT ("load.back.reserved");
+  orl_ledger_clear (me->ledger, run->entry[run->n]);
+  me->stash[me->nstash++] = frame;
+}
+
+void
+orl_run_drop (struct orl_thread *me, struct orl_run *run)
+{
+  while (run->n > 0)
+    orl_run_take_back (me, run);
+}
+
+/* Steps 1 to 3 for one more page.  -EEXIST, -ENOBUFS. */
+static int
+add (struct orl_thread *me, struct orl_run *run, uint64_t key, bool ahead)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+  uint32_t frame, other;
+  int entry, r;
+
+  entry = orl_ledger_room (me->ledger);
+  if (entry < 0)
+    return orl_fail (entry, "%s: this thread has %d pages pinned; unpin some",
+                     me->pool->path, ORL_PINS);
+  frame = me->stash[--me->nstash];
+  orl_ledger_write (me->ledger, entry, ORL_PIN_PLAIN, frame);
+  ORL_POINT ("load.held");
+  r = orl_table_insert (shm, me->owner, frame, key, run->page + run->n,
+                        &other);
+  if (r < 0)
+    {
+      orl_ledger_clear (me->ledger, entry);
+      me->stash[me->nstash++] = frame;
+      return r;
+    }
+  if (ahead || run->n > 0)
+    atomic_store_explicit (&shm->frames[frame].ahead, ORL_AHEAD,
+                           memory_order_relaxed);
+  run->frame[run->n] = frame;
+  run->entry[run->n++] = entry;
+  return 0;
+}
+
+int
+orl_run_gather (struct orl_thread *me, struct oriel_file *file, uint64_t key,
+                uint64_t page, uint32_t want, bool ahead, struct orl_run *run)
+{
+  int r = orl_pool_gone (me->pool);
+
+  (void) file;
+  if (r < 0)
+    return r;
+  run->page = page;
+  run->n = 0;
+  if (me->nstash == 0 && !ahead && (r = make_room (me)) < 0)
+    return r;
+  if (me->nstash == 0 && orl_evict_cold (me, want) == 0)
+    return -ENOBUFS;
+  r = add (me, run, key, ahead);
+  if (r < 0)
+    return r;
+  while (run->n < want)
+    {
+      if (me->nstash == 0 && orl_evict_cold (me, want - run->n) == 0)
+        break;
+      if (add (me, run, key, ahead) < 0)
+        break;
+      ORL_POINT ("load.run.added");
+    }
+  return 0;
+}
+
+int
+orl_run_no_slot (const struct oriel_file *file, uint64_t page, int error)
+{
+  if (error == -ENOBUFS)
+    return orl_fail (error,
+                     "%s: page %llu cannot be shown, every slot of the window "
+                     "shows a pinned page; unpin some or enlarge the window",
+                     file->path, (unsigned long long) page);
+  return orl_fail (error,
+                   "%s: page %llu cannot be shown: the process has no VMA left "
+                   "(vm.max_map_count), no memory, or no more to lock "
+                   "(RLIMIT_MEMLOCK); unmap something, unlock something, or "
+                   "unpin",
+                   file->path, (unsigned long long) page);
+}
+
+int
+orl_run_show (struct orl_thread *me, struct orl_run *run)
+{
+  uint32_t shown = 0;
+  int r = orl_window_show_many (me->pool->window, me->ledger, run->frame,
+                                run->n, run->at);
+
+  while (shown < run->n && run->at[shown])
+    run->bounced[shown++] = false;
+  if (shown == 0)
+    return r;
+  while (run->n > shown)
+    orl_run_take_back (me, run);
+  return 0;
+}
+
+void
+orl_run_end (const struct orl_geometry *geo, struct orl_run *run, int64_t got)
+{
+  uint64_t at = run->page << geo->page_shift;
+
+  if (run->cut != 0 && got > 0 && at + (uint64_t) got > run->cut - 1)
+    got = run->cut - 1 > at ? (int64_t) (run->cut - 1 - at) : 0;
+  for (uint32_t i = 0; i < run->n; i++, got -= geo->page_size)
+    if (got < 0)
+      memset (run->at[i], 0, geo->page_size);
+    else if (got < geo->page_size)
+      memset ((char *) run->at[i] + got, 0, geo->page_size - (size_t) got);
+}
+
+int
+orl_run_carry (struct orl_thread *me, struct oriel_file *file,
+               struct orl_run *run, uint32_t i)
+{
+  const struct orl_geometry *geo = &me->pool->shm.geo;
+  void *at;
+  int r;
+
+  if (!run->bounced[i]
+      || orl_lost_copy_in (me, run->frame[i], 0, run->at[i], geo->page_size))
+    {
+      ORL_POINT ("load.carried");
+      return 0;
+    }
+  r = orl_window_show (me->pool->window, me->ledger, run->frame[i], &at);
+  if (r < 0)
+    return orl_run_no_slot (file, run->page + i, r);
+  memcpy (at, run->at[i], geo->page_size);
+  return 0;
+}
+
+void
+orl_run_publish (struct orl_thread *me, struct orl_ledger *ledger,
+                 uint32_t frame, uint32_t flags)
+{
+  struct orl_frame *f = &me->pool->shm.frames[frame];
+
+  orl_heat_loaded (me, frame,
+                   atomic_load_explicit (&f->ahead, memory_order_relaxed)
+                       != 0);
+  ORL_POINT ("load.publish");
+  /* What was read may lie in what the fault handler put in the place of memory
+   * that is gone: no one else sees that. */
+  if (atomic_load_explicit (&me->pool->gone, memory_order_relaxed))
+    orl_frame_flag (f, ORL_STALE | ORL_LOST);
+  orl_frame_settle (f, ORL_VALID, 0, flags, 0);
+  ORL_POINT ("load.published");
+  orl_work_end (ledger, frame);
+}
+
+void
+orl_run_count (struct orl_thread *me, struct oriel_file *file, uint32_t n)
+{
+  orl_count (me->ledger, ORL_READAHEAD, n);
+  if (n > 0)
+    atomic_fetch_add_explicit (&file->rec->readahead, n, memory_order_relaxed);
+}
