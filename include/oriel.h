@@ -691,6 +691,9 @@ typedef struct oriel_stats {
   uint64_t remaps;         /* system calls that made the swaps and installs */
   uint64_t frames_lost;    /* whose memory was taken away, see FAULTS */
   uint64_t reinstalls;     /* slots mapped by the fault handler */
+  uint64_t views;          /* oriel_view() calls that gave one */
+  uint64_t view_pages;     /* pages in them */
+  uint64_t view_maps;      /* system calls that mapped them */
   /* gauges of the pool */
   uint64_t page_size;      /* bytes */
   uint64_t frames;
@@ -809,6 +812,9 @@ typedef struct oriel_process_info {
   uint64_t remaps;
   uint64_t frames_lost;
   uint64_t reinstalls;
+  uint64_t views;
+  uint64_t view_pages;
+  uint64_t view_maps;
   uint64_t residency;      /* ORIEL_RESIDENCY_*: what holds */
   uint64_t huge_page;      /* bytes, if it found the pool on huge pages */
 } oriel_process_info;
@@ -858,4 +864,7 @@ ORIEL_API const char *oriel_store_name (uint32_t store);
 #ifdef __cplusplus
 }
 #endif
+
+#include "oriel/view.h"
+
 #endif /* ORIEL_H */

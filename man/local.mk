@@ -48,6 +48,9 @@ dist_man_MANS += \
 	man/oriel_sync.3 \
 	man/oriel_unpin.3 \
 	man/oriel_version.3 \
+	man/oriel_view.3 \
+	man/oriel_view_dirty.3 \
+	man/oriel_view_end.3 \
 	man/oriel_vfs.7 \
 	man/oriel_vfs_register.3 \
 	man/oriel_window_trim.3 \

@@ -22,6 +22,7 @@
 #include "stats.h"
 #include "thread.h"
 #include "trace.h"
+#include "view.h"
 
 /* Pages' offsets must fit off_t, with room for a run behind them. */
 #define OFFSET_MAX (UINT64_C (1) << 62)
@@ -486,6 +487,59 @@ unpin_checked (oriel_page *page)
   int r = check_page (page, "oriel_unpin");
 
   return r < 0 ? r : orl_unpin (NULL, page);
+}
+
+int
+oriel_view (oriel_file *file, uint64_t first, uint64_t count, unsigned flags,
+            struct oriel_view *view)
+{
+  struct orl_thread *me;
+  int r;
+
+  if (!file || !view)
+    return null ("oriel_view");
+  if (flags & ~(ORIEL_WRITE | ORIEL_NOWAIT))
+    return orl_fail (-EINVAL, "%s: flags 0x%x: a view takes ORIEL_WRITE and "
+                              "ORIEL_NOWAIT",
+                     file->path, flags);
+  if (count == 0 || first + count < first)
+    return orl_fail (-EINVAL, "%s: there are no %llu pages from %llu on",
+                     file->path, (unsigned long long) count,
+                     (unsigned long long) first);
+  if ((r = check_pin (file, first + count - 1, flags)) < 0
+      || (r = orl_thread_self (file->pool, &me)) < 0)
+    return r;
+  r = orl_view (me, file, first, count, flags, view);
+  if (r == 0)
+    note (me, file, first, count);
+  return r;
+}
+
+static int
+check_view (const struct oriel_view *view, const char *call)
+{
+  if (!view || !view->file)
+    return null (call);
+  if (orl_forked (view->file->pool))
+    return orl_fail (-EOWNERDEAD, "%s: the view is the parent's", call);
+  return 0;
+}
+
+int
+oriel_view_dirty (struct oriel_view *view, uint64_t first, uint64_t count,
+                  uint64_t lsn)
+{
+  int r = check_view (view, "oriel_view_dirty");
+
+  return r < 0 ? r : orl_view_dirty (view, first, count, lsn);
+}
+
+int
+oriel_view_end (struct oriel_view *view)
+{
+  int r = check_view (view, "oriel_view_end");
+
+  return r < 0 ? r : orl_view_end (view);
 }
 
 int

@@ -78,6 +78,21 @@ stash (struct orl_thread *me, uint32_t frame)
   me->stash[me->nstash++] = frame;
 }
 
+/* What was stashed since then came in the order of the hand, and the last is used
+ * first: turned round, what is loaded in order lies in order in the pool, where a
+ * view or the slots of neighbours are mapped by one call. */
+static void
+turn_round (struct orl_thread *me, uint32_t from)
+{
+  for (uint32_t to = me->nstash; from + 1 < to; from++)
+    {
+      uint32_t frame = me->stash[--to];
+
+      me->stash[to] = me->stash[from];
+      me->stash[from] = frame;
+    }
+}
+
 /* FREE to RESERVED. */
 static bool
 take_free (struct orl_thread *me, uint32_t frame, uint64_t word)
@@ -257,6 +272,7 @@ orl_evict (struct orl_thread *me, uint32_t want, struct orl_dirty_list *dirty)
    * those frames that were pinned; then two that take hot ones as well. */
   uint64_t harsh = 2 * shm->geo.nframes;
   uint64_t left = harsh + shm->geo.nframes * 9 / 4;
+  uint32_t had = me->nstash;
   uint32_t taken = 0;
 
   if (dirty)
@@ -292,6 +308,7 @@ orl_evict (struct orl_thread *me, uint32_t want, struct orl_dirty_list *dirty)
         break;
     }
   taken += finish (me, &b);
+  turn_round (me, had);
   orl_heat_end (me);
   return taken;
 }
@@ -333,6 +350,7 @@ orl_evict_cold (struct orl_thread *me, uint32_t want)
   struct orl_shm *shm = &me->pool->shm;
   struct batch b = { .shm = shm, .owner = me->owner };
   uint64_t left = (uint64_t) LOOKS_COLD * want;
+  uint32_t had = me->nstash;
   uint32_t taken = 0;
 
   if (want > ORL_BATCH - me->nstash)
@@ -353,5 +371,7 @@ orl_evict_cold (struct orl_thread *me, uint32_t want)
         }
       left -= step;
     }
-  return taken + finish (me, &b);
+  taken += finish (me, &b);
+  turn_round (me, had);
+  return taken;
 }

@@ -20,6 +20,7 @@
 #include "fault-child.h"
 #include "proc.h"
 #include "sys.h"
+#include "window-view.h"
 
 static bool
 get (const struct orl_shm *shm, uint64_t at, void *to, size_t n)
@@ -86,8 +87,32 @@ parent_has (const struct orl_shm *shm, uint32_t frame)
   return false;
 }
 
+static bool
+show (const struct orl_shm *shm, void *at, uint64_t size, uint64_t from,
+      uint32_t frame)
+{
+  return shm->look >= 0 && parent_lives (shm) && parent_has (shm, frame)
+         && orl_sys.mmap (at, (size_t) size, PROT_READ, MAP_SHARED | MAP_FIXED,
+                          shm->look, (off_t) (shm->geo.data + from))
+                != MAP_FAILED;
+}
+
+/* A page of a view. */
+static bool
+show_cell (const struct orl_shm *shm, const struct orl_window *w,
+           uint32_t cell)
+{
+  uint32_t shows = atomic_load (&w->views->cell[cell].shows);
+  uint32_t frame = (shows & ORL_CELL_FRAME) - 1;
+
+  return shows != 0
+         && show (shm, w->views->base + ((uint64_t) cell << w->page_shift),
+                  UINT64_C (1) << w->page_shift,
+                  (uint64_t) frame << w->page_shift, frame);
+}
+
 bool
-orl_fault_child (struct oriel_pool *pool, uint64_t offset)
+orl_fault_child (struct oriel_pool *pool, bool view, uint64_t offset)
 {
   const struct orl_shm *shm = &pool->shm;
   const struct orl_window *w = pool->window;
@@ -96,6 +121,8 @@ orl_fault_child (struct oriel_pool *pool, uint64_t offset)
   uint64_t from = start;
   uint32_t extent;
 
+  if (view)
+    return show_cell (shm, w, (uint32_t) (offset >> w->page_shift));
   if (!w->linear)
     {
       extent = atomic_load (&w->extent[offset >> w->slot_shift]);
@@ -105,11 +132,6 @@ orl_fault_child (struct oriel_pool *pool, uint64_t offset)
     }
   else if (start + size > w->bytes)
     size = w->bytes - start;
-  return shm->look >= 0 && parent_lives (shm)
-         && parent_has (shm,
-                        (uint32_t) ((from + offset - start) >> w->page_shift))
-         && orl_sys.mmap (w->base + start, (size_t) size, PROT_READ,
-                          MAP_SHARED | MAP_FIXED, shm->look,
-                          (off_t) (shm->geo.data + from))
-                != MAP_FAILED;
+  return show (shm, w->base + start, size, from,
+               (uint32_t) ((from + offset - start) >> w->page_shift));
 }

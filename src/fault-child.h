@@ -6,7 +6,8 @@
 #include "attach.h"
 
 /* In a forked child: show the slot that the offset lies in, read-only, if the
- * parent lives and has the frame there pinned.  Async-signal-safe. */
-bool orl_fault_child (struct oriel_pool *pool, uint64_t offset);
+ * parent lives and has the frame there pinned; view: it is an offset in the area
+ * of views.  Async-signal-safe. */
+bool orl_fault_child (struct oriel_pool *pool, bool view, uint64_t offset);
 
 #endif /* ORL_FAULT_CHILD_H */

@@ -14,6 +14,8 @@
  *     SIGBUS              the file was cut or has a hole, or memory failed:
  *                         mark the frames lost, fill the file up (lost.c); if
  *                         that cannot be, zeroes in their place
+ *     in the area of      likewise, for each page by itself
+ *       views behind it
  *     in a forked child   show what the parent has pinned (fault-child.c)
  *     anything else       is a stray access: name it (fault-name.c)
  *
@@ -44,6 +46,7 @@
 #include "ledger.h"
 #include "lost.h"
 #include "sys.h"
+#include "window-view.h"
 
 /* Faults of one thread at one address, one after the other, for which nothing
  * was found to be done, and none before the slot was given its extent, or was
@@ -66,7 +69,8 @@ struct fault {
   int sig;
   const siginfo_t *info;
   uintptr_t where;
-  uint64_t offset;              /* in the window */
+  bool view;                    /* in the area of views */
+  uint64_t offset;              /* in the window, or in that */
   bool write;                   /* it certainly was one */
 };
 
@@ -88,6 +92,19 @@ times_in_vain (uintptr_t where, uint64_t turn)
   return ++vain.times;
 }
 
+/* What is mapped at once: a slot, or a page of a view. */
+static uint32_t
+shift_of (const struct fault *f)
+{
+  return f->view ? f->w->page_shift : f->w->slot_shift;
+}
+
+static struct orl_cell *
+cell_of (const struct fault *f)
+{
+  return &f->w->views->cell[f->offset >> f->w->page_shift];
+}
+
 /* Another number whenever the slot has reason to be mapped. */
 static uint64_t
 turn_of (const struct fault *f)
@@ -95,7 +112,9 @@ turn_of (const struct fault *f)
   const struct orl_window *w = f->w;
   uint64_t turn = (uint64_t) atomic_load (&w->trims) << 32;
 
-  if (!w->linear)
+  if (f->view)
+    turn |= atomic_load (&cell_of (f)->turn);
+  else if (!w->linear)
     turn |= atomic_load (&w->turn[f->offset >> w->slot_shift]);
   return turn;
 }
@@ -140,6 +159,13 @@ extent_of (const struct fault *f, uint64_t *from)
   uint32_t extent = slot + 1;
   struct pins p;
 
+  if (f->view)
+    {
+      uint32_t shows = atomic_load (&cell_of (f)->shows);
+
+      *from = (uint64_t) ((shows & ORL_CELL_FRAME) - 1) << w->page_shift;
+      return shows != 0;
+    }
   if (!w->linear)
     extent = atomic_load (&w->extent[slot]);
   *from = (uint64_t) (extent - 1) << w->slot_shift;
@@ -164,27 +190,37 @@ remap (struct orl_window *w, uint32_t slot, uint64_t from)
                 == 0;
 }
 
+/* Inside orl_window_enter(). */
+static bool
+map_slot (const struct fault *f)
+{
+  struct orl_window *w = f->w;
+  uint32_t slot = (uint32_t) (f->offset >> w->slot_shift);
+  uint64_t start = (uint64_t) slot << w->slot_shift;
+  uint64_t size = UINT64_C (1) << w->slot_shift;
+  uint64_t from;
+
+  if (start + size > w->bytes)
+    size = w->bytes - start;
+  return extent_of (f, &from)
+         && (remap (w, slot, from)
+             || orl_window_map (w, w->base + start, (size_t) size, 0, from,
+                                true)
+                    == 0);
+}
+
 /* Map the slot anew. */
 static bool
 reinstall (const struct fault *f)
 {
   const struct orl_shm *shm = &f->pool->shm;
   struct orl_window *w = f->w;
-  uint32_t slot = (uint32_t) (f->offset >> w->slot_shift);
-  uint64_t start = (uint64_t) slot << w->slot_shift;
-  uint64_t size = UINT64_C (1) << w->slot_shift;
-  uint64_t from;
-  bool entered;
-  bool done;
+  bool entered = orl_window_enter (w);
+  bool done = f->view ? orl_view_remap (
+                            w, (uint32_t) (f->offset >> w->page_shift))
+                            == 0
+                      : map_slot (f);
 
-  if (start + size > w->bytes)
-    size = w->bytes - start;
-  entered = orl_window_enter (w);
-  done = extent_of (f, &from)
-         && (remap (w, slot, from)
-             || orl_window_map (w, w->base + start, (size_t) size, 0, from,
-                                true)
-                    == 0);
   orl_window_leave (w, entered);
   if (done)
     atomic_fetch_add_explicit (
@@ -204,21 +240,22 @@ patch (const struct fault *f, uint64_t from, bool all)
   uint64_t block = f->pool->shm.geo.block;
   uint64_t start = f->offset & ~(block - 1);
   uint64_t size = block;
+  unsigned char *base = f->view ? w->views->base : w->base;
   uint64_t now;
   bool entered;
   bool done = true;
 
-  if (all && w->linear)
+  if (all && w->linear && !f->view)
     size = w->bytes - start;
   else if (all)
     {
-      start = f->offset >> w->slot_shift << w->slot_shift;
-      size = UINT64_C (1) << w->slot_shift;
+      start = f->offset >> shift_of (f) << shift_of (f);
+      size = UINT64_C (1) << shift_of (f);
     }
   entered = orl_window_enter (w);
   if (extent_of (f, &now)
       && now == from)
-    done = orl_sys.mmap (w->base + start, (size_t) size,
+    done = orl_sys.mmap (base + start, (size_t) size,
                          PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED
                              | MAP_NORESERVE,
@@ -233,7 +270,7 @@ static bool
 on_missing (const struct fault *f)
 {
   struct orl_window *w = f->w;
-  uint64_t inside = f->offset & ((UINT64_C (1) << w->slot_shift) - 1);
+  uint64_t inside = f->offset & ((UINT64_C (1) << shift_of (f)) - 1);
   unsigned vainly = 0;
   uint64_t bytes = 1;
   uint64_t from;
@@ -253,7 +290,7 @@ on_missing (const struct fault *f)
   broken = f->info->si_code == BUS_MCEERR_AR
            || f->info->si_code == BUS_MCEERR_AO;
   if (broken && f->info->si_addr_lsb > 0
-      && f->info->si_addr_lsb <= (int) w->slot_shift)
+      && f->info->si_addr_lsb <= (int) shift_of (f))
     bytes = UINT64_C (1) << f->info->si_addr_lsb;
 #endif
   inside &= ~(bytes - 1);
@@ -271,12 +308,23 @@ on_missing (const struct fault *f)
    * remapped, so is touching one that was trimmed. */
   if (r == 0 && w->grants)
     return false;
-  if (r == 0 && !w->linear)
+  if (r == 0 && (f->view || !w->linear))
     reinstall (f);
   if (r >= 0)
     return vainly <= 2 * VAIN_MAX;
   orl_lost_pool (f->pool, r == -ENODATA ? ORL_GONE_TABLES : ORL_GONE_ROOM);
   return patch (f, from, r == -ENODATA);
+}
+
+/* A view for reading is mapped read-only: such a write is none that a mapping
+ * helps. */
+static bool
+is_refused (const struct fault *f)
+{
+  uint32_t shows = f->view ? atomic_load (&cell_of (f)->shows) : 0;
+
+  return f->write && shows != 0 && !(shows & ORL_CELL_WRITE)
+         && f->info->si_code == SEGV_ACCERR;
 }
 
 static bool
@@ -285,12 +333,13 @@ on_window (struct fault *f)
   const char *why = "no page is pinned there";
   bool again;
 
-  f->offset = f->where - (uintptr_t) f->w->base;
+  f->offset = f->where
+              - (uintptr_t) (f->view ? f->w->views->base : f->w->base);
   if (f->pool->forked)
     {
       again = !f->write && f->sig == SIGSEGV
               && times_in_vain (f->where, 0) < VAIN_MAX
-              && orl_fault_child (f->pool, f->offset);
+              && orl_fault_child (f->pool, f->view, f->offset);
       why = f->write ? "a forked child may not write to its parent's window"
                      : "it is the parent's window, which has unpinned it";
     }
@@ -299,11 +348,17 @@ on_window (struct fault *f)
       again = on_missing (f);
       why = f->w->grants ? "no pin allows it" : "the memory there cannot be had";
     }
+  else if (is_refused (f))
+    {
+      again = false;
+      why = "the view is for reading";
+    }
   else
     again = !f->w->grants
             && (f->info->si_code == SEGV_MAPERR
              || f->info->si_code == SEGV_ACCERR)
-            && times_in_vain (f->where, turn_of (f)) < AGAIN_MAX
+            && times_in_vain (f->where, turn_of (f))
+                   < (f->view ? VAIN_MAX : AGAIN_MAX)
             && reinstall (f);
   if (!again)
     orl_fault_name (f->pool, f->where, f->sig, why);
@@ -338,7 +393,8 @@ answer (int sig, const siginfo_t *info, const void *context)
           return times_in_vain (where, 0) < AGAIN_MAX;
         }
       f.w = atomic_load (&orl_watched[i].window);
-      if (f.w && is_inside (where, f.w->base, f.w->bytes))
+      f.view = f.w && is_inside (where, f.w->views->base, f.w->views->bytes);
+      if (f.view || (f.w && is_inside (where, f.w->base, f.w->bytes)))
         {
           f.write = was_write (context);
           return on_window (&f);

@@ -11,6 +11,7 @@
 
 #include "fault-name.h"
 #include "window-grant.h"
+#include "window-view.h"
 
 struct line {
   char text[1024];
@@ -63,6 +64,19 @@ say_what (struct line *l, const struct orl_window *w, uint64_t offset)
                   + ((offset & ((UINT64_C (1) << w->slot_shift) - 1))
                      >> w->page_shift),
               10);
+}
+
+static void
+say_view (struct line *l, const struct orl_window *w, uint64_t offset)
+{
+  uint32_t cell = (uint32_t) (offset >> w->page_shift);
+  uint32_t shows = atomic_load (&w->views->cell[cell].shows);
+
+  put (l, "page ");
+  put_number (l, cell, 10);
+  put (l, shows ? " of its views shows frame " : " of its views shows nothing");
+  if (shows)
+    put_number (l, (shows & ORL_CELL_FRAME) - 1, 10);
 }
 
 /* As the pool has it: the process's own may be closed just now. */
@@ -121,8 +135,13 @@ orl_fault_name (const struct oriel_pool *pool, uintptr_t where, int sig,
   put (&l, "; window of pool ");
   put (&l, pool->path);
   put (&l, ", ");
-  say_what (&l, w, where - (uintptr_t) w->base);
-  say_last (&l, pool, where - (uintptr_t) w->base);
+  if (where >= (uintptr_t) w->views->base)
+    say_view (&l, w, where - (uintptr_t) w->views->base);
+  else
+    {
+      say_what (&l, w, where - (uintptr_t) w->base);
+      say_last (&l, pool, where - (uintptr_t) w->base);
+    }
   put (&l, sig == SIGBUS ? " (SIGBUS)" : " (SIGSEGV)");
   l.text[l.n++] = '\n';
   unused = write (STDERR_FILENO, l.text, l.n);

@@ -240,6 +240,9 @@ read_counters (const struct orl_shm *shm, oriel_process_info *info)
   info->remaps = sum[ORL_REMAPS];
   info->frames_lost = sum[ORL_FRAMES_LOST];
   info->reinstalls = sum[ORL_REINSTALLS];
+  info->views = sum[ORL_VIEWS];
+  info->view_pages = sum[ORL_VIEW_PAGES];
+  info->view_maps = sum[ORL_VIEW_MAPS];
 }
 
 /* The ledgers with this token: those of threads, and all. */

@@ -94,6 +94,9 @@ enum orl_stat {
   ORL_REMAPS,
   ORL_FRAMES_LOST,
   ORL_REINSTALLS,
+  ORL_VIEWS,
+  ORL_VIEW_PAGES,
+  ORL_VIEW_MAPS,
   ORL_NSTATS = 32               /* room for more without a new layout */
 };
 

@@ -107,6 +107,8 @@ core_sources = \
 	src/trace.h \
 	src/uring.c \
 	src/uring.h \
+	src/view.c \
+	src/view.h \
 	src/window-cost.c \
 	src/window-grant.c \
 	src/window-grant.h \
@@ -119,6 +121,8 @@ core_sources = \
 	src/window-setup.h \
 	src/window-show.c \
 	src/window-trim.c \
+	src/window-view.c \
+	src/window-view.h \
 	src/window.c \
 	src/window.h \
 	$(NULL)

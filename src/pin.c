@@ -238,10 +238,10 @@ owner_of (const struct orl_shm *shm, const orl_a32 *entry)
          + 1;
 }
 
-void
-orl_hold_end (const struct orl_shm *shm, orl_a32 *entry)
+/* Give up the exclusive latch, if the pin has one. */
+static __attribute__ ((noinline)) void
+end_latch (const struct orl_shm *shm, orl_a32 *entry, uint32_t pin)
 {
-  uint32_t pin = atomic_load_explicit (entry, memory_order_relaxed);
   uint32_t frame = (pin & ORL_PIN_FRAME) - 1;
 
   if ((pin & ~ORL_PIN_FRAME) == ORL_PIN_EXCL && frame < shm->geo.nframes)
@@ -258,8 +258,24 @@ orl_hold_end (const struct orl_shm *shm, orl_a32 *entry)
       orl_latch_release (&f->latch, false);
       ORL_POINT ("latch.released");
     }
+}
+
+void
+orl_hold_end (const struct orl_shm *shm, orl_a32 *entry)
+{
+  end_latch (shm, entry, atomic_load_explicit (entry, memory_order_relaxed));
   atomic_store_explicit (entry, 0, memory_order_release);
   ORL_POINT ("pin.ended");
+}
+
+void
+orl_hold_unlatch (const struct orl_shm *shm, orl_a32 *entry)
+{
+  uint32_t pin = atomic_load_explicit (entry, memory_order_relaxed);
+
+  end_latch (shm, entry, pin);
+  atomic_store_explicit (entry, (pin & ORL_PIN_FRAME) | ORL_PIN_PLAIN,
+                         memory_order_release);
 }
 
 void

@@ -72,7 +72,10 @@ int orl_pin_reach (struct orl_thread *me, struct oriel_file *file,
 int orl_hold_show (struct orl_thread *me, struct oriel_file *file,
                    const struct orl_hold *hold, void **at);
 
-/* Give up latch and pin, in the ledger that entry lies in. */
+/* Give up the latch and keep the pin, in the ledger that entry lies in. */
+void orl_hold_unlatch (const struct orl_shm *shm, orl_a32 *entry);
+
+/* Give up latch and pin, likewise. */
 void orl_hold_end (const struct orl_shm *shm, orl_a32 *entry);
 
 /* The same where it was held for nothing: of a fresh page, whose content may be

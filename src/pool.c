@@ -35,6 +35,7 @@
 #include "sys.h"
 #include "thread.h"
 #include "trace.h"
+#include "window-view.h"
 
 /* Times that a pool may vanish or change between our looks at it. */
 #define TRIES 1000
@@ -44,6 +45,13 @@
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct oriel_pool *list;
 static _Atomic uint64_t last_id;
+
+/* What the child gets no part of: window and views. */
+static size_t
+shown_bytes (const struct orl_window *w)
+{
+  return (size_t) (w->views->base + w->views->bytes - w->base);
+}
 
 /* The child gets no part of a window.  That is said here, since of a window that
  * is swapped each slot would have to say it at each swap.  No slot is swapped
@@ -56,7 +64,7 @@ before_fork (void)
     if (p->window && !p->forked)
       {
         p->entered = orl_window_enter (p->window);
-        orl_sys.madvise (p->window->base, (size_t) p->window->bytes,
+        orl_sys.madvise (p->window->base, shown_bytes (p->window),
                          MADV_DONTFORK);
       }
   orl_posix_before_fork ();
@@ -69,7 +77,7 @@ after_fork_parent (void)
   for (struct oriel_pool *p = list; p; p = p->next)
     if (p->window && !p->forked)
       {
-        orl_sys.madvise (p->window->base, (size_t) p->window->bytes,
+        orl_sys.madvise (p->window->base, shown_bytes (p->window),
                          MADV_DOFORK);
         orl_window_leave (p->window, p->entered);
       }

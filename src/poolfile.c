@@ -271,7 +271,7 @@ static int
 build (const char *path, int fd, const oriel_options *opt, bool fence)
 {
   struct orl_geometry geo;
-  uint64_t room = 0, data;
+  uint64_t room = 0, data, huge;
   uint32_t block;
   int r = choose (path, fd, opt, fence, &geo);
 
@@ -284,7 +284,11 @@ build (const char *path, int fd, const oriel_options *opt, bool fence)
   if (r == 0)
     r = allocate (fd, &geo, 0, geo.meta_bytes);
   if (r == 0)
-    r = allocate (fd, &geo, geo.data, data);
+    {
+      huge = orl_mapping_fill_huge (fd, &geo);
+      if (huge < data)
+        r = allocate (fd, &geo, geo.data + huge, data - huge);
+    }
   ORL_POINT ("create.filled");
   if (r == 0)
     r = write_super (fd, &geo);

@@ -122,6 +122,9 @@ orl_stats_read (struct oriel_pool *pool, oriel_stats *stats)
   stats->remaps = sum[ORL_REMAPS];
   stats->frames_lost = sum[ORL_FRAMES_LOST];
   stats->reinstalls = sum[ORL_REINSTALLS];
+  stats->views = sum[ORL_VIEWS];
+  stats->view_pages = sum[ORL_VIEW_PAGES];
+  stats->view_maps = sum[ORL_VIEW_MAPS];
   read_pool (shm, stats);
   orl_layout_boot_id (boot_id);
   stats->other_boot = pool->watch

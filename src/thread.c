@@ -14,6 +14,7 @@
 #include "point.h"
 #include "thread.h"
 #include "trace.h"
+#include "window-view.h"
 
 _Thread_local struct orl_thread_cache orl_thread_cache = { ORL_NO_ID, NULL };
 
@@ -44,6 +45,7 @@ on_exit_of_thread (void *arg)
       ORL_POINT ("thread.exit");
       orl_thread_unstash (me);
       orl_copies_give (pool->copies, me->owner); /* as long as it is ours */
+      orl_views_forget (pool->window, me->owner);
       pool->repair (pool, me->owner, me->owner - 1);
     }
   if (orl_thread_cache.thread == me)

@@ -22,9 +22,8 @@
 #include "sys.h"
 #include "window.h"
 
-/* Behind the file's end, at a slot's boundary. */
-static uint64_t
-nowhere (const struct orl_window *w)
+uint64_t
+orl_window_nowhere (const struct orl_window *w)
 {
   uint64_t slot = UINT64_C (1) << w->slot_shift;
 
@@ -47,7 +46,7 @@ map_nowhere (struct orl_window *w, uint32_t slot, uint32_t n, int flags)
 
   if (orl_sys.mmap (w->base + at, (size_t) n << w->slot_shift,
                     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | flags,
-                    w->shm->fd, (off_t) (nowhere (w) + at))
+                    w->shm->fd, (off_t) (orl_window_nowhere (w) + at))
       == MAP_FAILED)
     return -errno;
   return 0;
@@ -107,7 +106,7 @@ hide (struct orl_window *w, uint32_t slot, uint32_t n)
   if (!w->backend->one_vma
       && atomic_load (&w->residency) != ORIEL_RESIDENCY_NONE)
     return map_nowhere (w, slot, n, 0);
-  return remap (w, slot, n, nowhere (w), MAP_NONBLOCK);
+  return remap (w, slot, n, orl_window_nowhere (w), MAP_NONBLOCK);
 }
 
 const struct orl_backend orl_backend_native = {

@@ -15,6 +15,7 @@
 #include "sys.h"
 #include "window-grant.h"
 #include "window-setup.h"
+#include "window-view.h"
 
 /* Copying a page is cheaper than swapping a slot up to about 32 KiB, remapping
  * is cheaper above (measured on Linux 6.18: 12.5 us against 24 us at 64 KiB). */
@@ -202,6 +203,8 @@ choose_slots (struct orl_window *w, uint32_t slot)
     }
   if ((r = check_slot (w, slot)) < 0)
     return r;
+  w->ncells = orl_views_cells (w, budget);
+  budget -= w->ncells;
   if (w->backend->one_vma)
     budget = INT64_MAX;
   while (automatic && slot < ORL_SLOT_MAX && vmas (w, slot) > budget)

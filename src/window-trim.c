@@ -10,7 +10,7 @@
  * Locks: orl_window_enter().
  */
 #include "error.h"
-#include "window.h"
+#include "window-view.h"
 
 int
 orl_window_trim (struct orl_window *w)
@@ -26,6 +26,8 @@ orl_window_trim (struct orl_window *w)
   entered = orl_window_enter (w);
   atomic_fetch_add (&w->trims, 1);
   r = w->backend->trim (w);
+  if (r == 0)
+    r = orl_views_trim (w);
   orl_window_leave (w, entered);
   return r < 0 ? orl_fail (r, "oriel_window_trim: the window cannot be unmapped")
                : 0;

@@ -25,6 +25,7 @@
 #include "window.h"
 #include "window-grant.h"
 #include "window-setup.h"
+#include "window-view.h"
 
 #define GUARD_SHIFT_MAX 17      /* 128 KiB: as much either way */
 
@@ -47,11 +48,16 @@ orl_window_backend (uint32_t id)
 static int
 reserve (struct orl_window *w)
 {
-  uint64_t slot = UINT64_C (1) << w->slot_shift;
+  /* The pool may be on huge pages (mapping.c). */
+  uint64_t slot = w->linear ? ORL_SLOT_MAX : UINT64_C (1) << w->slot_shift;
+  uint64_t page = UINT64_C (1) << w->page_shift;
+  uint64_t area = (w->bytes + page - 1) & ~(page - 1);
   uintptr_t at;
   void *p;
+  int r;
 
-  w->reserved_bytes = w->bytes + slot; /* room to align */
+  /* Room to align, and the area for views behind. */
+  w->reserved_bytes = area + slot + ((uint64_t) w->ncells << w->page_shift);
   if (w->reserved_bytes > SIZE_MAX)
     return -ENOMEM;
   p = orl_sys.mmap (NULL, (size_t) w->reserved_bytes, PROT_NONE,
@@ -61,7 +67,8 @@ reserve (struct orl_window *w)
   w->reserved = p;
   at = ((uintptr_t) p + slot - 1) & ~(uintptr_t) (slot - 1);
   w->base = (unsigned char *) at;
-  return w->backend->reserve (w);
+  r = w->backend->reserve (w);
+  return r < 0 ? r : orl_views_open (w, w->ncells, w->base + area);
 }
 
 static int
@@ -129,6 +136,7 @@ orl_window_close (struct orl_window *w)
 {
   if (w->reserved)
     orl_sys.munmap (w->reserved, (size_t) w->reserved_bytes);
+  orl_views_close (w);
   orl_grants_close (w);
   pthread_mutex_destroy (&w->lock);
   if (w->shown != w->slot_of)

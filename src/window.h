@@ -21,6 +21,7 @@
 
 struct orl_window;
 struct orl_grants;
+struct orl_views;
 
 /* How slots are remapped.  The functions return 0 or -errno, and are called
  * between orl_window_enter() and orl_window_leave(). */
@@ -68,6 +69,8 @@ struct orl_window {
   bool lazy;                    /* slots are mapped by it alone */
   bool try_lock;                /* go on unlocked where locking is refused */
   struct orl_grants *grants;    /* not NULL: strict, see window-grant.h */
+  struct orl_views *views;      /* the area behind the window; window-view.h */
+  uint32_t ncells;              /* pages of it */
   /* by the lock's holder; read by all */
   orl_a32 *slot_of;             /* [extent]: slot + 1, 0 if no slot shows it */
   orl_a32 *shown;               /* the same array; in a strict window another
@@ -141,6 +144,10 @@ int orl_residency_open (struct orl_window *w, uint64_t beside);
 /* Lock what is mapped as the window is.  -ENOMEM: it may not be locked; with the
  * thread's error text. */
 int orl_residency_lock (struct orl_window *w, void *at, size_t n);
+
+/* Where in the pool's file what is hidden is mapped, by remap_file_pages(): behind
+ * its end, at a slot's boundary. */
+uint64_t orl_window_nowhere (const struct orl_window *w);
 
 /* Backend by ORIEL_BACKEND_* number; NULL if there is none. */
 const struct orl_backend *orl_window_backend (uint32_t id);

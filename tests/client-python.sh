@@ -8,6 +8,12 @@
 client python3
 python3 -c 'import sqlite3' 2> /dev/null \
   || skip_all "this Python has no sqlite3 module"
+# python3 may be a script that chooses one.
+python3 -c '
+import os, struct, sys
+with open(os.environ["module"] + ".so", "rb") as f:
+    sys.exit(f.read(5)[4] * 4 != struct.calcsize("P"))' \
+  || skip_all "this Python is of another architecture than the module"
 
 cat > "$scratch/client.py" << 'EOF'
 import os, sqlite3, sys

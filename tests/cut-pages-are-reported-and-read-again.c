@@ -4,12 +4,20 @@
  * no touch crashes.  Who has a page pinned that was hit is told at unpin, and
  * the next pin reads it from the store.  Dirty ones are -EIO at flush, sync and
  * close, until the file is closed and opened again.
+ *
+ * Real pages of this machine are made bad only where ORIEL_POISON is set: they
+ * are of no use any more until it is restarted.
  */
 #include "cut.h"
 
-enum how { HOLE, CUT, BROKEN };
+#ifndef MADV_HWPOISON
+# define MADV_HWPOISON 100
+#endif
 
-static const char *const words[] = { "hole", "cut", "memory failure" };
+enum how { HOLE, CUT, BROKEN, POISON };
+
+static const char *const words[]
+    = { "hole", "cut", "signal of a memory failure", "memory failure" };
 static oriel_pool *pool;
 static oriel_file *file;
 
@@ -26,6 +34,38 @@ fail_memory (void *at)
     bail_out ("rt_tgsigqueueinfo: %s", strerror (errno));
 }
 
+/* Has the kernel CONFIG_MEMORY_FAILURE, and may we? */
+static int
+can_poison (void)
+{
+  void *at;
+  int can;
+
+  if (!getenv ("ORIEL_POISON"))
+    return 0;
+  at = mmap (NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+             -1, 0);
+  if (at == MAP_FAILED)
+    return 0;
+  memset (at, 1, 4096); /* the page of zeroes is never made bad */
+  can = madvise (at, 4096, MADV_HWPOISON) == 0;
+  munmap (at, 4096);
+  return can;
+}
+
+/* The page of memory that lies there in the file. */
+static void
+poison_file (const char *path, off_t at)
+{
+  int fd = open (path, O_RDWR | O_CLOEXEC);
+  void *map = mmap (NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, at);
+
+  if (map == MAP_FAILED || madvise (map, 4096, MADV_HWPOISON) < 0)
+    bail_out ("MADV_HWPOISON: %s", strerror (errno));
+  munmap (map, 4096);
+  close (fd);
+}
+
 static void
 hit (const oriel_page *page, enum how how)
 {
@@ -36,8 +76,10 @@ hit (const oriel_page *page, enum how how)
     punch_file (path, at, 4096);
   else if (how == CUT)
     cut_file (path, at);
-  else
+  else if (how == BROKEN)
     fail_memory (page->data);
+  else
+    poison_file (path, at);
 }
 
 static void
@@ -166,7 +208,12 @@ all (uint32_t backend, size_t window)
   diag ("backend %s", oriel_backend_name (backend));
   make_stamped_file (scratch_file ("data"), 4096, 200, 0, 1);
   file = must_open_file (pool, scratch_file ("data"), 0);
-  for (int how = holes_fault () ? HOLE : CUT; how <= BROKEN; how++) {
+  for (int how = holes_fault () ? HOLE : CUT; how <= POISON; how++) {
+    if (how == POISON && !can_poison ()) {
+      skip ("no memory can be made bad: needs ORIEL_POISON=1, root and "
+            "CONFIG_MEMORY_FAILURE");
+      break;
+    }
     clean_page (how);
     written_page (how);
     dirty_page (how);

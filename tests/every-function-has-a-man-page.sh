@@ -30,7 +30,7 @@ has_page ()
   }
 }
 
-for header in "$top_srcdir"/include/*.h; do
+for header in "$top_srcdir"/include/*.h "$top_srcdir"/include/oriel/*.h; do
   for function in $(functions "$header"); do
     ok "man/$function.3" has_page "$function"
   done

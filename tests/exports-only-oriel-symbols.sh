@@ -22,7 +22,10 @@ exports ()
 
 library=$top_builddir/.libs/liboriel.so
 if [ -e "$library" ]; then
-  want=$(functions "$top_srcdir/include/oriel.h" | sort)
+  want=$(for header in "$top_srcdir/include/oriel.h" \
+    "$top_srcdir"/include/oriel/*.h; do
+    functions "$header"
+  done | sort)
   is "$(exports "$library")" "$want" "liboriel.so exports what oriel.h declares"
   unversioned=$(${NM:-nm} -D --defined-only "$library" \
     | grep -v ' A ' | grep -v '@@ORIEL_0$')

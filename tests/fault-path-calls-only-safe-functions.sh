@@ -23,7 +23,8 @@ added='_GLOBAL_OFFSET_TABLE_ __stack_chk_fail __stack_chk_fail_local
 # kernel.  orl_backoff sleeps; orl_point_pass compares and kills.
 # orl_window_map makes no error text where a pinned page is mapped.
 ours='orl_backoff orl_frame_is_dead orl_grant_last orl_ledger_scan
-  orl_point_pass orl_proc_locked orl_sys orl_thread_cache orl_window_enter
+  orl_point_pass orl_proc_locked orl_sys orl_thread_cache orl_view_remap
+  orl_window_enter
   orl_window_leave orl_window_map'
 
 objects='fault-child fault-handle fault-name lost'

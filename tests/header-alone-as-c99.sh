@@ -5,8 +5,8 @@
 # first, and need not be C11 or GNU C.
 . "${top_srcdir:-.}/tests/tap.sh"
 
-for header in "$top_srcdir"/include/*.h; do
-  name=${header##*/}
+for header in "$top_srcdir"/include/*.h "$top_srcdir"/include/oriel/*.h; do
+  name=${header#"$top_srcdir"/include/}
   echo "#include <$name>" > "$scratch/alone.c"
   ok "$name is C99" ${CC:-cc} -std=c99 -pedantic -Wall -Wextra -Werror \
     -I"$top_srcdir/include" -fsyntax-only "$scratch/alone.c"

@@ -7,8 +7,8 @@
 
 [ -n "${CXX-}" ] || skip_all "no C++ compiler"
 
-for header in "$top_srcdir"/include/*.h; do
-  name=${header##*/}
+for header in "$top_srcdir"/include/*.h "$top_srcdir"/include/oriel/*.h; do
+  name=${header#"$top_srcdir"/include/}
   echo "#include <$name>" > "$scratch/alone.cc"
   ok "$name is C++" $CXX -Wall -Wextra -Werror \
     -I"$top_srcdir/include" -fsyntax-only "$scratch/alone.cc"

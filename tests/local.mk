@@ -33,6 +33,7 @@ tests_c = \
 	tests/exec-leaves-the-pool \
 	tests/exit-with-pinned-pages-leaks-nothing \
 	tests/failed-write-keeps-pages-dirty \
+	tests/faults-in-views-are-answered \
 	tests/faults-of-many-threads-are-answered \
 	tests/fence-mode-works \
 	tests/file-descriptor-is-the-files \
@@ -55,6 +56,7 @@ tests_c = \
 	tests/killed-pool-restarts-warm \
 	tests/killed-process-blocks-no-one \
 	tests/killed-process-is-not-alive \
+	tests/killed-viewer-leaves-the-old-pages \
 	tests/killed-writer-leaves-the-old-page \
 	tests/latch-excludes-processes \
 	tests/latch-excludes-threads \
@@ -149,6 +151,8 @@ tests_c = \
 	tests/two-threads-one-page-do-not-slow-down \
 	tests/unmapped-slots-come-back \
 	tests/unpin-twice-is-einval \
+	tests/views-and-pins-block-no-one \
+	tests/views-show-pages-in-order \
 	tests/watch-refuses-all-else \
 	tests/watch-works-on-a-full-pool \
 	tests/watch-works-while-a-process-is-stopped \
@@ -168,6 +172,7 @@ tests_not_under_valgrind = \
 	tests/cut-pool-under-load \
 	tests/cut-pool-without-room-is-eio \
 	tests/cut-tables-are-eio \
+	tests/faults-in-views-are-answered \
 	tests/faults-of-many-threads-are-answered \
 	tests/forked-child-sees-what-is-pinned \
 	tests/hits-write-only-the-ledger \
@@ -218,6 +223,7 @@ tests_inside = \
 	tests/lengthening-never-cuts \
 	tests/locking-on-fault-has-a-fallback \
 	tests/moved-pins-are-seen \
+	tests/pages-are-on-huge-pages \
 	tests/pool-works-without-newer-calls \
 	tests/posix-locks-stand-in-for-ofd-locks \
 	tests/slot-without-its-guard-is-inaccessible \
@@ -230,6 +236,7 @@ tests_inside = \
 	tests/torture \
 	tests/trace-has-every-page-used \
 	tests/unreadable-pool-memory-is-an-error \
+	tests/view-is-all-or-nothing \
 	$(NULL)
 
 # Linked with the VFS's static library and SQLite; left out without it.
@@ -335,6 +342,7 @@ EXTRA_DIST += \
 	tests/cut.h \
 	tests/example.sh \
 	tests/faults.h \
+	tests/huge.h \
 	tests/instructions.txt \
 	tests/kill-points.h \
 	tests/latch.h \
@@ -603,28 +611,60 @@ fuzz: tests/fuzz/fuzz-pool-libfuzzer
 #   make check-kernels KERNEL=/path/to/bzImage
 
 static_tests = \
+	tests/cold-pages-are-read-as-copies \
 	tests/copying-read-needs-no-slot \
+	tests/cut-pages-are-reported-and-read-again \
+	tests/cut-pool-under-load \
+	tests/cut-pool-without-room-is-eio \
+	tests/cut-tables-are-eio \
 	tests/eviction-keeps-every-page \
-	tests/fence-mode-works \
 	tests/failed-truncate-changes-nothing \
+	tests/faults-of-many-threads-are-answered \
+	tests/fence-mode-works \
 	tests/file-without-birth-time-is-known-by-its-handle \
+	tests/fork-twice-unmaps-nothing-else \
 	tests/forked-child-gets-eownerdead \
 	tests/forked-child-keeps-no-one-alive \
+	tests/forked-child-sees-what-is-pinned \
+	tests/given-up-slots-are-inaccessible \
+	tests/huge-pages-are-found-on-tmpfs \
 	tests/killed-pool-restarts-warm \
 	tests/killed-process-blocks-no-one \
 	tests/killed-process-is-not-alive \
+	tests/lazy-slots-are-mapped-at-touch \
+	tests/locked-window-takes-no-major-fault \
+	tests/locking-beyond-the-limit-is-eperm \
+	tests/locking-on-fault-has-a-fallback \
+	tests/neighbours-are-shown-by-one-call \
+	tests/oversized-window-is-as-large-as-its-pool \
+	tests/pin-many-is-all-or-nothing \
 	tests/pins-beyond-window-are-enobufs \
+	tests/pins-go-on-when-vmas-run-out \
+	tests/pool-lives-on-hugetlbfs \
 	tests/pool-truncated-is-eproto \
 	tests/pool-works-without-newer-calls \
+	tests/populate-maps-what-it-says \
 	tests/posix-locks-stand-in-for-ofd-locks \
+	tests/random-swaps-show-the-right-page \
+	tests/residency-locks-what-is-shown \
 	tests/signals-are-given-back \
+	tests/signals-are-passed-on-as-the-kernel-would \
+	tests/slot-without-its-guard-is-inaccessible \
 	tests/slots-beyond-vma-budget-are-enomem \
+	tests/stray-access-behind-the-pool-grows-nothing \
 	tests/stray-access-is-named \
 	tests/stress-processes \
 	tests/stress-threads \
+	tests/strict-windows-name-misuse \
+	tests/strict-windows-serve-many-threads \
+	tests/strict-windows-that-split-count-each-page \
+	tests/tables-are-on-huge-pages \
+	tests/unmapped-slots-come-back \
+	tests/unreadable-pool-memory-is-an-error \
 	tests/window-64-times-smaller-shows-every-page \
 	tests/window-shows-a-pool-larger-than-the-address-space \
 	tests/window-takes-slots-of-each-size \
+	tests/window-trim-gives-back-and-pins-hold \
 	$(NULL)
 
 STATIC_CFLAGS = -O2 -g

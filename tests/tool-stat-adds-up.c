@@ -20,6 +20,7 @@ int
 main (void)
 {
   oriel_options opt = test_options ();
+  struct oriel_view view;
   oriel_page kept;
   const char *process, *data, *other;
   oriel_file *file, *second;
@@ -36,6 +37,8 @@ main (void)
   hit_each (file, 3);
   kept = must_pin (second, 1, ORIEL_WRITE);
   must (oriel_dirty (&kept, 0), "oriel_dirty");
+  must (oriel_view (file, 0, 20, ORIEL_READ, &view), "oriel_view");
+  must (oriel_view_end (&view), "oriel_view_end");
   stats = get_stats (pool);
 
   is_exit (tool ("stat", "test", NULL), 0, "oriel stat");
@@ -49,7 +52,7 @@ main (void)
   is_exit (tool ("stat", "--json", "test", NULL), 0, "oriel stat --json");
   is_json ("it is JSON");
   is_int (number_at (tool_out, "hits") + number_at (tool_out, "misses"),
-          3 * PAGES + 1, "hits and misses are the pins that were made");
+          3 * PAGES + 1 + 20, "hits and misses are the pins that were made");
   is_int (number_at (tool_out, "misses") + number_at (tool_out, "readahead"),
           number_at (tool_out, "pages"), "what was loaded is there");
   is_int (number_at (tool_out, "swaps"), (long long) stats.swaps, "swaps");
@@ -90,6 +93,10 @@ main (void)
   is_int (number_at (process, "frames_lost"), 0, "it has lost no frame");
   is_int (number_at (process, "reinstalls"), (long long) stats.reinstalls,
           "and its reinstalls");
+  is_int (number_at (process, "views"), 1, "its views");
+  is_int (number_at (process, "view_pages"), 20, "of so many pages");
+  is_int (number_at (process, "view_maps"), (long long) stats.view_maps,
+          "mapped in so many runs");
   ok (number_at (process, "page_table_bytes") > 0, "its page tables");
 
   must (oriel_unpin (&kept), "oriel_unpin");

@@ -57,7 +57,8 @@ for command in stat check "top -b -n3 -d0.05"; do
     2> "$scratch/err"
   is $? 2 "$command: cut while it is looked at"
   ok "the message names it" grep -q 'oriel-p: .*cut away' "$scratch/err"
-  ok "and is all" test "$(wc -l < "$scratch/err")" -eq 1
+  # The loader's: programs of 64 bits do not load what is for 32.
+  ok "and is all" test "$(grep -cv '^ERROR: ld.so' "$scratch/err")" -eq 1
   "$oriel" $command p > "$scratch/out" 2> "$scratch/err"
   is $? 2 "$command: cut before"
   ok "the message names it" grep -q 'oriel-p: ' "$scratch/err"

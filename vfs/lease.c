@@ -427,28 +427,21 @@ enlist (struct vfs_connection *c)
 /* ------------------------------------------------------------------ */
 /* Keeping                                                            */
 
-/* Is a lock of SQLite's own mutexes there?  A program that was built or
- * configured without has none, or no call for it. */
+/* Do SQLite's own mutexes lock?  A program that was built without them has
+ * none, or no call for it; configured for one thread, SQLite has one for all,
+ * which locks nothing.  These two are static: nothing is allocated. */
 static bool
 has_mutexes (void)
 {
 #ifdef SQLITE_CORE
   extern sqlite3_mutex *sqlite3_mutex_alloc (int) __attribute__ ((weak));
-  extern void sqlite3_mutex_free (sqlite3_mutex *) __attribute__ ((weak));
 #endif
-  sqlite3_mutex *m, *other;
+  sqlite3_mutex *m;
 
-  if (!sqlite3_threadsafe () || !sqlite3_mutex_alloc || !sqlite3_mutex_free)
+  if (!sqlite3_threadsafe () || !sqlite3_mutex_alloc)
     return false;
-  m = sqlite3_mutex_alloc (SQLITE_MUTEX_FAST);
-  if (!m)
-    return false;
-  other = sqlite3_mutex_alloc (SQLITE_MUTEX_FAST);
-  sqlite3_mutex_free (m);
-  if (other)
-    sqlite3_mutex_free (other);
-  /* Configured for one thread, SQLite has one for all, which locks nothing. */
-  return other && other != m;
+  m = sqlite3_mutex_alloc (SQLITE_MUTEX_STATIC_APP1);
+  return m && m != sqlite3_mutex_alloc (SQLITE_MUTEX_STATIC_APP2);
 }
 
 void

@@ -36,6 +36,10 @@ FULL = """
     walrofault walslow walthread writecrash
     """.split()
 
+# It locks one mark alone that another connection has read by: busy if that is
+# a lease, as a reader then takes another mark.
+ENVIRONMENT = {"shmlock.test": {"ORIEL_LEASE": "0"}}
+
 # Why a database may be opened without the pool.
 GOOD_REASONS = r"nolock=1|Is a directory|being replaced or deleted"
 
@@ -73,6 +77,8 @@ PROGRAMS = [
      r"^Summary: 0 errors out of [1-9]\d* tests$", False)
     for test in ("crash01", "multiwrite01", "config01", "config02")
     for mode in ("DELETE", "TRUNCATE", "PERSIST", "WAL")
+    # These change page sizes and journal modes: with a log they fail on stock.
+    if mode != "WAL" or not test.startswith("config")
 ] + [
     ("threadtest3-" + test, ["threadtest3 " + test],
      r"^0 errors out of 1 tests$", False)
@@ -286,7 +292,8 @@ class Runner:
             limit = self.options.limit
             arguments = ["testfixture", self.source
                          + "/test/permutations.test", suite, name]
-            return [self.run(which, name, arguments, limit)
+            return [self.run(which, name, arguments, limit,
+                             more=ENVIRONMENT.get(name))
                     for which in ("oriel", "stock")]
 
         tests = [0, 0]

@@ -9,10 +9,11 @@
 #
 # QEMU            the emulator (qemu-system-x86_64)
 # QEMU_FLAGS      more options for it
-# KERNEL_TIMEOUT  seconds (900)
+# QEMU_MEMORY     in MiB (2048)
+# KERNEL_TIMEOUT  seconds (1800)
 program=$1
 kernel=$2
-: "${QEMU=qemu-system-x86_64}" "${KERNEL_TIMEOUT=900}"
+: "${QEMU=qemu-system-x86_64}" "${QEMU_MEMORY=2048}" "${KERNEL_TIMEOUT=1800}"
 
 die ()
 {
@@ -65,7 +66,7 @@ echo "# $kernel"
 # QEMU_FLAGS unquoted: it is a list.
 # shellcheck disable=SC2086
 timeout --foreground --kill-after=10 "$KERNEL_TIMEOUT" \
-  "$QEMU" -accel tcg -m 768 -smp "${QEMU_SMP=1}" -display none -monitor none \
+  "$QEMU" -accel tcg -m "$QEMU_MEMORY" -smp "${QEMU_SMP=1}" -display none -monitor none \
   -serial stdio -no-reboot -kernel "$kernel" \
   -initrd "$scratch/initramfs.gz" \
   -append "console=ttyS0 rdinit=/init quiet loglevel=2 panic=1 reboot=t" \

@@ -2,9 +2,9 @@
 /*
  * window-test.c - the tests of windows and of the fault path in one program
  *
- * Linked statically, without arguments, also as process 1 of an initramfs that
- * holds nothing: it mounts what it needs and restarts the machine at its end,
- * at which an emulator exits.  It prints TAP.
+ * Linked statically, also as process 1 of an initramfs that holds nothing: it
+ * mounts what it needs and restarts the machine at its end, at which an emulator
+ * exits.  It prints TAP.  Without arguments all parts run, else those named.
  *
  * Its parts are programs of tests/, compiled with another name for main() (see
  * static_tests in tests/local.mk), and swaps (), which measures.  Each runs in
@@ -238,22 +238,38 @@ end_init (void)
     pause ();
 }
 
+static bool
+is_named (char **argv, const struct part *part)
+{
+  while (*argv && strcmp (*argv, part->name) != 0)
+    argv++;
+  return *argv != NULL;
+}
+
 int
-main (void)
+main (int argc, char **argv)
 {
   bool init = getpid () == 1;
+  bool all = true;
   struct utsname name;
   int rc;
 
-  if (init)
+  (void) argc;
+  if (init) {
     be_init ();
-  /* Emulators are slow. */
+    setenv ("ORIEL_POISON", "1", 0);
+    setenv ("ORIEL_QUICK", "1", 0); /* emulators are slow */
+  }
   setenv ("ORIEL_TEST_TIMEOUT", "600", 0);
   uname (&name);
   diag ("Linux %s %s, %d bits, oriel %s", name.release, name.machine,
         (int) sizeof (void *) * 8, oriel_version ());
+  /* A boot loader's words, too, are arguments of process 1. */
   for (size_t i = 0; i < COUNT (parts); i++)
-    run_part (&parts[i]);
+    all = all && !is_named (argv, &parts[i]);
+  for (size_t i = 0; i < COUNT (parts); i++)
+    if (all || is_named (argv, &parts[i]))
+      run_part (&parts[i]);
   rc = done_testing ();
   if (init)
     end_init ();
