@@ -17,13 +17,10 @@
  *
  * This looks inside the core: orl_window_show() on windows that no pin uses.
  */
-#include <errno.h>
 #include <math.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include "bench-window.h"
@@ -32,30 +29,13 @@
 
 #define SLOTS 128u              /* of each window, */
 #define WINDOW (32 * MiB)       /* or as many as this holds */
-#define SIZES 10                /* 4 KiB to 2 MiB */
 #define TOUCHES 2               /* one, all */
-#define VECTOR 64               /* slots that are swapped together */
 
 enum how { SWAP, BARE, RETIRED, MEMCPY, PREAD, HOWS };
 
 static const char *const how_name[HOWS]
     = { "swap", "bare", "bare-retire", "memcpy", "pread" };
 
-static const uint32_t backends[]
-    = { ORIEL_BACKEND_NATIVE, ORIEL_BACKEND_EMULATED, ORIEL_BACKEND_MMAP };
-#define BACKENDS (sizeof backends / sizeof *backends)
-
-/* The pool of one kind of memory. */
-struct memory {
-  const char *name;             /* of the kind: small, huge */
-  oriel_pool *pool;
-  struct orl_thread *me;
-  const struct orl_shm *shm;
-  const unsigned char *all;     /* mapped linearly, for memcpy */
-  uint64_t bytes;
-  bool has[BACKENDS];
-  uint32_t *order[SIZES];       /* a random order of the extents */
-};
 
 /* A measurement, and its window. */
 struct swap {
@@ -291,223 +271,28 @@ close_window (struct swap *s)
 }
 
 /* ------------------------------------------------------------------ */
-/* The pool                                                           */
-
-static void
-shuffle (uint32_t *order, uint32_t n)
-{
-  uint64_t state = n;
-
-  for (uint32_t i = 0; i < n; i++)
-    order[i] = i;
-  for (uint32_t i = n; i > 1; i--) {
-    uint32_t k = (uint32_t) (next_random (&state) % i);
-    uint32_t t = order[k];
-
-    order[k] = order[i - 1];
-    order[i - 1] = t;
-  }
-}
-
-static void
-probe_backends (struct memory *mem)
-{
-  for (size_t b = 0; b < BACKENDS; b++) {
-    struct orl_window_options opt
-        = { .window_size = MiB, .slot_size = 65536, .backend = backends[b] };
-    struct orl_window *w;
-
-    mem->has[b] = orl_window_open (mem->shm, &opt, &w) == 0;
-    if (mem->has[b])
-      orl_window_close (w);
-    else
-      printf ("skipped: %s\n", oriel_error ());
-  }
-}
-
-static void
-open_memory (struct memory *mem, const char *directory, uint64_t bytes)
-{
-  oriel_options opt;
-  void *all;
-
-  oriel_options_init (&opt);
-  opt.directory = directory;
-  opt.pool_size = bytes;
-  opt.window_size = MiB;
-  check (oriel_pool_open (pool_name (mem->name), &opt, &mem->pool));
-  check (orl_thread_enter (mem->pool, &mem->me));
-  mem->shm = &mem->pool->shm;
-  mem->bytes = bytes;
-  all = mmap (NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, mem->shm->fd,
-              (off_t) mem->shm->geo.data);
-  need (all != MAP_FAILED, "mmap");
-  memset (all, 1, bytes);
-  mem->all = all;
-  for (unsigned i = 0; i < SIZES; i++) {
-    uint32_t n = (uint32_t) (bytes / ((uint64_t) PAGE << i));
-
-    mem->order[i] = malloc (n * sizeof *mem->order[i]);
-    need (mem->order[i] != NULL, "memory");
-    shuffle (mem->order[i], n);
-  }
-  probe_backends (mem);
-}
-
-static void
-close_memory (struct memory *mem, const char *directory)
-{
-  munmap ((void *) mem->all, mem->bytes);
-  check (oriel_pool_close (mem->pool));
-  check (oriel_pool_destroy (pool_name (mem->name), directory, 0));
-  for (unsigned i = 0; i < SIZES; i++)
-    free (mem->order[i]);
-}
-
-/* ------------------------------------------------------------------ */
-/* Vectored swaps                                                     */
-
-struct vector {
-  struct measured m;
-  const struct memory *memory;
-  struct orl_window *window;
-  unsigned size;
-  bool many;                    /* by one call */
-  bool touch;
-  uint32_t at;
-};
-
-/* Runs of neighbours, in a random order; the window holds four of them. */
-static void
-run_vector (struct gbench_state *state, void *arg)
-{
-  struct vector *v = arg;
-  const struct memory *mem = v->memory;
-  uint64_t slot = (uint64_t) PAGE << v->size;
-  uint32_t runs = (uint32_t) (mem->bytes / slot / VECTOR);
-  uint32_t frame[VECTOR];
-  void *at[VECTOR];
-
-  if (!v->window) {
-    struct orl_window_options opt = {
-      .window_size = 4 * VECTOR * slot,
-      .slot_size = (uint32_t) slot,
-      .backend = ORIEL_BACKEND_MMAP,
-    };
-
-    check (orl_window_open (mem->shm, &opt, &v->window));
-  }
-  while (gbench_next_batch (state, VECTOR)) {
-    uint32_t run;
-
-    do
-      run = mem->order[v->size][v->at++ % (mem->bytes / slot)];
-    while (run >= runs);
-    for (uint32_t i = 0; i < VECTOR; i++)
-      frame[i] = (run * VECTOR + i) << v->window->extent_shift;
-    if (v->many)
-      check (orl_window_show_many (v->window, mem->me->ledger, frame, VECTOR,
-                                   at));
-    for (uint32_t i = 0; i < VECTOR; i++) {
-      if (!v->many)
-        check (orl_window_show (v->window, mem->me->ledger, frame[i], &at[i]));
-      if (v->touch)
-        touch (at[i], PAGE);
-    }
-  }
-  gbench_items (state, gbench_iterations (state));
-}
-
-static struct vector vectors[] = {
-  { .size = 0, .many = false, .touch = false },
-  { .size = 0, .many = true, .touch = false },
-  { .size = 0, .many = false, .touch = true },
-  { .size = 0, .many = true, .touch = true },
-  { .size = 4, .many = false, .touch = false },
-  { .size = 4, .many = true, .touch = false },
-  { .size = 4, .many = false, .touch = true },
-  { .size = 4, .many = true, .touch = true },
-};
-#define VECTORS (sizeof vectors / sizeof *vectors)
-
-static void
-add_vectors (const struct run *run, const struct memory *mem)
-{
-  for (size_t i = 0; i < VECTORS; i++) {
-    struct vector *v = &vectors[i];
-    char name[80], slot[16];
-
-    v->memory = mem;
-    snprintf (name, sizeof name, "vectored/%s/%s/%s",
-              v->many ? "64-at-once" : "one-by-one",
-              size_name ((uint64_t) PAGE << v->size, slot),
-              v->touch ? "one-touch" : "no-touch");
-    gbench_seconds (gbench_add (name, run_vector, v),
-                    run->quick ? 0.001 : 0.02);
-  }
-}
-
-static void
-report_vectors (struct run *run)
-{
-  printf ("\nSwaps of 64 neighbours, mmap, thousands a second\n"
-          "%6s %10s %12s %12s %7s %7s\n",
-          "slot", "touched", "one by one", "64 at once", "times", "+-%");
-  for (size_t i = 0; i + 1 < VECTORS; i += 2) {
-    const struct vector *one = &vectors[i], *many = &vectors[i + 1];
-    double times = median (&one->m) / median (&many->m);
-    char slot[16];
-
-    if (one->m.n == 0 || many->m.n == 0)
-      continue;
-    printf ("%6s %10s %12.0f %12.0f %7.2f %7.1f\n",
-            size_name ((uint64_t) PAGE << one->size, slot),
-            one->touch ? "one page" : "not", 1e6 / median (&one->m),
-            1e6 / median (&many->m), times,
-            fmax (spread (&one->m), spread (&many->m)));
-  }
-  for (size_t i = 0; i + 1 < VECTORS; i += 2) {
-    double times = median (&vectors[i].m) / median (&vectors[i + 1].m);
-    char slot[16];
-
-    if (!vectors[i].touch && vectors[i].m.n > 0 && vectors[i + 1].m.n > 0)
-      target (run, times >= 2, "64 swaps at once of %s: %.1f times as many a "
-              "second (target 2)", size_name ((uint64_t) PAGE << vectors[i].size,
-                                              slot), times);
-  }
-}
-
-static void
-close_vectors (void)
-{
-  for (size_t i = 0; i < VECTORS; i++)
-    if (vectors[i].window)
-      orl_window_close (vectors[i].window);
-}
-
-/* ------------------------------------------------------------------ */
 /* All of it                                                          */
 
 /* [how][backend][size][all]; copies have neither backend nor touch. */
-static struct swap table[HOWS][BACKENDS][SIZES][TOUCHES];
+static struct swap table[HOWS][MEMORY_BACKENDS][MEMORY_SIZES][TOUCHES];
 
 static void
-add_swaps (const struct run *run, const struct memory *mem, unsigned from)
+add_swaps (const struct run *run, const struct memory *mem)
 {
   double seconds = run->quick ? 0.001 : 0.015;
 
   memset (table, 0, sizeof table);
   for (enum how how = SWAP; how < HOWS; how++)
-    for (size_t b = 0; b < BACKENDS; b++)
-      for (unsigned size = from; size < SIZES; size++)
+    for (size_t b = 0; b < MEMORY_BACKENDS; b++)
+      for (unsigned size = 0; size < MEMORY_SIZES; size++)
         for (unsigned all = 0; all < TOUCHES; all++) {
           struct swap *s = &table[how][b][size][all];
           bool copies = how >= MEMCPY;
           char name[80], slot[16];
 
           *s = (struct swap){ .memory = mem, .how = how, .size = size,
-                              .backend = backends[b], .all = all != 0 };
-          if (copies ? b > 0 || all > 0 : !mem->has[b])
+                              .backend = memory_backends[b], .all = all != 0 };
+          if (copies ? b > 0 || all > 0 : !mem->has[b] || size < mem->from)
             continue;
           size_name (slot_bytes (s), slot);
           if (copies)
@@ -515,7 +300,7 @@ add_swaps (const struct run *run, const struct memory *mem, unsigned from)
                       mem->name);
           else
             snprintf (name, sizeof name, "%s/%s/%s/%s/%s", how_name[how],
-                      oriel_backend_name (backends[b]), slot,
+                      oriel_backend_name (memory_backends[b]), slot,
                       all ? "all" : "one", mem->name);
           gbench_seconds (gbench_add (name, copies ? run_copy : run_swap, s),
                           seconds);
@@ -561,14 +346,14 @@ static void
 report_backend (const struct memory *mem, size_t b)
 {
   printf ("\nBackend %s, %s pages, us per swap\n",
-          oriel_backend_name (backends[b]), mem->name);
+          oriel_backend_name (memory_backends[b]), mem->name);
   printf ("%6s|%19s |%19s |%19s |%19s |%5s %9s %5s\n", "",
           "ours", "bare call", "bare with retire", "copying", "VMAs/",
           "tables,", "");
   printf ("%6s|%9s %9s |%9s %9s |%9s %9s |%9s %9s |%5s %9s %5s\n", "slot",
           "1 touch", "all", "1 touch", "all", "1 touch", "all", "memcpy",
           "pread", "slots", "KiB", "+-%");
-  for (unsigned size = 0; size < SIZES; size++) {
+  for (unsigned size = 0; size < MEMORY_SIZES; size++) {
     const struct swap *s = &table[SWAP][b][size][1];
     char slot[16];
 
@@ -589,34 +374,45 @@ report_backend (const struct memory *mem, size_t b)
   }
 }
 
-/* The slot size from which on swapping and touching all costs less than memcpy,
- * between two sizes that were measured.  0: it never does. */
+/* The bytes from which on swapping and touching all costs less than memcpy,
+ * between two sizes that were measured.  Where slots have one size, what is
+ * copied in the time of one swap.  0: there is no such size. */
 static double
-crossover (size_t b, double *us)
+crossover (const struct memory *mem, size_t b, double *us)
 {
-  for (unsigned size = 0; size + 1 < SIZES; size++) {
-    double d[2];
+  for (unsigned size = 0; size + 1 < MEMORY_SIZES; size++) {
+    double ours[2], d[2];
 
-    for (unsigned k = 0; k < 2; k++)
-      d[k] = log (median (&table[SWAP][b][size + k][1].m)
-                  / median (&table[MEMCPY][0][size + k][0].m));
+    for (unsigned k = 0; k < 2; k++) {
+      unsigned slot = size + k < mem->from ? mem->from : size + k;
+
+      ours[k] = log (median (&table[SWAP][b][slot][1].m));
+      d[k] = ours[k] - log (median (&table[MEMCPY][0][size + k][0].m));
+    }
     if (d[0] > 0 && d[1] <= 0) {
       double part = d[0] / (d[0] - d[1]);
 
-      *us = exp ((1 - part) * log (median (&table[SWAP][b][size][1].m))
-                 + part * log (median (&table[SWAP][b][size + 1][1].m)))
-            / 1e3;
+      *us = exp ((1 - part) * ours[0] + part * ours[1]) / 1e3;
       return PAGE * exp2 (size + part);
     }
   }
   return 0;
 }
 
+/* What that says of it. */
+static const char *
+crossing (const struct memory *mem)
+{
+  return mem->from == MEMORY_SIZES - 1
+             ? "swapping 2 MiB takes as long as copying"
+             : "swapping beats memcpy from";
+}
+
 static void
 plot_data (FILE *f, const char *name, const struct swap *row, unsigned all)
 {
   fprintf (f, "$%s << END\n", name);
-  for (unsigned size = 0; size < SIZES; size++) {
+  for (unsigned size = 0; size < MEMORY_SIZES; size++) {
     const struct measured *m = &row[size * TOUCHES + all].m;
 
     if (m->n > 0)
@@ -629,23 +425,23 @@ plot_data (FILE *f, const char *name, const struct swap *row, unsigned all)
 static void
 plot_swaps (const struct run *run, const struct memory *mem)
 {
-  size_t b = BACKENDS - 1; /* mmap, which every kernel has */
+  size_t b = MEMORY_BACKENDS - 1; /* mmap, which every kernel has */
   char name[40];
   double us = 0, at;
   FILE *f;
 
-  if (table[SWAP][b][SIZES - 1][1].m.n == 0
-      || table[MEMCPY][0][SIZES - 1][0].m.n == 0)
+  if (table[SWAP][b][MEMORY_SIZES - 1][1].m.n == 0
+      || table[MEMCPY][0][MEMORY_SIZES - 1][0].m.n == 0)
     return;
   snprintf (name, sizeof name, "swap-%s", mem->name);
   f = plot_begin (run, name);
-  for (size_t i = 0; i < BACKENDS; i++)
+  for (size_t i = 0; i < MEMORY_BACKENDS; i++)
     if (mem->has[i])
       for (unsigned all = 0; all < TOUCHES; all++) {
         char set[40];
 
-        snprintf (set, sizeof set, "%s%u", oriel_backend_name (backends[i]),
-                  all);
+        snprintf (set, sizeof set, "%s%u",
+                  oriel_backend_name (memory_backends[i]), all);
         plot_data (f, set, &table[SWAP][i][0][0], all);
       }
   plot_data (f, "memcpy", &table[MEMCPY][0][0][0], 0);
@@ -655,22 +451,22 @@ plot_swaps (const struct run *run, const struct memory *mem)
            "set xlabel 'slot size, KiB'\nset ylabel 'us'\n"
            "set logscale x 2\nset logscale y\nset xrange [3.5:2400]\n",
            mem->name);
-  at = crossover (b, &us);
+  at = crossover (mem, b, &us);
   if (at > 0)
     fprintf (f,
-             "set label 1 'swapping wins from %.0f KiB on' at %g,%g right "
-             "offset -1,1 point pt 7 ps 1.5\n",
-             at / KiB, at / KiB, us);
+             "set label 1 '%s %.0f KiB' at %g,%g right offset -1,1 point pt 7 "
+             "ps 1.5\n",
+             crossing (mem), at / KiB, at / KiB, us);
   fputs ("plot $memcpy w lp t 'memcpy', $pread w lp t 'pread'", f);
-  for (size_t i = 0; i < BACKENDS; i++)
+  for (size_t i = 0; i < MEMORY_BACKENDS; i++)
     if (mem->has[i])
       fprintf (f,
                ", $%s1 with yerrorlines t '%s, all touched'"
                ", $%s0 with lp dt 2 t '%s, one touch'",
-               oriel_backend_name (backends[i]),
-               oriel_backend_name (backends[i]),
-               oriel_backend_name (backends[i]),
-               oriel_backend_name (backends[i]));
+               oriel_backend_name (memory_backends[i]),
+               oriel_backend_name (memory_backends[i]),
+               oriel_backend_name (memory_backends[i]),
+               oriel_backend_name (memory_backends[i]));
   fputs ("\n", f);
   plot_end (run, name, f);
 }
@@ -682,7 +478,7 @@ overhead (size_t b, enum how how)
   double sum = 0;
   int n = 0;
 
-  for (unsigned size = 0; size < SIZES; size++)
+  for (unsigned size = 0; size < MEMORY_SIZES; size++)
     for (unsigned all = 0; all < TOUCHES; all++) {
       double bare = median (&table[how][b][size][all].m);
       double ours = median (&table[SWAP][b][size][all].m);
@@ -698,100 +494,57 @@ overhead (size_t b, enum how how)
 static void
 report_memory (struct run *run, const struct memory *mem)
 {
-  for (size_t b = 0; b < BACKENDS; b++)
+  for (size_t b = 0; b < MEMORY_BACKENDS; b++)
     if (mem->has[b])
       report_backend (mem, b);
   putchar ('\n');
-  for (size_t b = 0; b < BACKENDS; b++) {
-    double us, at = crossover (b, &us), bare = overhead (b, RETIRED);
+  for (size_t b = 0; b < MEMORY_BACKENDS; b++) {
+    double us, at = crossover (mem, b, &us), bare = overhead (b, RETIRED);
 
     if (at > 0)
-      printf ("%s, %s pages: swapping beats memcpy from %.0f KiB on\n",
-              oriel_backend_name (backends[b]), mem->name, at / KiB);
+      printf ("%s, %s pages: %s %.0f KiB\n",
+              oriel_backend_name (memory_backends[b]), mem->name,
+              crossing (mem), at / KiB);
     if (!isnan (bare))
       target (run, bare <= 10,
               "%s, %s pages: our swap costs %.1f%% more than the bare calls "
               "(target 10), %.1f%% more than those without retiring slots",
-              oriel_backend_name (backends[b]), mem->name, bare,
+              oriel_backend_name (memory_backends[b]), mem->name, bare,
               overhead (b, BARE));
   }
   plot_swaps (run, mem);
 }
 
 static void
-bench_small (struct run *run)
+bench_kind (struct run *run, struct memory *mem)
 {
-  uint64_t bytes = run->quick ? 128 * MiB : 512 * MiB;
-  struct memory mem = { .name = "small" };
-
-  open_memory (&mem, NULL, bytes);
-  add_swaps (run, &mem, 0);
-  add_vectors (run, &mem);
+  add_swaps (run, mem);
   measure ();
-  report_memory (run, &mem);
-  report_vectors (run);
-  close_vectors ();
+  report_memory (run, mem);
   close_swaps ();
-  close_memory (&mem, NULL);
-}
-
-/* How much of the mapping the kernel maps by huge pages. */
-static uint64_t
-huge_bytes (const void *at)
-{
-  FILE *f = fopen ("/proc/self/smaps", "re");
-  unsigned long start, end;
-  unsigned long long kib = 0;
-  bool inside = false;
-  char line[400];
-
-  while (f && fgets (line, sizeof line, f)) {
-    if (sscanf (line, "%lx-%lx ", &start, &end) == 2)
-      inside = start <= (uintptr_t) at && end > (uintptr_t) at;
-    else if (inside && sscanf (line, "ShmemPmdMapped: %llu", &kib) == 1)
-      break;
-  }
-  if (f)
-    fclose (f);
-  return inside ? kib * KiB : 0;
-}
-
-/* A tmpfs of huge pages, in a mount namespace of our own: it is gone with the
- * process. */
-static void
-bench_huge (struct run *run)
-{
-  uint64_t bytes = run->quick ? 128 * MiB : 512 * MiB;
-  struct memory mem = { .name = "huge" };
-  char directory[] = "/tmp/bench-window-XXXXXX", how[60];
-
-  snprintf (how, sizeof how, "huge=always,size=%llum",
-            (unsigned long long) (2 * bytes / MiB));
-  need (mkdtemp (directory) != NULL, directory);
-  if (unshare (CLONE_NEWNS) < 0
-      || mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0
-      || mount ("tmpfs", directory, "tmpfs", 0, how) < 0)
-    printf ("\nskipped: huge pages: a tmpfs of them wants root and a kernel "
-            "that has them: %s\n", strerror (errno));
-  else {
-    open_memory (&mem, directory, bytes);
-    printf ("\nHuge pages: %llu of %llu MiB are mapped by them\n",
-            (unsigned long long) (huge_bytes (mem.all) / MiB),
-            (unsigned long long) (bytes / MiB));
-    add_swaps (run, &mem, 4);
-    measure ();
-    report_memory (run, &mem);
-    close_swaps ();
-    close_memory (&mem, directory);
-    umount (directory);
-  }
-  rmdir (directory);
+  memory_close (mem);
 }
 
 void
 bench_swaps (struct run *run)
 {
+  uint64_t bytes = run->quick ? 128 * MiB : 512 * MiB;
+  struct memory mem;
+
   printf ("\n== Swaps\n");
-  bench_small (run);
-  bench_huge (run);
+  memory_small (&mem, bytes);
+  bench_kind (run, &mem);
+  bench_vectors (run);
+  if (memory_huge (&mem, bytes))
+    bench_kind (run, &mem);
+}
+
+void
+bench_hugetlb (struct run *run)
+{
+  struct memory mem;
+
+  printf ("\n== Swaps on hugetlbfs\n");
+  if (memory_hugetlb (&mem, run->quick ? 64 * MiB : 512 * MiB))
+    bench_kind (run, &mem);
 }

@@ -3,7 +3,9 @@
  * bench-window.c - what windows cost, and what they save
  *
  *   swaps   ns per swap by backend, slot size and kind of memory, beside the
- *           bare system call, memcpy and pread (bench-window-swap.c)
+ *           bare system call, memcpy and pread (bench-window-swap.c); many by
+ *           one call (bench-window-vector.c)
+ *   hugetlb the same on hugetlbfs, for which huge pages are reserved
  *   zipf    pins and copying reads through windows smaller than the pool
  *           (bench-window-zipf.c)
  *   many    page tables and VMAs of 64 processes (bench-window-many.c)
@@ -19,7 +21,8 @@
 static const char usage[]
     = "Usage: bench-window [OPTION]... [PART]...\n"
       "\n"
-      "Measure windows: swaps, zipf, many; all of them if none is named.\n"
+      "Measure windows: many, swaps, hugetlb, zipf; all of them if none is "
+      "named.\n"
       "\n"
       "  --json FILE     every round of everything, as JSON\n"
       "  --out DIR       where plots are drawn (default: here)\n"
@@ -37,6 +40,7 @@ static const struct part {
 } parts[] = {
   { "many", bench_many },       /* forks: before the process has grown */
   { "swaps", bench_swaps },
+  { "hugetlb", bench_hugetlb },
   { "zipf", bench_zipf },
 };
 

@@ -72,7 +72,9 @@ if HAVE_BENCHMARK
 noinst_PROGRAMS += bench/bench-window
 bench_bench_window_SOURCES = \
 	bench/bench-window-many.c \
+	bench/bench-window-memory.c \
 	bench/bench-window-swap.c \
+	bench/bench-window-vector.c \
 	bench/bench-window-zipf.c \
 	bench/bench-window.c \
 	bench/bench-window.h \
@@ -113,6 +115,23 @@ bench-micro: bench/bench-micro$(EXEEXT)
 	bench/bench-micro$(EXEEXT) --out bench/out \
 	  --json bench/out/micro.json $(BENCHFLAGS)
 
+# make bench-checkpoint: what pins cost while a checkpoint writes half the pool
+noinst_PROGRAMS += bench/bench-checkpoint
+bench_bench_checkpoint_SOURCES = \
+	bench/bench-checkpoint.c \
+	bench/bench.c \
+	bench/bench.h \
+	bench/gbench.h \
+	$(NULL)
+bench_bench_checkpoint_CPPFLAGS = $(AM_CPPFLAGS)
+bench_bench_checkpoint_LDADD = bench/gbench.$(OBJEXT) liboriel.la \
+	$(BENCHMARK_LIBS) -lm
+bench_bench_checkpoint_DEPENDENCIES = bench/gbench.$(OBJEXT) liboriel.la
+bench_bench_checkpoint_LINK = $(bench_bench_window_LINK)
+
+bench-checkpoint: bench/bench-checkpoint$(EXEEXT)
+	bench/bench-checkpoint$(EXEEXT) $(BENCHFLAGS)
+
 bench/gbench.$(OBJEXT): bench/gbench.cc bench/gbench.h bench/$(am__dirstamp)
 	$(AM_V_GEN)$(CXX) $(BENCHMARK_CFLAGS) $(CPPFLAGS) \
 	  -std=gnu++14 $(CXXFLAGS) -c -o $@ $(srcdir)/bench/gbench.cc
@@ -125,7 +144,7 @@ bench-window: bench/bench-window$(EXEEXT)
 CLEANFILES += bench/gbench.$(OBJEXT) bench/out/*.gp bench/out/*.json \
 	bench/out/*.svg
 else
-bench-micro bench-window:
+bench-checkpoint bench-micro bench-window:
 	@echo '$@ needs Google Benchmark (on Debian: libbenchmark-dev)' \
 	  'and a C++ compiler, which configure did not find.' >&2; \
 	exit 1
@@ -197,3 +216,49 @@ demo:
 	@echo 'The demo needs SQLite, which configure did not find.' >&2; \
 	exit 1
 endif
+
+# make bench-kv BENCHFLAGS='--only larger --rounds 3': examples/kv beside LMDB and
+# Berkeley DB, where configure found them; tables on the terminal, all rounds as
+# JSON in bench/out.  It has the memory cgroups and the histogram of oriel-tpcc,
+# whose header wants SQLite's.
+bench_kv_sources = \
+	bench/bench-kv-peers.c \
+	bench/bench-kv-run.c \
+	bench/bench-kv.c \
+	bench/bench-kv.h \
+	$(NULL)
+EXTRA_DIST += $(bench_kv_sources)
+if HAVE_XXHASH
+if HAVE_SQLITE3
+if HAVE_JANSSON
+if HAVE_BENCHMARK
+noinst_PROGRAMS += bench/bench-kv
+bench_bench_kv_SOURCES = $(bench_kv_sources) \
+	bench/bench.c \
+	bench/bench.h \
+	bench/gbench.h \
+	bench/tpcc-base.c \
+	bench/tpcc-cgroup.c \
+	bench/tpcc-hist.c \
+	bench/tpcc.h \
+	$(NULL)
+bench_bench_kv_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE3_CFLAGS) $(JANSSON_CFLAGS) \
+	$(LMDB_CFLAGS)
+bench_bench_kv_LDADD = bench/gbench.$(OBJEXT) examples/libkv.a liboriel.la \
+	$(LIBDB_LIBS) $(LMDB_LIBS) $(JANSSON_LIBS) $(BENCHMARK_LIBS) -lm
+bench_bench_kv_DEPENDENCIES = bench/gbench.$(OBJEXT) examples/libkv.a \
+	liboriel.la
+bench_bench_kv_LINK = $(bench_bench_window_LINK)
+BENCH_KV = bench/bench-kv$(EXEEXT)
+endif
+endif
+endif
+endif
+
+bench-kv: $(BENCH_KV)
+	@test -n '$(BENCH_KV)' || { \
+	  echo 'bench-kv needs xxHash, SQLite, Jansson and Google Benchmark (on' \
+	    'Debian: libxxhash-dev, libsqlite3-dev, libjansson-dev,' \
+	    'libbenchmark-dev), of which configure missed some.' >&2; exit 1; }
+	$(AM_V_at)$(MKDIR_P) bench/out
+	$(BENCH_KV) --json bench/out/kv.json $(BENCHFLAGS)

@@ -15,6 +15,13 @@ EXTRA_DIST += \
 noinst_PROGRAMS += $(examples_c)
 $(examples_c): private AM_LDFLAGS += -no-install
 
+if HAVE_XXHASH
+noinst_PROGRAMS += examples/05-checksums
+examples_05_checksums_CPPFLAGS = $(AM_CPPFLAGS) $(XXHASH_CFLAGS)
+examples_05_checksums_LDFLAGS = $(AM_LDFLAGS) -no-install
+examples_05_checksums_LDADD = liboriel.la $(XXHASH_LIBS)
+endif
+
 if HAVE_SQLITE3
 noinst_PROGRAMS += examples/03-sqlite
 examples_03_sqlite_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE3_CFLAGS)
@@ -29,4 +36,27 @@ examples_preload_la_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE3_CFLAGS)
 examples_preload_la_LIBADD = liboriel_vfs.la liboriel.la $(SQLITE3_LIBS)
 examples_preload_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 	-rpath $(abs_builddir)
+endif
+
+# A key-value store, and a program that uses it.  The library is made for the tests
+# and bench-kv, too; it finds oriel.h as any user's would.
+EXTRA_DIST += $(kv_sources) examples/05-kv.c
+kv_sources = \
+	examples/kv/kv-cursor.c \
+	examples/kv/kv-impl.h \
+	examples/kv/kv-log.c \
+	examples/kv/kv-page.c \
+	examples/kv/kv-tree.c \
+	examples/kv/kv-txn.c \
+	examples/kv/kv.c \
+	examples/kv/kv.h \
+	$(NULL)
+if HAVE_XXHASH
+noinst_LIBRARIES += examples/libkv.a
+examples_libkv_a_SOURCES = $(kv_sources)
+examples_libkv_a_CPPFLAGS = $(AM_CPPFLAGS) $(XXHASH_CFLAGS)
+
+noinst_PROGRAMS += examples/05-kv
+examples_05_kv_LDFLAGS = $(AM_LDFLAGS) -no-install
+examples_05_kv_LDADD = examples/libkv.a liboriel.la
 endif

@@ -174,6 +174,8 @@ typedef struct oriel_page oriel_page;   /* a page that is pinned */
 #define ORIEL_TRY_LOCK  0x20000u /* where the kernel refuses to lock the window
                                     go on without; oriel_stats.residency says
                                     what holds */
+#define ORIEL_WRITEBACK 0x40000u /* a thread writes dirty pages back; see
+                                    oriel/log.h */
 
 /* How a window's slots are swapped; see oriel_options.backend. */
 #define ORIEL_BACKEND_AUTO     0 /* linear if the window covers the pool, else
@@ -234,6 +236,13 @@ typedef struct oriel_options {
                              populated ahead */
   uint32_t residency;     /* ORIEL_RESIDENCY_* */
   uint32_t store;         /* ORIEL_STORE_* */
+  uint64_t writeback_rate; /* bytes a second that write-back writes; 0: as fast
+                              as it goes */
+  uint32_t dirty_low;     /* permille of the pool that may be dirty before
+                             write-back hurries; 0: 100 */
+  uint32_t dirty_high;    /* permille above which whoever pins pages for writing
+                             writes some, or waits; 0: none.  This process's,
+                             as the other two; see oriel/log.h */
 } oriel_options;
 
 ORIEL_API void oriel_options_init (oriel_options *opt);
@@ -243,8 +252,9 @@ ORIEL_API void oriel_options_init (oriel_options *opt);
  * of the fields: directory, pool_size, window_size (or window), page_size,
  * slot_size (or slot), backend (auto, native, emulated, mmap, linear), populate
  * (none, all, resident), residency (none, locked, onfault), store (auto, posix,
- * uring), max_processes, max_threads, max_files; and for flags lazy, holes,
- * protect, retire and try_lock, each 0 or 1.  Sizes take K, M and G (powers of
+ * uring), writeback_rate, dirty_low, dirty_high, max_processes, max_threads,
+ * max_files; and for flags lazy, holes, protect, retire, try_lock and writeback,
+ * each 0 or 1.  Sizes take K, M and G (powers of
  * 1024).  The text of "directory" is kept
  * by reference.
  * Errors: -ENOENT no such option; -EINVAL not a value for it; -ERANGE too large.
@@ -610,7 +620,7 @@ ORIEL_API int oriel_unpin (oriel_page *page);
 /*
  * Say that a page pinned with ORIEL_WRITE has new content.  lsn is the position
  * of the log record that describes it, and the page's lsn only grows; 0 if
- * there is no log.  Errors: -EINVAL not pinned with ORIEL_WRITE.
+ * there is no log.  No page is written before its log (oriel/log.h).  Errors: -EINVAL not pinned with ORIEL_WRITE.
  */
 ORIEL_API int oriel_dirty (oriel_page *page, uint64_t lsn);
 
@@ -647,7 +657,9 @@ ORIEL_API int oriel_write (oriel_file *file, uint64_t offset,
  * Write all dirty pages of the file, whoever dirtied them, to its store, sorted
  * and in vectored runs.  Waits for writers that have pages latched.
  * Errors: those of pwrite(2); the pages concerned stay dirty.  -EDEADLK this
- * thread has a dirty page of the file pinned with ORIEL_WRITE.
+ * thread has a dirty page of the file pinned with ORIEL_WRITE.  -ENOTCONN all is
+ * written but pages whose log is not durable, and this process cannot flush it;
+ * see oriel_file_on_flush_log().
  * -ENOTRECOVERABLE all is written but pages in doubt; see
  * oriel_file_on_indoubt().
  */
@@ -691,6 +703,8 @@ typedef struct oriel_stats {
   uint64_t remaps;         /* system calls that made the swaps and installs */
   uint64_t frames_lost;    /* whose memory was taken away, see FAULTS */
   uint64_t reinstalls;     /* slots mapped by the fault handler */
+  uint64_t pages_damaged;  /* calls that failed because a page did not pass its
+                              check after reading, see oriel/hooks.h */
   uint64_t views;          /* oriel_view() calls that gave one */
   uint64_t view_pages;     /* pages in them */
   uint64_t view_maps;      /* system calls that mapped them */
@@ -747,6 +761,10 @@ typedef struct oriel_file_info {
   uint64_t misses;         /* pages that had to be loaded, or made fresh */
   uint64_t readahead;      /* pages loaded before they were asked for */
   uint64_t writebacks;     /* dirty pages written */
+  uint64_t hooks;          /* id of what is done to its pages; 0: nothing */
+  uint64_t durable;        /* the log is, up to this lsn */
+  uint64_t error;          /* errno of a sync that failed, or of a write that did
+                              and has not been made good; 0: none */
 } oriel_file_info;
 
 /* Call each for every file that the pool knows.  Like all calls of this part it
@@ -767,6 +785,10 @@ typedef struct oriel_page_info {
                               if none does; 0 if the window is linear */
   uint32_t pinned;         /* pins on it, of all processes */
   uint32_t used;           /* what eviction knows of its use: 0 goes first */
+  uint64_t lsn;            /* the greatest that oriel_dirty() was given for it
+                              since it was loaded */
+  uint64_t first;          /* that of the first change that the store has not;
+                              0: none that has one */
 } oriel_page_info;
 
 /* Call each for every page of the file that is in the pool, in the order of
@@ -812,6 +834,7 @@ typedef struct oriel_process_info {
   uint64_t remaps;
   uint64_t frames_lost;
   uint64_t reinstalls;
+  uint64_t pages_damaged;
   uint64_t views;
   uint64_t view_pages;
   uint64_t view_maps;
@@ -865,6 +888,9 @@ ORIEL_API const char *oriel_store_name (uint32_t store);
 }
 #endif
 
+#include "oriel/hooks.h"
+#include "oriel/torn.h"
+#include "oriel/log.h"
 #include "oriel/view.h"
 
 #endif /* ORIEL_H */

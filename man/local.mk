@@ -6,18 +6,27 @@ dist_man_MANS += \
 	man/oriel.7 \
 	man/oriel_alive.3 \
 	man/oriel_backend_name.3 \
+	man/oriel_checkpoint.3 \
 	man/oriel_dirty.3 \
 	man/oriel_error.3 \
 	man/oriel_file_abandon.3 \
 	man/oriel_file_close.3 \
 	man/oriel_file_drop.3 \
 	man/oriel_file_drop_pages.3 \
+	man/oriel_file_durable.3 \
+	man/oriel_file_durable_lsn.3 \
 	man/oriel_file_fd.3 \
+	man/oriel_file_hooks.3 \
+	man/oriel_file_on_flush_log.3 \
 	man/oriel_file_on_indoubt.3 \
 	man/oriel_file_open.3 \
+	man/oriel_file_open_with.3 \
+	man/oriel_file_options_init.3 \
+	man/oriel_file_options_set.3 \
 	man/oriel_file_pages.3 \
 	man/oriel_file_refresh.3 \
 	man/oriel_file_size.3 \
+	man/oriel_file_torn.3 \
 	man/oriel_file_truncate.3 \
 	man/oriel_file_words.3 \
 	man/oriel_flush.3 \
@@ -46,13 +55,15 @@ dist_man_MANS += \
 	man/oriel_self.3 \
 	man/oriel_store_name.3 \
 	man/oriel_sync.3 \
+	man/oriel_torn_name.3 \
 	man/oriel_unpin.3 \
 	man/oriel_version.3 \
+	man/oriel_vfs.7 \
+	man/oriel_vfs_register.3 \
 	man/oriel_view.3 \
 	man/oriel_view_dirty.3 \
 	man/oriel_view_end.3 \
-	man/oriel_vfs.7 \
-	man/oriel_vfs_register.3 \
 	man/oriel_window_trim.3 \
 	man/oriel_write.3 \
+	man/oriel_writeback.3 \
 	$(NULL)

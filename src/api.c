@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "checkpoint.h"
 #include "error.h"
 #include "evict.h"
 #include "file.h"
@@ -15,6 +16,7 @@
 #include "inspect.h"
 #include "io.h"
 #include "load.h"
+#include "log.h"
 #include "options.h"
 #include "pin.h"
 #include "pool.h"
@@ -23,6 +25,7 @@
 #include "thread.h"
 #include "trace.h"
 #include "view.h"
+#include "writeback.h"
 
 /* Pages' offsets must fit off_t, with room for a run behind them. */
 #define OFFSET_MAX (UINT64_C (1) << 62)
@@ -33,7 +36,7 @@
 #define POOL_FLAGS                                                            \
   (ORIEL_ATTACH | ORIEL_EXCL | ORIEL_FENCE | ORIEL_NO_FAULT_HANDLER           \
    | ORIEL_WATCH | ORIEL_LAZY | ORIEL_PROTECT | ORIEL_RETIRE | ORIEL_HOLES \
-   | ORIEL_TRY_LOCK)
+   | ORIEL_TRY_LOCK | ORIEL_WRITEBACK)
 #define PIN_FLAGS                                                             \
   (ORIEL_WRITE | ORIEL_FRESH | ORIEL_OPTIMISTIC | ORIEL_NOWAIT                \
    | ORIEL_ANYTHREAD | ORIEL_SHOWN)
@@ -152,19 +155,45 @@ int
 oriel_file_open (oriel_pool *pool, const char *path, unsigned flags,
                  oriel_file **file)
 {
+  oriel_file_options opt;
+
+  oriel_file_options_init (&opt);
+  opt.flags = flags;
+  return oriel_file_open_with (pool, path, &opt, file);
+}
+
+int
+oriel_file_open_with (oriel_pool *pool, const char *path,
+                      const oriel_file_options *opt, oriel_file **file)
+{
   struct orl_thread *me;
   int r;
 
-  if (!pool || !path || !file)
+  if (!pool || !path || !opt || !file)
     return null ("oriel_file_open");
-  if ((flags & ~OPEN_FLAGS)
-      || ((flags & ORIEL_RDONLY) && (flags & (ORIEL_CREATE | ORIEL_EXCL)))
-      || ((flags & ORIEL_EXCL) && !(flags & ORIEL_CREATE)))
-    return orl_fail (-EINVAL, "%s: flags 0x%x are unknown or contradict each "
-                              "other",
-                     path, flags);
+  if (opt->struct_size != sizeof *opt)
+    return orl_fail (-EINVAL,
+                     "oriel_file_open_with: options were not set up by "
+                     "oriel_file_options_init()");
+  if ((opt->flags & ~OPEN_FLAGS)
+      || ((opt->flags & ORIEL_RDONLY)
+          && (opt->flags & (ORIEL_CREATE | ORIEL_EXCL)))
+      || ((opt->flags & ORIEL_EXCL) && !(opt->flags & ORIEL_CREATE))
+      || opt->torn > ORIEL_TORN_DOUBLE || opt->adopt > 1
+      || ((opt->flags & ORIEL_FOREIGN) && opt->torn > ORIEL_TORN_NONE))
+    return orl_fail (-EINVAL, "%s: flags 0x%x or torn=%s are unknown or "
+                              "contradict each other",
+                     path, opt->flags, oriel_torn_name (opt->torn));
   r = orl_thread_self (pool, &me);
-  return r < 0 ? r : orl_file_open (me, path, flags, file);
+  return r < 0 ? r : orl_file_open (me, path, opt, file);
+}
+
+uint32_t
+oriel_file_torn (const oriel_file *file)
+{
+  return !file                            ? ORIEL_TORN_DEFAULT
+         : (file->flags & ORIEL_FOREIGN) ? ORIEL_TORN_NONE
+                                         : atomic_load (&file->rec->torn);
 }
 
 int
@@ -284,6 +313,106 @@ oriel_file_on_indoubt (oriel_file *file,
                      file->path);
   orl_file_on_indoubt (file, indoubt, arg);
   return 0;
+}
+
+int
+oriel_file_hooks (oriel_file *file, const oriel_hooks *hooks)
+{
+  struct orl_thread *me;
+  int r;
+
+  if (!file)
+    return null ("oriel_file_hooks");
+  if (hooks
+      && (hooks->struct_size != sizeof *hooks || hooks->reserved != 0
+          || hooks->id == 0))
+    return orl_fail (-EINVAL,
+                     "oriel_file_hooks: %s",
+                     hooks->id == 0 ? "the id is 0"
+                                    : "the hooks are of another version");
+  if (file->flags & ORIEL_FOREIGN)
+    return orl_fail (-EINVAL,
+                     "%s: was opened with ORIEL_FOREIGN: others read and write "
+                     "its pages as they are",
+                     file->path);
+  if ((r = orl_thread_self (file->pool, &me)) < 0)
+    return r;
+  return orl_file_hooks (me, file, hooks);
+}
+
+int
+oriel_file_durable (oriel_file *file, uint64_t lsn)
+{
+  struct orl_thread *me;
+  int r;
+
+  if (!file)
+    return null ("oriel_file_durable");
+  if ((r = orl_thread_self (file->pool, &me)) < 0 || (r = writable (file)) < 0)
+    return r;
+  orl_log_tell (file->rec, lsn);
+  return 0;
+}
+
+uint64_t
+oriel_file_durable_lsn (const oriel_file *file)
+{
+  return file ? atomic_load (&file->rec->durable) : 0;
+}
+
+int
+oriel_file_on_flush_log (oriel_file *file,
+                         int (*flush) (void *arg, uint64_t lsn), void *arg)
+{
+  struct orl_thread *me;
+  int r;
+
+  if (!file)
+    return null ("oriel_file_on_flush_log");
+  if ((r = orl_thread_self (file->pool, &me)) < 0 || (r = writable (file)) < 0)
+    return r;
+  orl_log_on_flush (file, flush, arg);
+  return 0;
+}
+
+int
+oriel_writeback (oriel_pool *pool, uint64_t *pages)
+{
+  struct orl_thread *me;
+  uint64_t n;
+  int r;
+
+  if (!pool)
+    return null ("oriel_writeback");
+  r = orl_thread_self (pool, &me);
+  if (r < 0)
+    return r;
+  r = orl_writeback (me, &n);
+  if (pages)
+    *pages = n;
+  return r;
+}
+
+int
+oriel_checkpoint (oriel_pool *pool, oriel_file *file, uint64_t *lsn)
+{
+  struct orl_thread *me;
+  uint64_t reached;
+  int r;
+
+  if (!pool)
+    return null ("oriel_checkpoint");
+  if (file && file->pool != pool)
+    return orl_fail (-EINVAL, "oriel_checkpoint: %s is open in another pool",
+                     file->path);
+  if ((r = orl_thread_self (pool, &me)) < 0
+      || (file && (r = writable (file)) < 0))
+    return r;
+  r = file ? orl_checkpoint (me, file, &reached)
+           : orl_checkpoint_all (me, &reached);
+  if (r == 0 && lsn)
+    *lsn = reached;
+  return r;
 }
 
 int
@@ -648,7 +777,7 @@ oriel_flush (oriel_file *file)
     return null ("oriel_flush");
   if ((r = orl_thread_self (file->pool, &me)) < 0)
     return r;
-  return file->flags & ORIEL_RDONLY ? 0 : orl_flush_file (me, file);
+  return file->flags & ORIEL_RDONLY ? 0 : orl_flush_file (me, file, false);
 }
 
 int

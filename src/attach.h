@@ -18,6 +18,8 @@
 struct orl_copies;
 struct orl_flights;
 struct orl_thread;
+struct orl_torn;
+struct orl_writeback;
 
 #define ORL_SHARED_LEDGERS 16   /* for ORIEL_ANYTHREAD pins */
 #define ORL_ALL_DEAD UINT32_MAX /* for repair: every ledger of the dead */
@@ -58,6 +60,8 @@ struct oriel_pool {
   _Atomic bool tracing;
   _Atomic int trace_error;
   int trace_fd;
+  _Atomic bool *logs;           /* [nfiles] this process can flush its log */
+  struct orl_writeback *writeback; /* writeback.c; NULL: nothing of it yet */
   /* set once, by the fault handler */
   _Atomic int gone;             /* ORL_GONE_* */
   /* under lock */
@@ -68,6 +72,7 @@ struct oriel_pool {
   uint32_t shared[ORL_SHARED_LEDGERS];
   /* under the list's own lock (pool.c) */
   bool entered;                 /* the window, for a fork() */
+  bool kept;                    /* the window is the parent's alone */
   struct oriel_pool *next;
 };
 
@@ -93,6 +98,7 @@ struct oriel_file {
   uint32_t index;
   uint32_t flags;               /* ORIEL_* of the first open */
   struct orl_store *store;
+  struct orl_torn *torn;        /* torn.h; NULL: a foreign one */
   char *path;
   /* by all threads */
   struct orl_streams streams;
@@ -103,6 +109,10 @@ struct oriel_file {
   /* oriel_file_on_indoubt(), before others use it */
   int (*indoubt) (void *arg, oriel_page *page, uint64_t lsn);
   void *indoubt_arg;
+  oriel_hooks hooks;            /* likewise; id 0: none */
+  /* oriel_file_on_flush_log(), likewise; NULL: none */
+  int (*_Atomic flush_log) (void *arg, uint64_t lsn);
+  void *flush_log_arg;
 };
 
 /* The file with this index if the process has it open, kept from being closed

@@ -43,6 +43,7 @@
 #include "cut.h"
 #include "doubt.h"
 #include "error.h"
+#include "evict.h"
 #include "frame.h"
 #include "image.h"
 #include "lock.h"
@@ -50,6 +51,7 @@
 #include "seen.h"
 #include "sys.h"
 #include "table.h"
+#include "torn.h"
 
 /* ------------------------------------------------------------------ */
 /* Pages                                                              */
@@ -315,7 +317,7 @@ cut_store (struct oriel_file *file, uint64_t bytes)
   int r;
 
   orl_seen_begin (file);
-  r = file->store->ops->truncate (file->store, bytes);
+  r = orl_torn_truncate (file, bytes);
   ORL_POINT ("cut.store");
   orl_seen_end (file);
   if (r < 0)
@@ -484,7 +486,9 @@ orl_grow (const struct orl_shm *shm, uint32_t frame)
   if (end == 0)
     return;
   ORL_POINT ("grow.even");
-  if (index < shm->geo.nfiles)
+  /* A page that was dropped while it was pinned makes no file longer. */
+  if (index < shm->geo.nfiles
+      && !orl_frame_is_dead (shm, f, atomic_load (&f->state)))
     {
       rec = &shm->files[index];
       size = atomic_load (&rec->size);

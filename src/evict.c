@@ -20,6 +20,7 @@
  */
 #include "evict.h"
 #include "heat.h"
+#include "log.h"
 #include "point.h"
 #include "table.h"
 
@@ -154,7 +155,7 @@ consider (struct orl_thread *me, struct batch *b, uint32_t frame,
     }
   if ((word & ORL_DIRTY) && !dead)
     {
-      if (dirty && dirty->n < ORL_BATCH)
+      if (dirty && dirty->n < ORL_BATCH && orl_log_lets (me, frame))
         dirty->frame[dirty->n++] = frame;
       return 0;
     }

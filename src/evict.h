@@ -17,7 +17,8 @@ struct orl_dirty_list {
  * one has pinned, into this thread's stash.  How many were put there; 0: every
  * frame is pinned, dirty (some of those are in *dirty) or in transition, or
  * the first ORL_BATCH that were looked at are dirty.  dirty may be NULL: then
- * dirty ones are passed over. */
+ * dirty ones are passed over.  Always passed over are those whose log is not
+ * durable, and this process cannot flush it. */
 uint32_t orl_evict (struct orl_thread *me, uint32_t want,
                     struct orl_dirty_list *dirty);
 

@@ -25,15 +25,21 @@
 #include "latch.h"
 #include "load.h"
 #include "lock.h"
+#include "log.h"
 #include "pin.h"
 #include "point.h"
 #include "proc.h"
 #include "seen.h"
+#include "sync.h"
 #include "sys.h"
 #include "table.h"
+#include "torn.h"
 
-static void
-take_file_lock (struct orl_thread *me)
+/* Rounds of orl_backoff() for those who write pages back: some seconds. */
+#define PIN_ROUNDS 4000
+
+void
+orl_file_lock (struct orl_thread *me)
 {
   struct orl_shm *shm = &me->pool->shm;
 
@@ -42,8 +48,8 @@ take_file_lock (struct orl_thread *me)
   ORL_POINT ("file.locked");
 }
 
-static void
-give_file_lock (struct orl_thread *me)
+void
+orl_file_unlock (struct orl_thread *me)
 {
   ORL_POINT ("file.unlock");
   orl_lock_give (&me->pool->shm.super->file_lock);
@@ -56,9 +62,8 @@ open_word (const struct orl_shm *shm, uint32_t proc, uint32_t index)
   return &shm->open_maps[(uint64_t) proc * shm->geo.map_words + index / 64];
 }
 
-/* Does a living process other than this one have the file open? */
-static bool
-is_open_elsewhere (const struct orl_shm *shm, uint32_t index)
+bool
+orl_file_is_open_elsewhere (const struct orl_shm *shm, uint32_t index)
 {
   uint64_t bit = UINT64_C (1) << index % 64;
 
@@ -69,8 +74,8 @@ is_open_elsewhere (const struct orl_shm *shm, uint32_t index)
   return false;
 }
 
-static bool
-has_dirty_pages (const struct orl_shm *shm, uint32_t index)
+bool
+orl_file_has_dirty_pages (const struct orl_shm *shm, uint32_t index)
 {
   for (uint64_t w = 0; w < (shm->geo.nframes + 63) / 64; w++)
     for (uint64_t bits = atomic_load (&shm->dirty[w]); bits; bits &= bits - 1)
@@ -149,7 +154,8 @@ find_record (const struct orl_shm *shm, const struct orl_store_id *id,
       uint64_t bit = UINT64_C (1) << i % 64;
 
       if (!(atomic_load (open_word (shm, shm->proc, i)) & bit)
-          && !is_open_elsewhere (shm, i) && !has_dirty_pages (shm, i)
+          && !orl_file_is_open_elsewhere (shm, i)
+          && !orl_file_has_dirty_pages (shm, i)
           && !is_half_cut (&shm->files[i])
           && !has_untold_loss (&shm->files[i]))
         spare = i;
@@ -168,6 +174,9 @@ find_record (const struct orl_shm *shm, const struct orl_store_id *id,
   atomic_store (&rec->io_error, 0);
   atomic_store (&rec->foreign, 0);
   atomic_store (&rec->indoubt, 0);
+  atomic_store (&rec->hooks, 0);
+  atomic_store (&rec->durable, 0);
+  atomic_store (&rec->write_error, 0);
   forget_cut (rec);
   orl_seen_reset (rec, id);
   for (int i = 0; i < ORIEL_FILE_WORDS; i++)
@@ -182,10 +191,8 @@ find_record (const struct orl_shm *shm, const struct orl_store_id *id,
   return 0;
 }
 
-/* Make all clean pages of the file STALE, by a look at every frame.  No one has
- * the file open, so what is being written is so by the dead, and dirty. */
-static void
-drop_clean_pages (const struct orl_shm *shm, uint32_t index)
+void
+orl_file_drop_clean (const struct orl_shm *shm, uint32_t index)
 {
   for (uint32_t i = 0; i < shm->geo.nframes; i++)
     {
@@ -209,7 +216,7 @@ judge (const struct orl_shm *shm, uint32_t index,
        const struct orl_store_id *id, const char *path, unsigned flags)
 {
   struct orl_frec *rec = &shm->files[index];
-  bool dirty = has_dirty_pages (shm, index);
+  bool dirty = orl_file_has_dirty_pages (shm, index);
   bool foreign = (flags & ORIEL_FOREIGN) || atomic_load (&rec->foreign);
   enum orl_seen seen = orl_seen_compare (rec, id);
 
@@ -223,11 +230,16 @@ judge (const struct orl_shm *shm, uint32_t index,
   if (seen == ORL_SEEN_OTHER || (flags & ORIEL_DISCARD))
     {
       atomic_fetch_add (&rec->epoch, 1);
+      /* Of what log there is now is not known. */
+      atomic_store (&rec->durable, 0);
+      atomic_store (&rec->write_error, 0);
       forget_cut (rec);
       dirty = false;
+      if (flags & ORIEL_DISCARD)
+        atomic_store (&rec->hooks, 0);
     }
   else if (seen == ORL_SEEN_UNKNOWN)
-    drop_clean_pages (shm, index);
+    orl_file_drop_clean (shm, index);
   /* Of a file that is half cut the pool knows better. */
   if (!is_half_cut (rec)
       && (!dirty || atomic_load (&rec->size) < id->size))
@@ -240,6 +252,8 @@ judge (const struct orl_shm *shm, uint32_t index,
       atomic_store (&rec->indoubt, 0);
       forget_cut (rec);
     }
+  atomic_store (&rec->torn, 0);
+  atomic_store (&rec->dw_ready, 0);
   orl_seen_reset (rec, id);
   return 0;
 }
@@ -270,14 +284,14 @@ enter (struct orl_thread *me, const char *path, unsigned flags,
   int r;
 
   path_words (path, words);
-  take_file_lock (me);
+  orl_file_lock (me);
   r = find_record (shm, id, index);
   if (r < 0)
     orl_fail (r,
               "%s: all %u file places of the pool are taken by files that are "
               "open or dirty; create it with a larger max_files",
               path, shm->geo.nfiles);
-  else if (is_open_elsewhere (shm, *index))
+  else if (orl_file_is_open_elsewhere (shm, *index))
     {
       if (flags & ORIEL_DISCARD)
         atomic_fetch_add (&shm->files[*index].epoch, 1);
@@ -294,7 +308,7 @@ enter (struct orl_thread *me, const char *path, unsigned flags,
                        UINT64_C (1) << *index % 64);
     }
   ORL_POINT ("file.entered");
-  give_file_lock (me);
+  orl_file_unlock (me);
   return r;
 }
 
@@ -303,11 +317,11 @@ leave (struct orl_thread *me, uint32_t index)
 {
   struct orl_shm *shm = &me->pool->shm;
 
-  take_file_lock (me);
+  orl_file_lock (me);
   atomic_fetch_and (open_word (shm, shm->proc, index),
                     ~(UINT64_C (1) << index % 64));
   ORL_POINT ("file.left");
-  give_file_lock (me);
+  orl_file_unlock (me);
 }
 
 /* What file the path names, looked at through O_PATH, because closing any other
@@ -337,8 +351,11 @@ find_open (const struct oriel_pool *pool, const struct orl_store_id *id)
 }
 
 static int
-open_again (struct oriel_file *file, unsigned flags)
+open_again (struct oriel_file *file, const oriel_file_options *opt)
 {
+  unsigned flags = opt->flags;
+  uint32_t torn = oriel_file_torn (file);
+
   if ((file->flags & ORIEL_RDONLY) && !(flags & ORIEL_RDONLY))
     return orl_fail (-EACCES,
                      "%s: this process has the file open read-only; close it "
@@ -346,6 +363,10 @@ open_again (struct oriel_file *file, unsigned flags)
                      file->path);
   if (flags & ORIEL_EXCL)
     return orl_fail (-EEXIST, "%s: the file is there", file->path);
+  if (opt->torn != ORIEL_TORN_DEFAULT && opt->torn != torn
+      && (opt->torn != ORIEL_TORN_AUTO || torn == ORIEL_TORN_NONE))
+    return orl_fail (-EBUSY, "%s: is open with torn=%s; close it first",
+                     file->path, oriel_torn_name (torn));
   if (flags & ORIEL_DISCARD)
     atomic_fetch_add (&file->rec->epoch, 1);
   file->opens++;
@@ -389,8 +410,9 @@ open_store (struct orl_thread *me, struct oriel_file *f,
 }
 
 static int
-open_new (struct orl_thread *me, const char *path, unsigned flags,
-          const struct orl_store_id *known, struct oriel_file **file)
+open_new (struct orl_thread *me, const char *path,
+          const oriel_file_options *opt, const struct orl_store_id *known,
+          struct oriel_file **file)
 {
   struct oriel_pool *pool = me->pool;
   struct oriel_file *f = calloc (1, sizeof *f);
@@ -403,7 +425,7 @@ open_new (struct orl_thread *me, const char *path, unsigned flags,
       r = orl_fail (-ENOMEM, "%s: no memory", path);
       goto out;
     }
-  f->flags = flags;
+  f->flags = opt->flags;
   r = open_store (me, f, known);
   if (r == 0 && pool->files[f->index])
     r = orl_fail (-EPROTO,
@@ -416,6 +438,13 @@ open_new (struct orl_thread *me, const char *path, unsigned flags,
   f->id = pool->id;
   f->rec = &pool->shm.files[f->index];
   f->opens = 1;
+  r = orl_torn_open (me, f, opt);
+  if (r < 0)
+    {
+      orl_torn_close (f, false);
+      leave (me, f->index);
+      goto out;
+    }
   pool->files[f->index] = f;
   *file = f;
 out:
@@ -430,8 +459,8 @@ out:
 }
 
 int
-orl_file_open (struct orl_thread *me, const char *path, unsigned flags,
-               struct oriel_file **file)
+orl_file_open (struct orl_thread *me, const char *path,
+               const oriel_file_options *opt, struct oriel_file **file)
 {
   struct oriel_pool *pool = me->pool;
   struct oriel_file *f = NULL;
@@ -444,8 +473,8 @@ orl_file_open (struct orl_thread *me, const char *path, unsigned flags,
   if (known)
     f = find_open (pool, &id);
   if (!f)
-    r = open_new (me, path, flags, known ? &id : NULL, file);
-  else if ((r = open_again (f, flags)) == 0)
+    r = open_new (me, path, opt, known ? &id : NULL, file);
+  else if ((r = open_again (f, opt)) == 0)
     *file = f;
   pthread_mutex_unlock (&pool->lock);
   /* If this fails, it will in the first flush. */
@@ -477,12 +506,12 @@ drop_foreign (struct orl_thread *me, struct oriel_file *file)
 {
   struct orl_shm *shm = &me->pool->shm;
 
-  take_file_lock (me);
+  orl_file_lock (me);
   if (atomic_load (&file->rec->foreign)
-      && !is_open_elsewhere (shm, file->index)
-      && has_dirty_pages (shm, file->index))
+      && !orl_file_is_open_elsewhere (shm, file->index)
+      && orl_file_has_dirty_pages (shm, file->index))
     atomic_fetch_add (&file->rec->epoch, 1);
-  give_file_lock (me);
+  orl_file_unlock (me);
 }
 
 /* Under pool->lock, which is given up while flushers use the file. */
@@ -492,6 +521,7 @@ close_last (struct orl_thread *me, struct oriel_file *file)
   struct oriel_pool *pool = me->pool;
 
   pool->files[file->index] = NULL;
+  atomic_store (&pool->logs[file->index], false);
   for (unsigned round = 0; file->holds > 0; round++)
     {
       pthread_mutex_unlock (&pool->lock);
@@ -499,10 +529,31 @@ close_last (struct orl_thread *me, struct oriel_file *file)
       pthread_mutex_lock (&pool->lock);
     }
   drop_foreign (me, file);
+  orl_torn_close (file,
+                  !orl_file_is_open_elsewhere (&pool->shm, file->index));
   leave (me, file->index);
   file->store->ops->close (file->store);
   free (file->path);
   free (file);
+}
+
+/* The process's pins on the file, but for those of its threads that are just
+ * writing pages of it back, unless there are always some.  Under pool->lock,
+ * which is given up meanwhile. */
+static void
+count_pins (struct oriel_pool *pool, const struct oriel_file *file,
+            struct pins *pins)
+{
+  for (unsigned round = 0; round < PIN_ROUNDS; round++)
+    {
+      pins->n = 0;
+      orl_ledger_scan (&pool->shm, pool->shm.token, see_pin, pins);
+      if (pins->n == 0 || file->holds == 0)
+        return;
+      pthread_mutex_unlock (&pool->lock);
+      orl_backoff (round);
+      pthread_mutex_lock (&pool->lock);
+    }
 }
 
 int
@@ -513,7 +564,7 @@ orl_file_close (struct orl_thread *me, struct oriel_file *file, bool write)
   int r = 0;
 
   if (write && !(file->flags & ORIEL_RDONLY))
-    r = orl_flush_file (me, file);
+    r = orl_flush_file (me, file, false);
   /* Pages in doubt stay in the pool for who knows what to make of them. */
   if (r < 0 && r != -ENOTRECOVERABLE)
     return r;
@@ -522,7 +573,7 @@ orl_file_close (struct orl_thread *me, struct oriel_file *file, bool write)
   if (file->opens == 1)
     orl_load_drain (me, file); /* reads that are under way keep pins */
   if (file->opens == 1)
-    orl_ledger_scan (&pool->shm, pool->shm.token, see_pin, &pins);
+    count_pins (pool, file, &pins);
   if (pins.n > 0)
     r = orl_fail (-EBUSY, "%s: %llu pages are pinned; unpin them first",
                   file->path, (unsigned long long) pins.n);
@@ -620,8 +671,13 @@ int
 orl_file_truncate (struct orl_thread *me, struct oriel_file *file,
                    uint64_t bytes)
 {
+  unsigned shift = me->pool->shm.geo.page_shift;
   int r;
 
+  /* What is cut off the store may be of what a log wants to be undone. */
+  r = orl_log_flush (me, file, orl_log_look (file, bytes >> shift).last);
+  if (r < 0)
+    return r;
   do
     r = truncate_from (me, file, atomic_load (&file->rec->size), bytes);
   while (r == 1);
@@ -668,24 +724,9 @@ orl_file_drop (struct orl_thread *me, struct oriel_file *file)
 int
 orl_file_sync (struct orl_thread *me, struct oriel_file *file)
 {
-  uint32_t failed = atomic_load (&file->rec->io_error) & 0xffff;
-  int r;
+  int r = orl_sync_check (file);
 
-  if (failed)
-    return orl_fail (-EIO,
-                     "%s: an earlier sync failed (error %u), so what it should "
-                     "have made durable may be lost; close the file everywhere "
-                     "and check it",
-                     file->path, failed);
-  r = orl_flush_file (me, file);
-  if (r < 0)
-    return r;
-  r = file->store->ops->sync (file->store);
-  orl_count (me->ledger, ORL_SYNCS, 1);
-  if (r < 0)
-    {
-      atomic_fetch_or (&file->rec->io_error, (uint32_t) -r);
-      return orl_fail (r, "%s: sync failed", file->path);
-    }
-  return 0;
+  if (r == 0)
+    r = orl_flush_file (me, file, false);
+  return r < 0 ? r : orl_sync_store (me, file);
 }

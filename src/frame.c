@@ -97,6 +97,8 @@ orl_frame_mark_dirty (const struct orl_shm *shm, uint32_t frame, bool on)
   orl_a64 *word = &shm->dirty[frame / 64];
   uint64_t bit = UINT64_C (1) << frame % 64;
 
+  if (!on)
+    atomic_store_explicit (&shm->firsts[frame], 0, memory_order_relaxed);
   if (on)
     atomic_fetch_or (word, bit);
   else

@@ -402,6 +402,9 @@ orl_heat_evicted (struct orl_thread *me, uint32_t frame)
   if (heat & ORL_HEAT_HOT)
     count_hot (shm, -1);
   atomic_store_explicit (&f->heat, 0, memory_order_relaxed);
+  /* To have been read ahead was no use of it. */
+  if (atomic_load_explicit (&f->ahead, memory_order_relaxed))
+    return;
   orl_ghost_put (
       shm, (uint32_t) atomic_load_explicit (&f->file, memory_order_relaxed),
       atomic_load_explicit (&f->page, memory_order_relaxed), now,

@@ -5,7 +5,8 @@
  * The copies lie beside the metadata, mapped in every process, so taking one
  * needs no slot.  A place is claimed by CAS of owner, filled, and only then
  * tied to its frame: a stranger uses a place that names the frame and no other.
- * Owners start their search in different places, two for each.
+ * Owners start their search in different places, two for each.  The copy has the
+ * page's lsns with it: a change that is undone needs no log.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -42,6 +43,8 @@ orl_image_take (const struct orl_shm *shm, uint32_t owner, uint32_t frame,
         continue;
       ORL_POINT ("image.claimed");
       memcpy (data (shm, i), content, shm->geo.page_size);
+      atomic_store (&im->lsn, atomic_load (&shm->frames[frame].lsn));
+      atomic_store (&im->first, atomic_load (&shm->firsts[frame]));
       ORL_POINT ("image.copied");
       atomic_fetch_add (&shm->ledgers[owner - 1].images, 1);
       ORL_POINT ("image.counted");
@@ -98,6 +101,18 @@ orl_image_find (const struct orl_shm *shm, uint32_t owner, uint32_t frame)
   uint32_t i = find (shm, owner, frame);
 
   return i < shm->geo.nimages ? data (shm, i) : NULL;
+}
+
+void
+orl_image_lsns (const struct orl_shm *shm, uint32_t owner, uint32_t frame)
+{
+  uint32_t i = find (shm, owner, frame);
+
+  if (i == shm->geo.nimages)
+    return;
+  atomic_store (&shm->frames[frame].lsn, atomic_load (&shm->images[i].lsn));
+  ORL_POINT ("image.lsn");
+  atomic_store (&shm->firsts[frame], atomic_load (&shm->images[i].first));
 }
 
 void

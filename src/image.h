@@ -19,6 +19,10 @@ void orl_image_end (const struct orl_shm *shm, uint32_t owner, uint32_t frame);
 void *orl_image_find (const struct orl_shm *shm, uint32_t owner,
                       uint32_t frame);
 
+/* The frame has that content again: give it the lsns that it had then. */
+void orl_image_lsns (const struct orl_shm *shm, uint32_t owner,
+                     uint32_t frame);
+
 /* Free all places of a dead owner. */
 void orl_image_end_all (const struct orl_shm *shm, uint32_t owner);
 

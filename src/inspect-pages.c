@@ -61,6 +61,9 @@ read_frame (const struct oriel_file *file, uint32_t frame,
   info->used = ref == ORL_REF_ONCE ? 0 : ref;
   info->dirty = (word & ORL_DIRTY) || state == ORL_WRITING;
   info->frame = frame;
+  info->lsn = atomic_load_explicit (&f->lsn, memory_order_relaxed);
+  info->first = atomic_load_explicit (&shm->firsts[frame],
+                                      memory_order_relaxed);
   info->slot = slot_of (file->pool->window, frame);
   atomic_thread_fence (memory_order_acquire);
   return orl_state_gen (atomic_load_explicit (&f->state, memory_order_relaxed))

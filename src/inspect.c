@@ -194,6 +194,11 @@ orl_inspect_files (struct oriel_pool *pool,
       info.misses = atomic_load (&rec->misses);
       info.readahead = atomic_load (&rec->readahead);
       info.writebacks = atomic_load (&rec->writebacks);
+      info.hooks = atomic_load (&rec->hooks);
+      info.durable = atomic_load (&rec->durable);
+      info.error = atomic_load (&rec->io_error) & 0xffff;
+      if (info.error == 0)
+        info.error = atomic_load (&rec->write_error);
       each (arg, &info);
     }
   free (t);
@@ -240,6 +245,7 @@ read_counters (const struct orl_shm *shm, oriel_process_info *info)
   info->remaps = sum[ORL_REMAPS];
   info->frames_lost = sum[ORL_FRAMES_LOST];
   info->reinstalls = sum[ORL_REINSTALLS];
+  info->pages_damaged = sum[ORL_PAGES_DAMAGED];
   info->views = sum[ORL_VIEWS];
   info->view_pages = sum[ORL_VIEW_PAGES];
   info->view_maps = sum[ORL_VIEW_MAPS];

@@ -68,6 +68,8 @@ fingerprint (uint32_t p[ORL_PRINT_WORDS])
     offsetof (struct orl_frame, since),
     sizeof (struct orl_image),
     offsetof (struct orl_super, clock),
+    offsetof (struct orl_super, writer),
+    offsetof (struct orl_frec, durable),
   };
 
   _Static_assert (sizeof words <= ORL_PRINT_WORDS * sizeof *p, "room");
@@ -150,6 +152,7 @@ orl_layout_compute (struct orl_geometry *geo)
   geo->parts = place (&end, geo->nparts * sizeof (struct orl_part));
   geo->buckets = place (&end, buckets * sizeof (struct orl_bucket));
   geo->frames = place (&end, geo->nframes * sizeof (struct orl_frame));
+  geo->firsts = place (&end, geo->nframes * sizeof (orl_a64));
   geo->nghosts = (uint32_t) (geo->nframes * 2 / ORL_GHOST_WORDS);
   geo->ghosts = place (&end, geo->nghosts * sizeof (struct orl_ghosts));
   geo->dirty = place (&end, (geo->nframes + 63) / 64 * sizeof (orl_a64));
@@ -227,6 +230,7 @@ orl_layout_bind (struct orl_shm *shm)
   shm->parts = (struct orl_part *) (map + shm->geo.parts);
   shm->buckets = (struct orl_bucket *) (map + shm->geo.buckets);
   shm->frames = (struct orl_frame *) (map + shm->geo.frames);
+  shm->firsts = (orl_a64 *) (map + shm->geo.firsts);
   shm->ghosts = (struct orl_ghosts *) (map + shm->geo.ghosts);
   shm->dirty = (orl_a64 *) (map + shm->geo.dirty);
   shm->images = (struct orl_image *) (map + shm->geo.images);

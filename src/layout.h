@@ -3,7 +3,8 @@
  * layout.h - what lies in the pool file
  *
  *     super | procs | open maps | tokens | ledgers | files | partitions
- *           | buckets | frames | ghosts | dirty map | before-images | (hole) | pages
+ *           | buckets | frames | first lsns | ghosts | dirty map
+ *           | before-images | (hole) | pages
  *
  * The geometry fixes every offset: an attacher recomputes it from the few
  * numbers that the creator chose and refuses a file in which they differ.
@@ -20,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ORL_FORMAT 1
+#define ORL_FORMAT 2
 #define ORL_MAGIC "ORIEL\r\n\032"
 #define ORL_LINE 64             /* bytes of a cache line */
 
@@ -63,6 +64,7 @@ struct orl_geometry {
   uint64_t parts;
   uint64_t buckets;
   uint64_t frames;
+  uint64_t firsts;
   uint64_t ghosts;
   uint64_t dirty;
   uint64_t images;
@@ -94,6 +96,7 @@ enum orl_stat {
   ORL_REMAPS,
   ORL_FRAMES_LOST,
   ORL_REINSTALLS,
+  ORL_PAGES_DAMAGED,
   ORL_VIEWS,
   ORL_VIEW_PAGES,
   ORL_VIEW_MAPS,
@@ -125,6 +128,9 @@ struct orl_super {
   orl_a32 wanted;               /* of those, used */
   _Alignas (ORL_LINE) orl_a64 serial; /* attachments so far, for tokens */
   orl_a32 file_lock;            /* owner: the ledger that changes files[] */
+  /* writeback.c */
+  _Alignas (ORL_LINE) orl_a64 writer; /* turn << 16 | owner, or 0: who writes
+                                         back for all processes */
 };
 
 /* A process's place.  The OFD lock on its byte of the pool file protects it:
@@ -179,6 +185,7 @@ struct orl_ledger {
 
 /* In orl_ledger.locks. */
 #define ORL_HAS_FILE_LOCK 1u
+#define ORL_HAS_WRITER 2u
 
 #define ORL_PATH_WORDS 25       /* 199 characters and a 0 */
 
@@ -204,6 +211,9 @@ struct orl_frec {
   orl_a64 size;                 /* bytes, with what is not yet written */
   orl_a64 dirtied_by;           /* foreign: token of the process whose dirty
                                    pages these are; no other writes them */
+  orl_a64 durable;              /* lsn up to which the log is; only grows */
+  orl_a32 write_error;          /* errno of a write that failed since a flush
+                                   wrote all; 0: none */
   /* a truncation that has been begun; cut.c */
   orl_a32 cutter;               /* owner */
   orl_a64 cut_phase;            /* odd: its length is being changed */
@@ -215,6 +225,17 @@ struct orl_frec {
   orl_a64 done;
   orl_a64 seen;                 /* digest of size and times */
   orl_a32 seen_valid;
+  /* what is done to its pages (file-hooks.c); under super.file_lock */
+  orl_a32 hooked;               /* 1: all pages in the pool went through it */
+  orl_a64 hooks;                /* an id; 0: nothing */
+  /* how its pages are written (torn.c) */
+  orl_a32 torn;                 /* ORIEL_TORN_*; 0: not decided */
+  orl_a32 dw_ready;             /* 1: no one is wanted to restore what is torn */
+  orl_a32 dw_busy;              /* 1: the batch at dw_at may be half in place */
+  orl_a64 dw_holder;            /* token: who has the area */
+  orl_a64 dw_lap;
+  orl_a64 dw_at;
+  orl_a64 dw_ino;               /* of the area */
   _Alignas (ORL_LINE) orl_a64 words[16];
   /* for people: counted since the file entered the pool, off the hit path, and
    * a path that led to it; the end of one that is too long */
@@ -266,6 +287,8 @@ struct orl_ghosts {
 /* A place for a copy of a page that is being changed.  Owner: as everywhere, by
  * CAS from 0; frame + 1 by the owner, when the copy is whole. */
 struct orl_image {
+  orl_a64 lsn;                  /* with the copy: what the frame had */
+  orl_a64 first;
   orl_a32 owner;
   orl_a32 frame;
 };
@@ -293,6 +316,9 @@ struct orl_shm {
   struct orl_part *parts;
   struct orl_bucket *buckets;
   struct orl_frame *frames;
+  orl_a64 *firsts;              /* [frame]: the lsn of its first change that the
+                                   store has not; 0: none that has one.  Under
+                                   the page's latch, or WRITING (log.h) */
   struct orl_ghosts *ghosts;
   orl_a64 *dirty;               /* a bit for each frame */
   struct orl_image *images;

@@ -335,13 +335,14 @@ done (struct orl_io *io, int64_t got, void *who)
   if (got >= 0)
     {
       orl_count (me->ledger, ORL_READ_BYTES, (uint64_t) got);
-      orl_run_end (geo, &f->run, got);
+      got = orl_run_end (geo, &f->run, got);
     }
   for (uint32_t i = 0; i < f->run.n; i++)
     {
       uint32_t frame = f->run.frame[i];
 
-      if (got < 0 || carry (me, f, i) < 0)
+      if (got < 0 || orl_run_hook (f->file, &f->run, i, got) < 0
+          || carry (me, f, i) < 0)
         fail_page (me, fl, frame);
       else
         orl_run_publish (me, fl->ledger, frame, 0);

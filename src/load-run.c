@@ -10,6 +10,7 @@
 #include "error.h"
 #include "flush.h"
 #include "heat.h"
+#include "hooks.h"
 #include "load-async.h"
 #include "load-run.h"
 #include "lost.h"
@@ -61,6 +62,16 @@ make_room (struct orl_thread *me)
               "process has not open; unpin pages or create a larger pool",
               pool->path, (unsigned long long) pool->shm.geo.nframes);
   return error;
+}
+
+/* Something for the stash that is cold, for so many pages or, as one barrier
+ * serves all, for some that come later. */
+static bool
+make_cold (struct orl_thread *me, uint32_t want)
+{
+  uint32_t batch = me->pool->batch;
+
+  return orl_evict_cold (me, want > batch ? want : batch) > 0;
 }
 
 void
@@ -122,21 +133,22 @@ orl_run_gather (struct orl_thread *me, struct oriel_file *file, uint64_t key,
 {
   int r = orl_pool_gone (me->pool);
 
-  (void) file;
+  if (r == 0 && !orl_hooks_match (file))
+    r = orl_hooks_check (file);
   if (r < 0)
     return r;
   run->page = page;
   run->n = 0;
   if (me->nstash == 0 && !ahead && (r = make_room (me)) < 0)
     return r;
-  if (me->nstash == 0 && orl_evict_cold (me, want) == 0)
+  if (me->nstash == 0 && !make_cold (me, want))
     return -ENOBUFS;
   r = add (me, run, key, ahead);
   if (r < 0)
     return r;
   while (run->n < want)
     {
-      if (me->nstash == 0 && orl_evict_cold (me, want - run->n) == 0)
+      if (me->nstash == 0 && !make_cold (me, want - run->n))
         break;
       if (add (me, run, key, ahead) < 0)
         break;
@@ -177,18 +189,37 @@ orl_run_show (struct orl_thread *me, struct orl_run *run)
   return 0;
 }
 
-void
+int64_t
 orl_run_end (const struct orl_geometry *geo, struct orl_run *run, int64_t got)
 {
   uint64_t at = run->page << geo->page_shift;
+  int64_t left;
 
   if (run->cut != 0 && got > 0 && at + (uint64_t) got > run->cut - 1)
     got = run->cut - 1 > at ? (int64_t) (run->cut - 1 - at) : 0;
-  for (uint32_t i = 0; i < run->n; i++, got -= geo->page_size)
-    if (got < 0)
+  left = got;
+  for (uint32_t i = 0; i < run->n; i++, left -= geo->page_size)
+    if (left < 0)
       memset (run->at[i], 0, geo->page_size);
-    else if (got < geo->page_size)
-      memset ((char *) run->at[i] + got, 0, geo->page_size - (size_t) got);
+    else if (left < geo->page_size)
+      memset ((char *) run->at[i] + left, 0, geo->page_size - (size_t) left);
+  return got;
+}
+
+int
+orl_run_hook (const struct oriel_file *file, const struct orl_run *run,
+              uint32_t i, int64_t got)
+{
+  const struct orl_shm *shm = &file->pool->shm;
+  int64_t before = (int64_t) i << shm->geo.page_shift;
+  int r;
+
+  if (orl_hooks_match (file) && !file->hooks.after_read)
+    return 0;
+  r = orl_hooks_after_read (file, run->page + i, run->at[i],
+                            got > before ? (uint64_t) (got - before) : 0);
+  /* Zeroes that the fault handler put there are no one's page. */
+  return r == -EIO && orl_is_lost (shm, run->frame[i]) ? 0 : r;
 }
 
 int

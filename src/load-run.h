@@ -32,10 +32,15 @@ int orl_run_gather (struct orl_thread *me, struct oriel_file *file,
  * -ENOBUFS, -ENOMEM: it has none for the first. */
 int orl_run_show (struct orl_thread *me, struct orl_run *run);
 
-/* How much of what was read counts: what lies behind the file's end, or was cut
- * off, is made zeroes. */
-void orl_run_end (const struct orl_geometry *geo, struct orl_run *run,
+/* How much of what was read counts, in bytes: what lies behind the file's end,
+ * or was cut off, is made zeroes. */
+int64_t orl_run_end (const struct orl_geometry *geo, struct orl_run *run,
                   int64_t got);
+
+/* Have page i pass the file's hooks; got: what orl_run_end() said.  -EIO it is
+ * damaged, -EACCES; with the text. */
+int orl_run_hook (const struct oriel_file *file, const struct orl_run *run,
+                  uint32_t i, int64_t got);
 
 /* Put what was read into private memory where it belongs.  0, or an error with
  * the text. */

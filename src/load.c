@@ -44,6 +44,11 @@
 #define WINDOW_MIN 3
 #define WINDOW_MAX 7
 
+/* No window is longer than one of so many parts of the pool: two of them have to
+ * find room among what is cold, which may be a 40th (heat.c).  What does not is
+ * evicted before it was wanted, and read again. */
+#define WINDOW_PART 128
+
 /* ------------------------------------------------------------------ */
 /* One run, and wait for it                                           */
 
@@ -98,12 +103,20 @@ read_run (struct orl_thread *me, struct oriel_file *file, struct orl_run *run)
     return orl_fail ((int) got, "%s: reading page %llu failed", file->path,
                      (unsigned long long) run->page);
   orl_count (me->ledger, ORL_READ_BYTES, (uint64_t) got);
-  orl_run_end (geo, run, got);
+  got = orl_run_end (geo, run, got);
   for (uint32_t i = 0; i < run->n; i++)
     {
-      int r = orl_run_carry (me, file, run, i);
+      int r = orl_run_hook (file, run, i, got);
 
-      if (r < 0)
+      if (r < 0 && i == 0)
+        {
+          orl_count (me->ledger, ORL_PAGES_DAMAGED, r == -EIO);
+          return r;
+        }
+      /* Who wants that one is told. */
+      while (r < 0 && run->n > i)
+        orl_run_take_back (me, run);
+      if (r == 0 && (r = orl_run_carry (me, file, run, i)) < 0)
         return r;
     }
   return 0;
@@ -240,7 +253,7 @@ missing (const struct oriel_file *file, uint64_t key, uint64_t page,
 static uint32_t
 next_window (const struct oriel_file *file, uint32_t window)
 {
-  uint64_t limit = file->pool->shm.geo.nframes / 16;
+  uint64_t limit = file->pool->shm.geo.nframes / WINDOW_PART;
   uint32_t w = window == 0 ? 1u << WINDOW_MIN : window * 2;
 
   if (w > 1u << WINDOW_MAX)

@@ -8,6 +8,8 @@ core_sources = \
 	src/check-pages.c \
 	src/check.c \
 	src/check.h \
+	src/checkpoint.c \
+	src/checkpoint.h \
 	src/copy.c \
 	src/copy.h \
 	src/counters.c \
@@ -16,6 +18,8 @@ core_sources = \
 	src/cut.h \
 	src/doubt.c \
 	src/doubt.h \
+	src/double-write.c \
+	src/double-write.h \
 	src/error.c \
 	src/error.h \
 	src/evict.c \
@@ -28,8 +32,12 @@ core_sources = \
 	src/fault-name.h \
 	src/fault.c \
 	src/fault.h \
+	src/file-hooks.c \
+	src/file-options.c \
 	src/file.c \
 	src/file.h \
+	src/flush-chunk.c \
+	src/flush-chunk.h \
 	src/flush.c \
 	src/flush.h \
 	src/frame.c \
@@ -40,6 +48,8 @@ core_sources = \
 	src/heat.h \
 	src/holes.c \
 	src/holes.h \
+	src/hooks.c \
+	src/hooks.h \
 	src/image.c \
 	src/image.h \
 	src/indoubt.c \
@@ -63,6 +73,8 @@ core_sources = \
 	src/load.h \
 	src/lock.c \
 	src/lock.h \
+	src/log.c \
+	src/log.h \
 	src/lost-copy.c \
 	src/lost.c \
 	src/lost.h \
@@ -93,6 +105,8 @@ core_sources = \
 	src/store.h \
 	src/stream.c \
 	src/stream.h \
+	src/sync.c \
+	src/sync.h \
 	src/sys-lock.c \
 	src/sys-lock.h \
 	src/sys-uring.c \
@@ -103,6 +117,8 @@ core_sources = \
 	src/table.h \
 	src/thread.c \
 	src/thread.h \
+	src/torn.c \
+	src/torn.h \
 	src/trace.c \
 	src/trace.h \
 	src/uring.c \
@@ -125,6 +141,8 @@ core_sources = \
 	src/window-view.h \
 	src/window.c \
 	src/window.h \
+	src/writeback.c \
+	src/writeback.h \
 	$(NULL)
 
 # All objects once, for liboriel, for the VFS module and for tests that look

@@ -173,6 +173,14 @@ oriel_options_set (oriel_options *opt, const char *name, const char *value)
     return set_flag (name, value, ORIEL_PROTECT, &opt->flags);
   if (strcmp (name, "retire") == 0)
     return set_flag (name, value, ORIEL_RETIRE, &opt->flags);
+  if (strcmp (name, "writeback") == 0)
+    return set_flag (name, value, ORIEL_WRITEBACK, &opt->flags);
+  if (strcmp (name, "writeback_rate") == 0)
+    return parse_size (name, value, UINT64_MAX, &opt->writeback_rate);
+  if (strcmp (name, "dirty_low") == 0)
+    return set_u32 (name, value, &opt->dirty_low);
+  if (strcmp (name, "dirty_high") == 0)
+    return set_u32 (name, value, &opt->dirty_high);
   if (strcmp (name, "max_processes") == 0)
     return set_u32 (name, value, &opt->max_processes);
   if (strcmp (name, "max_threads") == 0)
@@ -223,6 +231,12 @@ orl_options_check (const oriel_options *opt)
   if (opt->store > ORIEL_STORE_URING)
     return orl_fail (-EINVAL, "store %u: there is none of that number",
                      opt->store);
+  if (opt->dirty_low > 1000 || opt->dirty_high > 1000
+      || (opt->dirty_high && opt->dirty_low > opt->dirty_high))
+    return orl_fail (-EINVAL,
+                     "dirty_low %u, dirty_high %u: must be permille, the first "
+                     "no greater than the second",
+                     opt->dirty_low, opt->dirty_high);
   if ((opt->backend == ORIEL_BACKEND_LINEAR
        || opt->backend == ORIEL_BACKEND_NATIVE)
       && (opt->flags & (ORIEL_PROTECT | ORIEL_RETIRE)))

@@ -37,6 +37,7 @@
 #include "sys.h"
 #include "table.h"
 #include "window-grant.h"
+#include "writeback.h"
 
 static inline uint64_t
 key_of (const struct oriel_file *file)
@@ -170,6 +171,8 @@ orl_hold (struct orl_thread *me, struct oriel_file *file, uint64_t page,
 
   if (atomic_load_explicit (&file->rec->cut_phase, memory_order_acquire) & 1)
     orl_cut_help (me, file);
+  if ((flags & (ORIEL_WRITE | ORIEL_NOWAIT)) == ORIEL_WRITE)
+    orl_writeback_help (me);
   h->fresh = false;
   for (;;)
     {
@@ -305,6 +308,12 @@ orl_hold_dirty (struct oriel_file *file, uint32_t frame, uint64_t end,
     atomic_store (&file->rec->dirtied_by, shm->token);
   if (lsn > atomic_load_explicit (&f->lsn, memory_order_relaxed))
     atomic_store_explicit (&f->lsn, lsn, memory_order_relaxed);
+  if (lsn > 0
+      && atomic_load_explicit (&shm->firsts[frame], memory_order_relaxed) == 0)
+    {
+      ORL_POINT ("dirty.lsn");
+      atomic_store_explicit (&shm->firsts[frame], lsn, memory_order_relaxed);
+    }
   if (atomic_load_explicit (&f->state, memory_order_relaxed) & ORL_DIRTY)
     return;
   orl_frame_mark_dirty (shm, frame, true);

@@ -36,6 +36,7 @@
 #include "thread.h"
 #include "trace.h"
 #include "window-view.h"
+#include "writeback.h"
 
 /* Times that a pool may vanish or change between our looks at it. */
 #define TRIES 1000
@@ -64,8 +65,9 @@ before_fork (void)
     if (p->window && !p->forked)
       {
         p->entered = orl_window_enter (p->window);
-        orl_sys.madvise (p->window->base, shown_bytes (p->window),
-                         MADV_DONTFORK);
+        p->kept = orl_sys.madvise (p->window->base, shown_bytes (p->window),
+                                   MADV_DONTFORK)
+                  == 0;
       }
   orl_posix_before_fork ();
 }
@@ -84,6 +86,24 @@ after_fork_parent (void)
   pthread_mutex_unlock (&list_lock);
 }
 
+/* What lies about the window goes, and the window, if the child has got it after
+ * all.  What lies within is the child's own: of a handler that ran before ours. */
+static void
+unmap_in_child (struct oriel_pool *pool)
+{
+  struct orl_window *w = pool->window;
+  unsigned char *first = w->reserved;
+  unsigned char *behind = w->base + shown_bytes (w);
+  unsigned char *end = first + w->reserved_bytes;
+
+  if (!pool->kept)
+    behind = w->base;
+  if (w->base > first)
+    orl_sys.munmap (first, (size_t) (w->base - first));
+  if (end > behind)
+    orl_sys.munmap (behind, (size_t) (end - behind));
+}
+
 /* Keep the window's addresses, so that nothing of the child's comes to lie
  * there, and what the child touches there is told apart.  Where something has
  * already, the child's window is closed. */
@@ -95,7 +115,7 @@ reserve_in_child (struct oriel_pool *pool)
   void *at;
 
   orl_window_leave (w, pool->entered);
-  orl_sys.munmap (w->reserved, bytes); /* what is not the window */
+  unmap_in_child (pool);
   at = orl_sys.mmap (w->reserved, bytes, PROT_NONE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (at == w->reserved)
@@ -138,7 +158,7 @@ after_fork_child (void)
       pthread_mutex_init (&p->lock, NULL);
     }
   orl_thread_forget ();
-  pthread_mutex_init (&list_lock, NULL);
+  pthread_mutex_unlock (&list_lock); /* of the thread that has forked */
 }
 
 /* When the library is loaded, so before any handler of those who use it: what
@@ -362,6 +382,8 @@ detach (struct oriel_pool *pool)
   if (shm->fd >= 0)
     orl_sys.close (shm->fd);
   pthread_mutex_destroy (&pool->lock);
+  orl_writeback_close (pool);
+  free (pool->logs);
   free (pool->files);
   free (pool->shm.mine);
   free (pool->path);
@@ -384,7 +406,8 @@ attach (struct oriel_pool *pool, const oriel_options *opt, bool fence,
     pool->ring = -ENOSYS;
   pool->files = calloc (super->geo.nfiles, sizeof *pool->files);
   pool->shm.mine = calloc (super->geo.nledgers, sizeof *pool->shm.mine);
-  if (!pool->files || !pool->shm.mine)
+  pool->logs = calloc (super->geo.nfiles, sizeof *pool->logs);
+  if (!pool->files || !pool->shm.mine || !pool->logs)
     return orl_fail (-ENOMEM, "%s: no memory", pool->path);
   /* A batch shares one barrier among its frames; but no thread may hoard what
    * the others need, so a small pool has small batches. */
@@ -392,7 +415,9 @@ attach (struct oriel_pool *pool, const oriel_options *opt, bool fence,
   pool->batch = pool->batch < 1           ? 1
                 : pool->batch > ORL_BATCH ? ORL_BATCH
                                           : pool->batch;
-  r = take_place (pool, opt->flags);
+  r = orl_writeback_open (pool, opt);
+  if (r == 0)
+    r = take_place (pool, opt->flags);
   if (r < 0)
     return r;
   ORL_POINT ("attach.repaired");
@@ -482,6 +507,8 @@ orl_pool_open (const char *name, const oriel_options *opt,
   ORL_POINT ("attached");
   if (r == 0)
     r = orl_thread_key (pool);
+  if (r == 0 && (opt->flags & ORIEL_WRITEBACK))
+    r = orl_writeback_start (pool);
   if (r < 0)
     goto out;
   *result = pool;
@@ -537,6 +564,7 @@ orl_pool_close (struct oriel_pool *pool)
     }
   if (!orl_forked (pool) && (r = is_busy (pool)) < 0)
     return r;
+  orl_writeback_stop (pool);
   delist (pool);
   orl_thread_end_all (pool);
   orl_thread_forget ();

@@ -9,14 +9,16 @@
  *
  *   file_lock        given: what it protects is whole or free
  *   partition lock   every prefix of a change is a valid table; count anew
- *   exclusive latch  version odd: the page gets its before-image back, and the
- *                    version is made even; without one (a fresh page, or
+ *   exclusive latch  version odd: the page gets its before-image back, with the
+ *                    lsns that it had, and the version is made even; without
+ *                    one (a fresh page, or
  *                    ORIEL_NO_IMAGES) it is made STALE, to be read again, or
  *                    INDOUBT, if the file's engine wants to be asked, and the
  *                    version stays odd for those who read it now.  If it is
  *                    even, the change is whole: the file grows as it wants.
  *                    Latch free
  *   truncation       made in the pool (cut.c)
+ *   writer's word    given
  *   before-images    freed
  *   pins             cleared
  *   RESERVED         FREE
@@ -152,6 +154,8 @@ repair_latch (const struct orl_shm *shm, uint32_t frame, uint32_t dead)
       if (image && restore (shm, frame, dead, image) == 0)
         {
           ORL_POINT ("recover.latch.restored");
+          orl_image_lsns (shm, dead, frame);
+          ORL_POINT ("recover.latch.lsns");
           atomic_store (&f->version, version + 1);
         }
       else
@@ -223,6 +227,19 @@ repair_cut (const struct orl_shm *shm, struct orl_ledger *l, uint32_t dead)
   atomic_store (&l->cutting, 0);
 }
 
+/* What the writer does are others' states, repaired with the rest. */
+static void
+repair_writer (const struct orl_shm *shm, struct orl_ledger *l, uint32_t dead)
+{
+  uint64_t word = atomic_load (&shm->super->writer);
+
+  if ((word & 0xffff) == dead)
+    atomic_compare_exchange_strong (&shm->super->writer, &word,
+                                    word & ~UINT64_C (0xffff));
+  ORL_POINT ("recover.writer");
+  atomic_fetch_and (&l->locks, ~ORL_HAS_WRITER);
+}
+
 static void
 repair_ledger (const struct orl_shm *shm, uint32_t owner, uint32_t index)
 {
@@ -250,6 +267,7 @@ repair_ledger (const struct orl_shm *shm, uint32_t owner, uint32_t index)
   orl_image_end_all (shm, dead);
   ORL_POINT ("recover.images.done");
   repair_cut (shm, l, dead);
+  repair_writer (shm, l, dead);
   for (uint32_t i = 0; i < ORL_WORK; i++)
     {
       uint32_t frame = atomic_load (&l->work[i]) - 1;

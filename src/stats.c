@@ -122,6 +122,7 @@ orl_stats_read (struct oriel_pool *pool, oriel_stats *stats)
   stats->remaps = sum[ORL_REMAPS];
   stats->frames_lost = sum[ORL_FRAMES_LOST];
   stats->reinstalls = sum[ORL_REINSTALLS];
+  stats->pages_damaged = sum[ORL_PAGES_DAMAGED];
   stats->views = sum[ORL_VIEWS];
   stats->view_pages = sum[ORL_VIEW_PAGES];
   stats->view_maps = sum[ORL_VIEW_MAPS];

@@ -37,13 +37,15 @@ distance (uint64_t a, uint64_t b)
   return a > b ? a - b : b - a;
 }
 
-/* The run that the page goes on with, or NULL: then the one to be given up, and
- * how far the page is from the nearest miss of late, 0: too far. */
+/* The run that the page goes on with, of several the one that was nearest; or NULL,
+ * and then the one to be given up, and how far the page is from the nearest miss
+ * of late, 0: too far. */
 static struct orl_stream *
 find (struct orl_streams *s, uint64_t page, struct orl_stream **old,
       int64_t *step)
 {
-  uint64_t nearest = NEAR + 1;
+  uint64_t nearest = NEAR + 1, shortest = UINT64_MAX;
+  struct orl_stream *found = NULL;
 
   *old = &s->stream[0];
   *step = 0;
@@ -58,11 +60,11 @@ find (struct orl_streams *s, uint64_t page, struct orl_stream **old,
         continue;
       if (t->stride && page == t->next)
         return t;
-      if (d == 1 || (d != 0 && d == t->step))
+      if ((d == 1 || (d != 0 && d == t->step))
+          && distance (page, t->last) < shortest)
         {
-          t->stride = d;
-          t->window = 0;
-          return t;
+          shortest = distance (page, t->last);
+          found = t;
         }
       if (distance (page, t->last) < nearest)
         {
@@ -70,7 +72,12 @@ find (struct orl_streams *s, uint64_t page, struct orl_stream **old,
           *step = d;
         }
     }
-  return NULL;
+  if (found)
+    {
+      found->stride = (int64_t) (page - found->last);
+      found->window = 0;
+    }
+  return found;
 }
 
 bool

@@ -254,8 +254,6 @@ orl_posix_after_fork (bool child)
           close (list[i].fd);
       nlist = 0;
       atomic_store (&count, 0);
-      pthread_mutex_init (&mutex, NULL);
-      return;
     }
   pthread_mutex_unlock (&mutex);
 }

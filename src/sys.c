@@ -142,6 +142,47 @@ sys_forget (int fd)
   return -posix_fadvise (fd, 0, 0, POSIX_FADV_DONTNEED);
 }
 
+#define ATOMIC 0x40             /* RWF_ATOMIC, Linux 6.11 */
+
+static ssize_t
+sys_pwrite_atomic (int fd, const void *buf, size_t n, off_t at)
+{
+#ifdef SYS_pwritev2
+  struct iovec iov = { (void *) (uintptr_t) buf, n };
+
+  AGAIN (ssize_t, syscall (SYS_pwritev2, fd, &iov, 1L, (unsigned long) at,
+                           (unsigned long) ((uint64_t) at >> 32), ATOMIC));
+#else
+  (void) fd, (void) buf, (void) n, (void) at;
+  return -EOPNOTSUPP;
+#endif
+}
+
+/* STATX_WRITE_ATOMIC is younger than most C libraries. */
+static int
+sys_atomic_unit (int fd, uint32_t *min, uint32_t *max)
+{
+#ifdef SYS_statx
+  const unsigned wanted = 0x10000;
+  uint32_t sx[64] = { 0 };
+
+  if (syscall (SYS_statx, fd, "", AT_EMPTY_PATH, wanted, sx) < 0)
+    return -errno;
+  *min = sx[0] & wanted ? sx[0xa8 / 4] : 0;
+  *max = sx[0] & wanted ? sx[0xac / 4] : 0;
+  return 0;
+#else
+  (void) fd, (void) min, (void) max;
+  return -ENOSYS;
+#endif
+}
+
+static int
+sys_fsync (int fd)
+{
+  AGAIN (int, fsync (fd));
+}
+
 static int
 sys_fdatasync (int fd)
 {
@@ -374,7 +415,10 @@ struct orl_sys orl_sys = {
   .preadv = sys_preadv,
   .pwritev = sys_pwritev,
   .pwrite = sys_pwrite,
+  .pwrite_atomic = sys_pwrite_atomic,
+  .atomic_unit = sys_atomic_unit,
   .fdatasync = sys_fdatasync,
+  .fsync = sys_fsync,
   .forget = sys_forget,
   .ftruncate = sys_ftruncate,
   .fallocate = sys_fallocate,

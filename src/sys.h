@@ -39,7 +39,13 @@ struct orl_sys {
   ssize_t (*preadv) (int fd, const struct iovec *iov, int n, off_t at);
   ssize_t (*pwritev) (int fd, const struct iovec *iov, int n, off_t at);
   ssize_t (*pwrite) (int fd, const void *buf, size_t n, off_t at);
+  /* All of it or, also when the power goes, nothing: O_DIRECT.  -EOPNOTSUPP: the
+   * file or the kernel cannot. */
+  ssize_t (*pwrite_atomic) (int fd, const void *buf, size_t n, off_t at);
+  /* The bytes that one such write may have; 0, 0: none. */
+  int (*atomic_unit) (int fd, uint32_t *min, uint32_t *max);
   int (*fdatasync) (int fd);
+  int (*fsync) (int fd);
   int (*forget) (int fd);       /* drop clean pages from the page cache */
   int (*ftruncate) (int fd, off_t size);
   int (*fallocate) (int fd, int mode, off_t at, off_t n);

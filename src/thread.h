@@ -34,6 +34,9 @@ struct orl_thread {
   struct orl_thread *next;      /* of the pool's; under pool->lock */
   unsigned char *bounce;        /* ORL_BATCH pages, for orl_thread_bounce() */
   struct orl_trace *trace;      /* trace.h; NULL until something is noted */
+  bool in_log;                  /* in a callback that flushes the log */
+  uint32_t dirtied;             /* pages pinned for writing since this thread
+                                   last looked how many are dirty */
   uint32_t hot_seen;            /* pages, by this sweep */
   uint32_t ncool;
   struct orl_cool cool[ORL_COOL]; /* longest gap first */

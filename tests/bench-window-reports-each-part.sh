@@ -44,7 +44,9 @@ ok "it compares page tables" grep -q 'page tables: [1-9][0-9]* times less' \
 
 if command -v python3 > /dev/null; then
   is "$(names "$scratch/many.json")" 'processes/linear
-processes/swapped' "the JSON has both kinds of processes"
+processes/linear-huge
+processes/swapped
+processes/swapped-huge' "the JSON has each kind of processes"
   is "$(names "$scratch/swaps.json" | grep -c .)" 16 \
     "the JSON has each swap, bare call and copy"
 else

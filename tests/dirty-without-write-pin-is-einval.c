@@ -25,6 +25,7 @@ main (void)
   is_int ((long long) get_stats (pool).frames_dirty, 1, "one page is dirty");
   must (oriel_unpin (&page), "oriel_unpin");
   is_int ((long long) get_stats (pool).frames_dirty, 1, "and stays so");
+  must (oriel_file_durable (file, 5), "oriel_file_durable");
   must (oriel_file_close (file), "oriel_file_close");
   is_int ((long long) get_stats (pool).frames_dirty, 0, "close writes it");
   must (oriel_pool_close (pool), "oriel_pool_close");

@@ -31,6 +31,8 @@ static const struct fault all_faults[] __attribute__ ((unused)) = {
   { "pwritev", EIO },        { "pwritev", ENOSPC },
   { "pwritev", SHORT },      { "pwrite", EIO },
   { "pwrite", ENOSPC },      { "pwrite", SHORT },
+  { "pwrite_atomic", EIO },  { "atomic_unit", ENOSYS },
+  { "fsync", EIO },
   { "fdatasync", EIO },      { "forget", EIO },
   { "ftruncate", EIO },      { "fallocate", ENOSPC },
   { "data", EIO },           { "space", EIO },
@@ -94,7 +96,11 @@ FAULT_BYTES (pread, (int fd, void *b, size_t n, off_t at), (fd, b, n, at), n,
              (fd, b, n / 2, at))
 FAULT_BYTES (pwrite, (int fd, const void *b, size_t n, off_t at),
              (fd, b, n, at), n, (fd, b, n / 2, at))
+FAULT (pwrite_atomic, ssize_t, (int fd, const void *b, size_t n, off_t at),
+       (fd, b, n, at))
+FAULT (atomic_unit, int, (int fd, uint32_t *a, uint32_t *b), (fd, a, b))
 FAULT (fdatasync, int, (int fd), (fd))
+FAULT (fsync, int, (int fd), (fd))
 FAULT (forget, int, (int fd), (fd))
 FAULT (ftruncate, int, (int fd, off_t n), (fd, n))
 FAULT (fallocate, int, (int fd, int m, off_t at, off_t n), (fd, m, at, n))
@@ -197,7 +203,10 @@ fault_wrap (void)
   FAULT_ENTRY (preadv);
   FAULT_ENTRY (pwritev);
   FAULT_ENTRY (pwrite);
+  FAULT_ENTRY (pwrite_atomic);
+  FAULT_ENTRY (atomic_unit);
   FAULT_ENTRY (fdatasync);
+  FAULT_ENTRY (fsync);
   FAULT_ENTRY (forget);
   FAULT_ENTRY (ftruncate);
   FAULT_ENTRY (fallocate);

@@ -4,13 +4,15 @@
  * the same. */
 #include "util.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "sys.h"
 
 static oriel_file *file;
 static oriel_page reader;
-static bool reads;              /* in the middle of a write */
+static _Atomic bool reads;      /* in the middle of a write */
+static _Atomic bool has_pinned;
 
 static ssize_t (*real_pwritev) (int fd, const struct iovec *iov, int n,
                                 off_t at);
@@ -21,6 +23,7 @@ pin (void *unused)
 {
   (void) unused;
   reader = must_pin (file, 3, ORIEL_READ);
+  has_pinned = true;
   while (reads)
     usleep (1000);
   must (oriel_unpin (&reader), "oriel_unpin");
@@ -36,7 +39,7 @@ come (void)
     return;
   if (pthread_create (&thread, NULL, pin, NULL) != 0)
     bail_out ("pthread_create");
-  while (!*(void *volatile *) &reader.data)
+  while (!has_pinned)
     usleep (100);
 }
 

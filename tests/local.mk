@@ -23,8 +23,10 @@ tests_c = \
 	tests/cut-pool-under-load \
 	tests/cut-pool-without-room-is-eio \
 	tests/cut-tables-are-eio \
+	tests/damaged-page-is-eio \
 	tests/dirty-without-write-pin-is-einval \
 	tests/discard-forgets-cached-pages \
+	tests/double-write-area-belongs-to-its-file \
 	tests/drop-forgets-all-pages \
 	tests/drop-pages-forgets-those \
 	tests/error-text-names-the-object \
@@ -38,6 +40,7 @@ tests_c = \
 	tests/fence-mode-works \
 	tests/file-descriptor-is-the-files \
 	tests/file-open-refuses-what-is-no-file \
+	tests/file-with-hooks-refuses-others \
 	tests/files-are-listed-with-their-pages \
 	tests/files-read-in-order-are-read-ahead \
 	tests/first-pin-of-a-thread-holds \
@@ -51,6 +54,8 @@ tests_c = \
 	tests/forked-child-sees-what-is-pinned \
 	tests/hits-write-only-the-ledger \
 	tests/holes-are-not-filled-at-open \
+	tests/hooks-refuse-bad-arguments \
+	tests/hooks-stand-between-pool-and-store \
 	tests/huge-pages-are-found-on-tmpfs \
 	tests/io-of-the-dead-lands-nowhere-else \
 	tests/killed-pool-restarts-warm \
@@ -79,6 +84,8 @@ tests_c = \
 	tests/page-beyond-end-is-zeroes \
 	tests/page-in-doubt-is-the-engines \
 	tests/pages-of-a-file-are-listed \
+	tests/pages-read-ahead-evict-no-hot-page \
+	tests/pages-wait-for-their-log \
 	tests/pin-anythread-outlives-its-thread \
 	tests/pin-beyond-largest-offset-is-efbig \
 	tests/pin-fresh-reads-nothing \
@@ -162,6 +169,7 @@ tests_c = \
 	tests/window-takes-slots-of-each-size \
 	tests/window-trim-gives-back-and-pins-hold \
 	tests/words-are-shared-and-stay \
+	tests/write-back-thread-minds-its-own \
 	tests/write-pins-beyond-images-are-enobufs \
 	$(NULL)
 
@@ -207,6 +215,7 @@ tests_not_under_valgrind = \
 # What measures time, or who comes first: run after all others, also with
 # make -j.
 tests_alone = \
+	tests/bench-window-measures-hugetlbfs \
 	tests/two-threads-one-page-do-not-slow-down \
 	tests/vfs-leases-are-recalled \
 	tests/vfs-waiting-writers-are-bounded \
@@ -216,14 +225,22 @@ tests_alone = \
 # Linked with libcore, and may include headers of src.
 tests_inside = \
 	tests/check-finds-planted-damage \
+	tests/checkpoint-lets-others-go-on \
+	tests/double-write-reports-errors \
+	tests/double-write-survives-kills \
+	tests/double-write-survives-power-loss \
+	tests/failed-sync-is-told-to-all \
 	tests/failed-truncate-changes-nothing \
 	tests/file-without-birth-time-is-known-by-its-handle \
 	tests/flush-leaves-no-reader-behind \
 	tests/given-up-slots-are-inaccessible \
 	tests/lengthening-never-cuts \
 	tests/locking-on-fault-has-a-fallback \
+	tests/memory-of-a-forked-child-stays \
 	tests/moved-pins-are-seen \
+	tests/no-page-overtakes-its-log \
 	tests/pages-are-on-huge-pages \
+	tests/pages-are-written-atomically-where-that-works \
 	tests/pool-works-without-newer-calls \
 	tests/posix-locks-stand-in-for-ofd-locks \
 	tests/slot-without-its-guard-is-inaccessible \
@@ -237,12 +254,14 @@ tests_inside = \
 	tests/trace-has-every-page-used \
 	tests/unreadable-pool-memory-is-an-error \
 	tests/view-is-all-or-nothing \
+	tests/write-back-keeps-its-bounds \
 	$(NULL)
 
 # Linked with the VFS's static library and SQLite; left out without it.
 tests_sqlite = \
 	tests/tool-warm-reads-databases \
 	tests/vfs-bad-parameters-are-refused \
+	tests/vfs-clock-tick-hides-no-write \
 	tests/vfs-close-keeps-posix-locks \
 	tests/vfs-damaged-words-cost-only-time \
 	tests/vfs-database-eight-times-its-pool \
@@ -262,12 +281,15 @@ tests_sqlite = \
 	tests/vfs-log-grows-no-more-than-stocks \
 	tests/vfs-log-is-written-before-it-is-published \
 	tests/vfs-no-read-is-stale \
+	tests/vfs-old-sqlite-is-refused \
 	tests/vfs-page-sizes-match-stock \
+	tests/vfs-partial-checkpoint-tells-its-error \
 	tests/vfs-pool-taken-away-is-survived \
 	tests/vfs-pool-without-room-is-bypassed \
 	tests/vfs-power-loss-keeps-what-was-promised \
 	tests/vfs-pragmas-tell-and-warm \
 	tests/vfs-recreated-database-is-new \
+	tests/vfs-rolled-back-savepoint-commits \
 	tests/vfs-select-makes-no-system-call \
 	tests/vfs-shim-above-may-keep-the-wal-index \
 	tests/vfs-small-pool-uses-the-page-cache \
@@ -285,15 +307,29 @@ tests_sqlite = \
 # Linked with libcore and the VFS, both from inside; left out without SQLite.
 tests_sqlite_inside = \
 	tests/vfs-every-failing-call-is-an-error \
+	tests/vfs-readers-seldom-ask-who-lives \
+	$(NULL)
+
+# Linked with examples/kv; left out without xxHash.
+tests_kv = \
+	tests/kv-damage-is-an-error \
+	tests/kv-failed-sync-closes-the-store \
+	tests/kv-matches-a-model \
+	tests/kv-power-loss-keeps-what-was-acknowledged \
+	tests/kv-refuses-what-does-not-fit \
+	tests/kv-survives-death-at-each-step \
+	tests/kv-survives-kills \
 	$(NULL)
 
 # Scripts; see run-test.sh for what they find in the environment.
 tests_sh = \
+	tests/bench-window-measures-hugetlbfs.sh \
 	tests/bench-window-reports-each-part.sh \
 	tests/every-function-has-a-man-page.sh \
 	tests/every-test-is-listed.sh \
 	tests/example-01-pin-a-page.sh \
 	tests/example-02-two-processes.sh \
+	tests/example-05-checksums.sh \
 	tests/exports-only-oriel-symbols.sh \
 	tests/fault-path-calls-only-safe-functions.sh \
 	tests/header-alone-as-c99.sh \
@@ -326,6 +362,12 @@ tests_sqlite_sh = \
 	tests/vfs-shims-work-above-and-below.sh \
 	$(NULL)
 
+# Scripts that need examples/kv.
+tests_kv_sh = \
+	tests/bench-kv-compares.sh \
+	tests/example-05-kv.sh \
+	$(NULL)
+
 # Helpers, linked with liboriel.
 tests_programs = \
 	tests/count-instructions \
@@ -334,6 +376,7 @@ tests_programs = \
 EXTRA_DIST += \
 	$(tests_sh) \
 	$(tests_sqlite_sh) \
+	$(tests_kv_sh) \
 	tests/api-functions.awk \
 	tests/below.h \
 	tests/client.sh \
@@ -344,7 +387,9 @@ EXTRA_DIST += \
 	tests/faults.h \
 	tests/huge.h \
 	tests/instructions.txt \
+	tests/hooked.h \
 	tests/kill-points.h \
+	tests/kv.h \
 	tests/latch.h \
 	tests/recorder.h \
 	tests/run-test.sh \
@@ -361,6 +406,7 @@ EXTRA_DIST += \
 	tests/tap.sh \
 	tests/tool.h \
 	tests/torture.h \
+	tests/tsan-suppressions.txt \
 	tests/util.h \
 	tests/vfs-versions.h \
 	tests/vfs.h \
@@ -385,6 +431,16 @@ tests_inside_objects = $(addsuffix .$(OBJEXT),$(tests_inside))
 $(tests_inside_objects): private AM_CPPFLAGS += -I$(top_srcdir)/src
 $(tests_inside): libcore.la
 $(tests_inside): private LDADD = libcore.la
+
+if HAVE_XXHASH
+check_PROGRAMS += $(tests_kv)
+TESTS += $(tests_kv) $(tests_kv_sh)
+tests_kv_objects = $(addsuffix .$(OBJEXT),$(tests_kv))
+$(tests_kv_objects): private AM_CPPFLAGS += $(XXHASH_CFLAGS)
+$(tests_kv): examples/libkv.a
+$(tests_kv): private AM_LDFLAGS += -no-install
+$(tests_kv): private LDADD = examples/libkv.a liboriel.la
+endif
 
 if HAVE_SQLITE3
 check_PROGRAMS += $(tests_sqlite)
@@ -532,6 +588,15 @@ check-faults: tests/vfs-every-failing-call-is-an-error$(EXEEXT)
 
 .PHONY: check-faults
 
+# make check-log OPERATIONS=2000000: as many random changes, flushes, checkpoints
+# and kills, and no page written before its log.
+
+check-log: tests/no-page-overtakes-its-log$(EXEEXT)
+	OPERATIONS=$${OPERATIONS:-2000000} ORIEL_TEST_TIMEOUT=3600 \
+	  tests/no-page-overtakes-its-log$(EXEEXT)
+
+.PHONY: check-log
+
 # make check-cuts CUTS=10000: pools whose files are cut and punched under load.
 
 check-cuts: tests/cut-pool-under-load$(EXEEXT)
@@ -545,8 +610,8 @@ check-swaps: tests/random-swaps-show-the-right-page$(EXEEXT)
 	tests/random-swaps-show-the-right-page$(EXEEXT)
 
 # -------------------------------------------------------------------------
-# make check-sqlite [FULL=1] [FILES="wal* pager1"] [JOBS=2]: SQLite's own tests,
-# on Oriel and on stock; see tests/sqlite/README.md.
+# make check-sqlite [FULL=1 | QUICK=1] [FILES="wal* pager1"] [JOBS=2]: SQLite's
+# own tests, on Oriel and on stock; see tests/sqlite/README.md.
 
 check-sqlite: liboriel.la
 	$(AM_V_at)top_srcdir='$(abs_top_srcdir)' CC='$(CC)' \
@@ -554,7 +619,8 @@ check-sqlite: liboriel.la
 	  VFS_SOURCES='$(filter %.c,$(vfs_sources))' \
 	  $(SHELL) $(top_srcdir)/tests/sqlite/build.sh tests/sqlite-suite
 	$(AM_V_at)python3 -B $(top_srcdir)/tests/sqlite/run.py \
-	  --jobs "$${JOBS:-2}" --files "$${FILES-}" $${FULL:+--full} \
+	  --jobs "$${JOBS:-2}" --files "$${FILES-}" \
+	  $${FULL:+--full} $${QUICK:+--quick --again} \
 	  tests/sqlite-suite
 
 # -------------------------------------------------------------------------
@@ -566,9 +632,13 @@ check-strangers: tests/vfs-strangers-come-and-go$(EXEEXT)
 
 # -------------------------------------------------------------------------
 # make check-power-loss ROUNDS=10 ORIEL_TEST_SEED=1 CASE=WAL: the power goes at
-# each call that changes a database or its journal; some minutes a round.
+# each call that changes a database or its journal, or a double-write area; some
+# minutes a round.
 
-check-power-loss: tests/vfs-power-loss-keeps-what-was-promised$(EXEEXT)
+check-power-loss: tests/vfs-power-loss-keeps-what-was-promised$(EXEEXT) \
+		tests/double-write-survives-power-loss$(EXEEXT)
+	ROUNDS=$${ROUNDS:-1} \
+	  tests/double-write-survives-power-loss$(EXEEXT)
 	ROUNDS=$${ROUNDS:-1} \
 	  tests/vfs-power-loss-keeps-what-was-promised$(EXEEXT)
 

@@ -21,6 +21,7 @@ main (void)
   REFUSED (oriel_file_open (NULL, "data", 0, &file));
   REFUSED (oriel_file_open (pool, NULL, 0, &file));
   REFUSED (oriel_file_open (pool, "data", 0, NULL));
+  REFUSED (oriel_file_open_with (pool, "data", NULL, &file));
   REFUSED (oriel_file_close (NULL));
   REFUSED (oriel_file_abandon (NULL));
   REFUSED (oriel_file_truncate (NULL, 0));
@@ -28,6 +29,7 @@ main (void)
   REFUSED (oriel_file_drop (NULL));
   REFUSED (oriel_file_on_indoubt (NULL, NULL, NULL));
   REFUSED (oriel_file_drop_pages (NULL, 0, 1));
+  REFUSED (oriel_file_hooks (NULL, NULL));
   REFUSED (oriel_pin (NULL, 0, ORIEL_READ, &page));
   REFUSED (oriel_pin (file, 0, ORIEL_READ, NULL));
   REFUSED (oriel_unpin (NULL));

@@ -19,6 +19,9 @@ main (void)
   is_int (opt.backend, ORIEL_BACKEND_AUTO, "backend is auto");
   is_int (opt.residency, ORIEL_RESIDENCY_NONE, "residency is none");
   is_int (opt.store, ORIEL_STORE_AUTO, "store is automatic");
+  is_int ((long long) opt.writeback_rate, 0, "writeback_rate is 0");
+  is_int (opt.dirty_low, 0, "dirty_low is 0");
+  is_int (opt.dirty_high, 0, "dirty_high is 0");
   is_int (opt.max_processes, 0, "max_processes is 0");
   is_int (opt.max_threads, 0, "max_threads is 0");
   is_int (opt.max_files, 0, "max_files is 0");

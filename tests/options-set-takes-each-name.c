@@ -58,6 +58,11 @@ main (void)
   SETS ("residency", "onfault", residency, ORIEL_RESIDENCY_ONFAULT);
   SETS ("store", "posix", store, ORIEL_STORE_POSIX);
   SETS ("store", "uring", store, ORIEL_STORE_URING);
+  SETS ("writeback_rate", "3M", writeback_rate, 3 * MiB);
+  SETS ("dirty_low", "50", dirty_low, 50);
+  SETS ("dirty_high", "400", dirty_high, 400);
+  SETS ("writeback", "1", flags, ORIEL_WRITEBACK);
+  SETS ("writeback", "0", flags, 0);
   SETS ("store", "auto", store, ORIEL_STORE_AUTO);
   SETS ("residency", "none", residency, ORIEL_RESIDENCY_NONE);
   SETS ("lazy", "1", flags, ORIEL_LAZY);

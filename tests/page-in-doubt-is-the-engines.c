@@ -86,6 +86,7 @@ writes (void *arg)
     page = must_pin (file, i, ORIEL_WRITE);
     stamp (page.data, 4096, 2, i);
     must (oriel_dirty (&page, LSN), "oriel_dirty");
+    must (oriel_file_durable (file, LSN), "oriel_file_durable");
     must (oriel_unpin (&page), "oriel_unpin");
   }
   page = must_pin (file, LOST, ORIEL_WRITE);

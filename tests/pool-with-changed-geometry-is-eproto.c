@@ -37,6 +37,7 @@ static const struct {
   { SUPER (geo.parts) },
   { SUPER (geo.buckets) },
   { SUPER (geo.frames) },
+  { SUPER (geo.firsts) },
   { SUPER (geo.dirty) },
   { SUPER (geo.meta_bytes) },
   { SUPER (geo.data) },

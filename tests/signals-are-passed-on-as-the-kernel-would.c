@@ -135,6 +135,19 @@ over (int sig, siginfo_t *info, void *context)
     under.sa_sigaction (sig, info, context);
 }
 
+/* ThreadSanitizer calls handlers itself, with all signals blocked. */
+static void
+is_open (int blocked, const char *what)
+{
+#if defined __SANITIZE_THREAD__
+  (void) blocked;
+  (void) what;
+  skip ("a sanitizer calls handlers in its own way");
+#else
+  is_int (blocked, 0, what);
+#endif
+}
+
 int
 main (void)
 {
@@ -149,7 +162,7 @@ main (void)
   fault ();
   is_int (calls, 1, "a handler without SA_SIGINFO is called");
   is_int (blocked_self, 1, "with its signal blocked");
-  is_int (blocked_usr1, 0, "and no other");
+  is_open (blocked_usr1, "and no other");
   fault ();
   is_int (calls, 2, "and again, after it has jumped out");
   ok (window_works (), "and the window works");
@@ -161,7 +174,7 @@ main (void)
   begin (&sa);
   fault ();
   is_int (right_address, 1, "with SA_SIGINFO it gets the address");
-  is_int (blocked_self, 0, "with SA_NODEFER its signal is not blocked");
+  is_open (blocked_self, "with SA_NODEFER its signal is not blocked");
   is_int (blocked_usr1, 1, "but what its mask says");
   end ();
 

@@ -282,6 +282,14 @@ work (struct thread *t)
     oriel_sync (t->file);
 }
 
+/* Each process can flush the log, which there is none of. */
+static int
+log_is_durable (void *arg, uint64_t lsn)
+{
+  (void) arg;
+  return lsn == 0 ? -EINVAL : 0;
+}
+
 static void
 open_all (oriel_pool **pool, oriel_file **file, oriel_file **records,
           struct torture_files *others, uint64_t rnd)
@@ -308,6 +316,7 @@ open_all (oriel_pool **pool, oriel_file **file, oriel_file **records,
       || oriel_file_open (*pool, scratch_file ("records"), ORIEL_CREATE,
                           records)
              < 0
+      || oriel_file_on_flush_log (*file, log_is_durable, NULL) < 0
       || !torture_open (*pool, others))
     {
       struct content c = { .number = 0 };

@@ -53,6 +53,20 @@ main (void)
   ok (is_stamped (bytes, 4096, 2, 3), "and writes the dirty page");
   plain_read (path, 5 * 4096 + 1000, bytes, sizeof bytes);
   ok (is_zero (bytes, sizeof bytes), "the store has zeroes behind the cut");
+
+  page = must_pin (file, 8, ORIEL_WRITE);
+  memset (page.data, 'x', 4096);
+  must (oriel_dirty (&page, 0), "oriel_dirty");
+  is_rc (oriel_file_truncate (file, 4 * 4096), 0,
+         "cut off a page that is being written");
+  must (oriel_unpin (&page), "oriel_unpin");
+  is_int ((long long) oriel_file_size (file), 4 * 4096,
+          "it makes the file no longer");
+  is_rc (oriel_sync (file), 0, "sync");
+  is_int ((long long) plain_size (path), 4 * 4096, "nor the store's");
+  stamp_page (pool, file, 8, 3);
+  is_int ((long long) oriel_file_size (file), 9 * 4096,
+          "written anew it does");
   is_rc (oriel_file_truncate (file, 0), 0, "cut to nothing");
   is_int ((long long) plain_size (path), 0, "the store is empty");
   is_rc (oriel_file_truncate (file, UINT64_MAX), -EFBIG, "cut to 16 EiB");

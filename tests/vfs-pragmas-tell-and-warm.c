@@ -135,6 +135,54 @@ bounded (void)
 }
 
 static void
+copy_file (const char *from, const char *to)
+{
+  char buffer[4096];
+  int in = open (from, O_RDONLY | O_CLOEXEC);
+  off_t at = 0;
+  ssize_t n;
+
+  while ((n = read (in, buffer, sizeof buffer)) > 0) {
+    plain_write (to, at, buffer, (size_t) n);
+    at += n;
+  }
+  if (n < 0)
+    bail_out ("%s: %m", from);
+  close (in);
+}
+
+/* A connection that may only read has nothing written for it: a hot journal is
+ * left to those who may write. */
+static void
+read_only (void)
+{
+  const char *path = scratch_file ("hot.db");
+  const char *journal = scratch_file ("hot.db-journal");
+  const char *from = scratch_file ("cool.db");
+  sqlite3 *writer = open_stock (from);
+  sqlite3 *db;
+  char sql[1200];
+  unsigned long long done, all;
+
+  fill (writer);
+  run (writer, "PRAGMA cache_size = 1; BEGIN; UPDATE t SET v = 1");
+  copy_file (from, path);
+  snprintf (sql, sizeof sql, "%s-journal", from);
+  copy_file (sql, journal);
+  close_db (writer);
+  db = must_open_db (path, "oriel", POOL "&mode=ro");
+  ok (try_run (db, "PRAGMA oriel_warm") != SQLITE_OK
+          && access (journal, F_OK) == 0,
+      "oriel_warm leaves a hot journal to who may write");
+  close_db (db);
+
+  db = must_open_db (from, "oriel", POOL "&mode=ro");
+  warm (db, "PRAGMA oriel_warm", &done, &all);
+  ok (done == all && all > 0, "and warms where nothing has to be written");
+  close_db (db);
+}
+
+static void
 without (void)
 {
   sqlite3 *db = must_open_db (scratch_file ("none.db"), "oriel",
@@ -156,6 +204,7 @@ main (void)
   with ("DELETE");
   with ("WAL");
   bounded ();
+  read_only ();
   without ();
   return done_testing ();
 }

@@ -15,7 +15,8 @@ grow (sqlite3 *db, int rows, int tag)
 }
 
 static void
-check (sqlite3 *db, const char *path, int rows, const char *what)
+check_one (sqlite3 *db, const char *path, int rows, const char *what,
+           int uses_pool)
 {
   uint64_t size = (uint64_t) number_of (db, "PRAGMA page_count")
                   * (uint64_t) number_of (db, "PRAGMA page_size");
@@ -27,6 +28,18 @@ check (sqlite3 *db, const char *path, int rows, const char *what)
   is_str (text_of (db, "PRAGMA integrity_check"), "ok", "integrity_check");
   is_int ((long long) plain_size (path), (long long) size,
           "the file is as long as its pages");
+  if (uses_pool)
+    is_int (number_of (db, "SELECT count (*) FROM oriel_pages WHERE (page - 1)"
+                           " * 4096 >= (SELECT page_count FROM "
+                           "pragma_page_count) * (SELECT page_size FROM "
+                           "pragma_page_size)"),
+            0, "the pool has no page behind its end");
+}
+
+static void
+check (sqlite3 *db, const char *path, int rows, const char *what)
+{
+  check_one (db, path, rows, what, 1);
 }
 
 static void
@@ -61,7 +74,7 @@ with (const char *journal, int page_size)
   grow (db, 50, 9);
   close_db (db);
   stock = open_stock (path);
-  check (stock, path, 50, "a stock connection sees it");
+  check_one (stock, path, 50, "a stock connection sees it", 0);
   close_db (stock);
   unlink (path);
 }

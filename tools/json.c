@@ -107,6 +107,7 @@ one_file (const oriel_file_info *f)
   put (o, "misses", f->misses);
   put (o, "readahead", f->readahead);
   put (o, "writebacks", f->writebacks);
+  put (o, "hooks", f->hooks);
   return o;
 }
 

@@ -121,7 +121,7 @@ struct tool_counter {
   size_t in_process;
 };
 
-#define TOOL_COUNTERS 23
+#define TOOL_COUNTERS 24
 extern const struct tool_counter tool_counter[TOOL_COUNTERS];
 
 uint64_t tool_of_stats (const oriel_stats *stats, int counter);

@@ -24,6 +24,7 @@ const struct tool_counter tool_counter[TOOL_COUNTERS] = {
   BOTH (evictions), BOTH (writebacks),  BOTH (swaps),     BOTH (installs),
   BOTH (copies),    BOTH (barriers),    BOTH (latch_waits), BOTH (drops),
   BOTH (repairs),   BOTH (remaps),      BOTH (frames_lost), BOTH (reinstalls),
+  BOTH (pages_damaged),
   BOTH (views),     BOTH (view_pages),  BOTH (view_maps),
 };
 

@@ -115,6 +115,10 @@ enum { OWNER, WRITING, STATE, WAL };
 #define PATIENCE_US 100000
 #define NAP_US 50
 
+/* How long an owner who was found alive is taken for that by readers: each look
+ * is a system call, at each transaction while another process copies the log. */
+#define ALIVE_MS 10
+
 /* A file system whose times have no fraction of a second. */
 #define COARSE_SECONDS 2
 
@@ -341,18 +345,38 @@ vfs_lock_taken (struct vfs_connection *c)
   c->crowded = vfs_has_pool (c) && vfs_is_crowded (c);
 }
 
+/*
+ * Has the owner been seen alive of late?  Who takes a read mark after it died
+ * is where those are who had one before: the pages that it leaves dirty have
+ * frames behind nBackfill, or nBackfill has advanced, and WAL differs.
+ */
+static bool
+is_alive (struct vfs_file *f, uint64_t owner)
+{
+  uint64_t now = vfs_coarse_ms ();
+
+  if (atomic_load_explicit (&f->alive, memory_order_relaxed) == owner
+      && now < atomic_load_explicit (&f->alive_until, memory_order_relaxed))
+    return true;
+  if (!oriel_alive (f->pool->pool, owner))
+    return false;
+  atomic_store_explicit (&f->alive_until, now + ALIVE_MS,
+                         memory_order_relaxed);
+  atomic_store_explicit (&f->alive, owner, memory_order_relaxed);
+  return true;
+}
+
 /* The pool has nothing old, and no dead writer's pages: no need to become
  * OWNER.  Where there is no log, or none with frames, the file says it. */
 static bool
 is_current (struct vfs_connection *c)
 {
-  const struct vfs_file *f = c->shared;
+  struct vfs_file *f = c->shared;
   uint64_t owner = load (f, OWNER);
   uint64_t wal = vfs_wal_state (c);
   struct file_state s;
 
-  if (owner != 0 && owner != f->pool->self
-      && !oriel_alive (f->pool->pool, owner))
+  if (owner != 0 && owner != f->pool->self && !is_alive (f, owner))
     return false;
   if (wal)
     return wal == load (f, WAL);

@@ -551,7 +551,9 @@ vfs_lease_note_commit (struct vfs_connection *c)
 /* ------------------------------------------------------------------ */
 /* Recalling                                                          */
 
-static void
+/* What RECALL is then, which names this recall.  Another that ends may have
+ * ended it for all, so who waits looks, and posts again. */
+static uint32_t
 post (const struct vfs_file *f)
 {
   uint32_t *at = recall_word (f);
@@ -561,6 +563,15 @@ post (const struct vfs_file *f)
                                        __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
     ;
   vfs_futex_wake (at, UINT32_MAX);
+  return (old + 2) | 1;
+}
+
+/* Unless someone has posted since: then it goes on for him. */
+static void
+withdraw (const struct vfs_file *f, uint32_t posted)
+{
+  __atomic_compare_exchange_n (recall_word (f), &posted, posted & ~(uint32_t) 1,
+                               false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
 /* Those of this process: no need to wake its thread. */
@@ -578,7 +589,8 @@ serve_here (const struct vfs_file *f)
 
 /* Try to lock until the leases on these marks are gone, at most so long. */
 static int
-await (struct vfs_connection *c, int first, int n, int flags, uint64_t us)
+await (struct vfs_connection *c, int first, int n, int flags, uint64_t us,
+       uint32_t *posted)
 {
   struct vfs_file *f = c->shared;
   uint64_t end = vfs_now_us () + us;
@@ -600,6 +612,8 @@ await (struct vfs_connection *c, int first, int n, int flags, uint64_t us)
           atomic_store (&f->deaf_until, vfs_now_us () + DEAF_US);
           return rc;
         }
+      if (!is_recalled (f))
+        *posted = post (f);
       /* The last one is counted out a moment before it is unlocked. */
       last = !there;
       vfs_futex_wait (given_word (f), given, UINT32_MAX,
@@ -613,6 +627,7 @@ vfs_lease_recall (struct vfs_connection *c, int first, int n, int flags)
   struct vfs_file *f = c->shared;
   uint64_t mask = mask_of (first, n);
   uint64_t there;
+  uint32_t posted;
   bool deaf;
   int rc;
 
@@ -629,12 +644,12 @@ vfs_lease_recall (struct vfs_connection *c, int first, int n, int flags)
     }
   deaf = there == atomic_load (&f->deaf)
          && vfs_now_us () < atomic_load (&f->deaf_until);
-  post (f);
+  posted = post (f);
   serve_here (f);
-  rc = await (c, first, n, flags, deaf ? 0 : RECALL_US);
+  rc = await (c, first, n, flags, deaf ? 0 : RECALL_US, &posted);
   if (rc == SQLITE_OK)
     clear (f, mask);
-  __atomic_fetch_and (recall_word (f), ~(uint32_t) 1, __ATOMIC_SEQ_CST);
+  withdraw (f, posted);
   return rc;
 }
 
@@ -644,11 +659,12 @@ vfs_lease_recall_all (struct vfs_connection *c)
   struct vfs_file *f = c->shared;
   uint64_t mask = mask_of (VFS_SHM_READ, MARKS);
   uint64_t end = vfs_now_us () + RECALL_US;
+  uint32_t posted;
 
   vfs_lease_end (c);
   if (!vfs_has_pool (c) || !leases_on (f, mask))
     return;
-  post (f);
+  posted = post (f);
   serve_here (f);
   for (;;)
     {
@@ -656,9 +672,11 @@ vfs_lease_recall_all (struct vfs_connection *c)
 
       if (!leases_on (f, mask) || vfs_now_us () >= end)
         break;
+      if (!is_recalled (f))
+        posted = post (f);
       vfs_futex_wait (given_word (f), given, UINT32_MAX, RECALL_NAP_US);
     }
-  __atomic_fetch_and (recall_word (f), ~(uint32_t) 1, __ATOMIC_SEQ_CST);
+  withdraw (f, posted);
 }
 
 /* ------------------------------------------------------------------ */

@@ -6,8 +6,9 @@
  * open then, and nothing may be read into the pool without a lock that keeps the
  * file as it is (coherence.c).  To take one here would be wrong, as what SQLite
  * does with its first lock is more: it plays a hot journal back, or opens the
- * log.  So oriel_warm opens a connection of its own, has that begin to read, and
- * asks it by oriel_warm_here, which is for no one else.
+ * log.  So oriel_warm opens a connection of its own, to read only if the first is
+ * so, has that begin to read, and asks it by oriel_warm_here, which is for no one
+ * else.
  *
  * Locks: none.
  */
@@ -125,8 +126,9 @@ warm_elsewhere (const struct vfs_connection *c, char **arg)
 
   if (uri && sql)
     rc = sqlite3_open_v2 (uri, &db,
-                          SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI
-                              | SQLITE_OPEN_NOMUTEX
+                          (c->read_only ? SQLITE_OPEN_READONLY
+                                        : SQLITE_OPEN_READWRITE)
+                              | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX
                               | SQLITE_OPEN_PRIVATECACHE,
                           NULL);
   if (rc == SQLITE_OK)

@@ -28,6 +28,7 @@ static const struct {
   STAT (evictions), STAT (writebacks), STAT (swaps), STAT (installs),
   STAT (copies), STAT (barriers), STAT (latch_waits), STAT (drops),
   STAT (repairs), STAT (remaps), STAT (frames_lost), STAT (reinstalls),
+  STAT (pages_damaged),
   STAT (views), STAT (view_pages), STAT (view_maps),
   STAT (page_size), STAT (frames), STAT (frames_free), STAT (frames_dirty),
   STAT (pool_bytes), STAT (processes), STAT (threads), STAT (files),

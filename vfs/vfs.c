@@ -52,12 +52,16 @@ open_lower (const char *name, int flags, int *out_flags,
 {
   struct vfs_connection *c
       = calloc (1, CONNECTION_BYTES + (size_t) vfs_lower->szOsFile);
+  int got = flags;
   int rc;
 
   if (!c)
     return SQLITE_NOMEM;
   c->lower = (sqlite3_file *) ((char *) c + CONNECTION_BYTES);
-  rc = vfs_lower->xOpen (vfs_lower, name, c->lower, flags, out_flags);
+  rc = vfs_lower->xOpen (vfs_lower, name, c->lower, flags, &got);
+  if (out_flags)
+    *out_flags = got;
+  c->read_only = got & SQLITE_OPEN_READONLY;
   c->name = strdup (name);
   if (rc == SQLITE_OK && !c->name)
     rc = SQLITE_NOMEM;
@@ -374,6 +378,10 @@ oriel_vfs_register (int make_default)
 
 #else
 
+/* The first that has sqlite3_filename_wal(): the table of calls that an older
+ * one passes ends before it. */
+#define SQLITE_NEEDED 3031000
+
 ORIEL_API int sqlite3_orielvfs_init (sqlite3 *db, char **error,
                                      const sqlite3_api_routines *api);
 
@@ -384,6 +392,12 @@ sqlite3_orielvfs_init (sqlite3 *db, char **error,
   int rc;
 
   SQLITE_EXTENSION_INIT2 (api);
+  if (sqlite3_libversion_number () < SQLITE_NEEDED)
+    {
+      *error = sqlite3_mprintf ("oriel: this is SQLite %s; 3.31 or later is"
+                                " needed", sqlite3_libversion ());
+      return SQLITE_ERROR;
+    }
   pthread_once (&once, init);
   rc = register_vfs (vfs_params_default ());
   if (rc != SQLITE_OK)

@@ -80,6 +80,10 @@ struct vfs_file {
   /* mutex */
   pthread_mutex_t mutex;
   struct vfs_connection *writer; /* who has OWNER to write; coherence.c */
+  /* coherence.c: an owner that was found alive, and until when (ms) that is
+   * believed */
+  _Atomic uint64_t alive;
+  _Atomic uint64_t alive_until;
   /* lease.c: leases that were not given back, and how long not to wait */
   _Atomic uint64_t deaf;
   _Atomic uint64_t deaf_until;
@@ -133,6 +137,7 @@ struct vfs_connection {
   int lock;                     /* SQLITE_LOCK_* that we hold */
   unsigned read_marks;          /* of the wal-index, that we hold: a bit each */
   bool immutable;
+  bool read_only;               /* as it was opened */
   /* coherence.c */
   bool unchecked;               /* a lock was taken since the last check */
   bool stranger;                /* until the next lock: do without the pool */

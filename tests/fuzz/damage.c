@@ -120,6 +120,8 @@ choose_field (struct fuzz_input *in, const struct orl_geometry *geo)
                                        * sizeof (struct orl_ghosts)
                                  + which / 2 % ORL_GHOST_WORDS * 8,
                              8 };
+    if (which & 2)
+      return (struct field){ geo->firsts + i % geo->nframes * 8, 8 };
     return (struct field){ geo->dirty + which % ((geo->nframes + 63) / 64) * 8,
                            8 };
   case 12:
@@ -129,7 +131,10 @@ choose_field (struct fuzz_input *in, const struct orl_geometry *geo)
                            which & 0x80 ? 4 : 8 };
   case 13:
     return (struct field){ geo->images
-                               + which % (2 * geo->nimages) * 4,
+                               + which
+                                     % (sizeof (struct orl_image) / 4
+                                        * geo->nimages)
+                                     * 4,
                            4 };
   case 14:
     if (which & 1)
@@ -278,7 +283,8 @@ fuzz_map_alone (const struct orl_geometry *geo, int fd, int prot)
           + (uint64_t) geo->nparts * geo->part_buckets
                 * sizeof (struct orl_bucket),
       geo->frames },
-    { geo->frames + geo->nframes * sizeof (struct orl_frame), geo->ghosts },
+    { geo->frames + geo->nframes * sizeof (struct orl_frame), geo->firsts },
+    { geo->firsts + geo->nframes * 8, geo->ghosts },
     { geo->ghosts + geo->nghosts * sizeof (struct orl_ghosts), geo->dirty },
     { geo->dirty + (geo->nframes + 63) / 64 * 8, geo->images },
     { geo->images + geo->nimages * sizeof (struct orl_image),

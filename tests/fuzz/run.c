@@ -352,6 +352,17 @@ copy (oriel_file *f, bool write)
     oriel_read (f, at, buffer, n, &n);
 }
 
+/* Every other time the log is wherever it is wanted. */
+static int
+flush_log (void *arg, uint64_t lsn)
+{
+  static unsigned times;
+
+  (void) arg;
+  (void) lsn;
+  return times++ % 2 ? -EIO : 0;
+}
+
 /* Close one of the files, or both, and open it again. */
 static void
 reopen_file (int i)
@@ -372,6 +383,8 @@ reopen_file (int i)
                           &file[i])
              < 0)
     file[i] = NULL;
+  if (file[i] && how & 32)
+    oriel_file_on_flush_log (file[i], flush_log, NULL);
 }
 
 /* False: the pool could not be closed, or not opened. */
@@ -393,6 +406,8 @@ reopen_pool (void)
   for (int i = 0; i < 2; i++)
     if (oriel_file_open (pool, fuzz_data[i], 0, &file[i]) < 0)
       file[i] = NULL;
+    else
+      oriel_file_on_flush_log (file[i], flush_log, NULL);
   return true;
 }
 
@@ -502,10 +517,16 @@ call_file (unsigned what, oriel_file *f)
     copy (f, true);
     break;
   case 9:
-    oriel_flush (f);
+    if (fuzz_byte (&in) & 1)
+      oriel_flush (f);
+    else
+      oriel_writeback (pool, NULL);
     break;
   case 10:
-    oriel_sync (f);
+    if (fuzz_byte (&in) & 1)
+      oriel_sync (f);
+    else
+      oriel_checkpoint (pool, f, NULL);
     break;
   case 11:
     oriel_file_truncate (f, fuzz_byte (&in) * UINT64_C (900));
@@ -599,6 +620,8 @@ fuzz_run (const uint8_t *bytes, size_t n)
   for (int i = 0; i < 2; i++)
     if (oriel_file_open (pool, fuzz_data[i], 0, &file[i]) < 0)
       file[i] = NULL;
+    else
+      oriel_file_on_flush_log (file[i], flush_log, NULL);
   while (going && in.at < in.end) {
     unsigned what = fuzz_byte (&in);
 

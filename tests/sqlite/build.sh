@@ -46,7 +46,8 @@ fetch_source ()
   set -- -q -o Dir::Etc::sourcelist=/dev/null \
     -o Dir::Etc::sourceparts="$apt/sources" \
     -o Dir::State::lists="$apt/lists" -o Dir::Cache="$apt/cache" \
-    -o APT::Sandbox::User="$(id -un)"
+    -o APT::Sandbox::User="$(id -un)" -o Acquire::Retries=2 \
+    -o Acquire::http::Timeout=30
   apt-get "$@" update && apt-get "$@" source sqlite3
 }
 
@@ -131,7 +132,9 @@ done
 
 if [ ! -e source/VERSION ]; then
   say "fetching the source"
-  fetch_source > fetch.log 2>&1 || { cat fetch.log; die "no source"; }
+  # .ci/run knows these words.
+  fetch_source > fetch.log 2>&1 \
+    || { cat fetch.log; die "the source cannot be fetched"; }
   # Only what dpkg-source has unpacked is a directory.
   ln -sfn "$(basename sqlite3-*/)" source
 fi

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * bench-kv-run.c - stores, memory cgroups and processes of bench-kv
+ */
+#include <errno.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench-kv.h"
+
+struct board *board;
+uint32_t *samples[2];
+
+/* ------------------------------------------------------------------ */
+/* Records                                                            */
+
+/* Numbers are scattered over the keys, each its own. */
+void
+key_of (uint32_t number, char key[KEY])
+{
+  uint32_t n = number * 2654435761u;
+
+  memcpy (key, "user00", 6);
+  for (int i = KEY - 1; i >= 6; i--, n /= 10)
+    key[i] = (char) ('0' + n % 10);
+}
+
+static void
+record (uint32_t number, char key[KEY], char *value)
+{
+  key_of (number, key);
+  memset (value, 'a' + (int) (number % 26), MAX_VALUE);
+}
+
+/* ------------------------------------------------------------------ */
+/* Processes                                                          */
+
+/* Fork a child that ends with its parent; true in it. */
+static bool
+child (pid_t *pid)
+{
+  pid_t parent = getpid ();
+
+  fflush (NULL);
+  *pid = fork ();
+  need (*pid >= 0, "fork");
+  if (*pid > 0)
+    return false;
+  prctl (PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid () != parent)
+    _exit (1);
+  return true;
+}
+
+static void
+await_end (pid_t pid)
+{
+  int status;
+
+  while (waitpid (pid, &status, 0) < 0)
+    need (errno == EINTR, "waitpid");
+  if (WIFSIGNALED (status))
+    fprintf (stderr, "bench-kv: a process died of signal %d\n",
+             WTERMSIG (status));
+  if (status != 0)
+    exit (1); /* it has said why */
+}
+
+static int
+remove_one (const char *path, const struct stat *st, int type,
+            struct FTW *ftw)
+{
+  (void) st, (void) type, (void) ftw;
+  return remove (path);
+}
+
+void
+remove_all (const char *path)
+{
+  nftw (path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* What engines have in memory. */
+static void
+remove_caches (void)
+{
+  char path[320];
+
+  snprintf (path, sizeof path, "%s/oriel-bench-kv-%d", pool_directory (),
+            (int) getpid ());
+  unlink (path);
+  strcat (path, "-bdb");
+  remove_all (path);
+}
+
+void
+load_store (const struct setup *s)
+{
+  const struct dataset *data = s->work->data;
+  char done[320];
+  pid_t pid;
+
+  snprintf (done, sizeof done, "%s/loaded", s->place.path);
+  if (access (done, F_OK) == 0)
+    return;
+  fprintf (stderr, "loading %s, %s\n", s->engine->name, data->name);
+  need (mkdir (s->place.path, 0700) == 0 || errno == EEXIST, s->place.path);
+  if (child (&pid)) {
+    void *store = s->engine->open (&s->place);
+
+    s->engine->load (store, data->records, record, data->value);
+    s->engine->close (store);
+    exit (0);
+  }
+  await_end (pid);
+  remove_caches ();
+  close (open (done, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+}
+
+/* Out of the page cache, so that it is charged to who reads it. */
+static void
+forget_files (const char *path)
+{
+  DIR *directory = opendir (path);
+  struct dirent *entry;
+
+  need (directory != NULL, path);
+  while ((entry = readdir (directory)) != NULL) {
+    int fd = openat (dirfd (directory), entry->d_name, O_RDONLY | O_CLOEXEC);
+
+    if (fd >= 0) {
+      fdatasync (fd);
+      posix_fadvise (fd, 0, 0, POSIX_FADV_DONTNEED);
+      close (fd);
+    }
+  }
+  closedir (directory);
+}
+
+/* ------------------------------------------------------------------ */
+/* In a process                                                       */
+
+struct worker {
+  const struct setup *setup;
+  void *store;
+  int number;                   /* of all threads of the run */
+  struct hist hist;
+};
+
+static uint32_t
+choose (const struct worker *w, uint32_t *at)
+{
+  const struct work *work = w->setup->work;
+  uint32_t n = samples[work->zipf][(*at)++ % SAMPLES];
+  uint32_t all = atomic_load_explicit (&board->next[w->setup->number],
+                                       memory_order_relaxed);
+
+  return work->mix.latest ? all - 1 - n % all : n % work->data->records;
+}
+
+static void
+one (struct worker *w, void *session, uint64_t *random, uint32_t *at)
+{
+  const struct engine *e = w->setup->engine;
+  const struct work *work = w->setup->work;
+  const struct mix *mix = &work->mix;
+  unsigned dice = (unsigned) (next_random (random) % 100);
+  char key[KEY], value[MAX_VALUE];
+
+  if (dice < mix->insert) {
+    record (atomic_fetch_add (&board->next[w->setup->number], 1), key, value);
+    e->put (session, key, value, work->data->value);
+    return;
+  }
+  dice -= mix->insert;
+  key_of (choose (w, at), key);
+  if (dice < mix->scan) {
+    e->scan (session, key, 1 + (unsigned) (next_random (random) % 100), value);
+    return;
+  }
+  dice -= mix->scan;
+  if (dice >= mix->update) {
+    /* What another is just inserting may not be there yet. */
+    if (!e->get (session, key, value) && !mix->latest)
+      need (false, "a key is missing");
+    dice -= mix->update;
+    if (dice < mix->modify) {
+      value[dice]++;
+      e->put (session, key, value, work->data->value);
+    }
+    return;
+  }
+  memset (value, 'A' + (int) (*at % 26), work->data->value);
+  e->put (session, key, value, work->data->value);
+}
+
+static void *
+work (void *arg)
+{
+  struct worker *w = arg;
+  const struct setup *s = w->setup;
+  void *session = s->engine->begin (w->store);
+  uint64_t random = 1000 + (uint64_t) w->number;
+  uint32_t at = (uint32_t) w->number * 99991;
+  int64_t then, now;
+  int turn = 0;
+
+  while (!atomic_load_explicit (&board->stop, memory_order_relaxed)) {
+    int go = atomic_load_explicit (&board->go, memory_order_relaxed);
+
+    if (go != turn) { /* the warming is over */
+      memset (&w->hist, 0, sizeof w->hist);
+      turn = go;
+    }
+    then = tpcc_now ();
+    one (w, session, &random, &at);
+    now = tpcc_now ();
+    tpcc_hist_add (&w->hist, (uint64_t) (now - then));
+  }
+  s->engine->end (session);
+  return NULL;
+}
+
+static uint64_t
+cpu_ns (void)
+{
+  struct rusage u;
+
+  getrusage (RUSAGE_SELF, &u);
+  return (uint64_t) (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * NSEC
+         + (uint64_t) (u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1000;
+}
+
+/* A number behind a name in a file of /proc/self; 0 if there is none. */
+static uint64_t
+proc_number (const char *file, const char *name)
+{
+  char path[64], line[200];
+  unsigned long long number = 0;
+  size_t n = strlen (name);
+  FILE *f;
+
+  snprintf (path, sizeof path, "/proc/self/%s", file);
+  f = fopen (path, "re");
+  while (f && fgets (line, sizeof line, f))
+    if (strncmp (line, name, n) == 0 && line[n] == ':')
+      sscanf (line + n + 1, "%llu", &number);
+  if (f)
+    fclose (f);
+  return number;
+}
+
+static void
+process (const struct setup *s, int number)
+{
+  static struct worker worker[MAX_THREADS];
+  struct report *r = &board->report[number];
+  pthread_t id[MAX_THREADS];
+  uint64_t cpu, in, out;
+  int go;
+
+  for (int i = 0; i < s->work->threads; i++)
+    worker[i].setup = s;
+  worker[0].store = s->engine->open (&s->place);
+  if (s->place.warm) { /* all of it is in memory, and mapped */
+    void *session = s->engine->begin (worker[0].store);
+    char key[KEY], value[MAX_VALUE];
+
+    memset (key, '0', KEY);
+    s->engine->scan (session, key, UINT32_MAX, value);
+    s->engine->end (session);
+  }
+  atomic_store (&r->state, 1);
+  while ((go = atomic_load (&board->go)) == 0)
+    usleep (200);
+  for (int i = 0; i < s->work->threads; i++) {
+    worker[i].store = worker[0].store;
+    worker[i].number = number * s->work->threads + i;
+    need (pthread_create (&id[i], NULL, work, &worker[i]) == 0, "a thread");
+  }
+  while (atomic_load (&board->go) < 2)
+    usleep (500);
+  cpu = cpu_ns ();
+  in = proc_number ("io", "read_bytes");
+  out = proc_number ("io", "write_bytes");
+  while (!atomic_load (&board->stop))
+    usleep (500);
+  r->cpu_ns = cpu_ns () - cpu;
+  for (int i = 0; i < s->work->threads; i++) {
+    pthread_join (id[i], NULL);
+    tpcc_hist_merge (&r->hist, &worker[i].hist);
+  }
+  r->read_bytes = proc_number ("io", "read_bytes") - in;
+  r->write_bytes = proc_number ("io", "write_bytes") - out;
+  r->pss = proc_number ("smaps_rollup", "Pss") * KiB;
+  r->page_tables = status_bytes ("VmPTE");
+  s->engine->close (worker[0].store);
+  atomic_store (&r->state, 2);
+  exit (0);
+}
+
+/* ------------------------------------------------------------------ */
+/* A run                                                              */
+
+static struct outcome
+sum_up (const struct setup *s, double seconds)
+{
+  static const double at[4] = { 0.5, 0.95, 0.99, 0.999 };
+  struct outcome o = { 0 };
+  struct hist all = { 0 };
+  double cpu = 0, n;
+
+  for (int i = 0; i < s->work->processes; i++) {
+    const struct report *r = &board->report[i];
+
+    tpcc_hist_merge (&all, &r->hist);
+    cpu += (double) r->cpu_ns;
+    o.read_bytes += (double) r->read_bytes;
+    o.write_bytes += (double) r->write_bytes;
+    o.pss += (double) r->pss;
+    o.page_tables += (double) r->page_tables;
+  }
+  n = all.count ? (double) all.count : 1;
+  o.rate = (double) all.count / seconds;
+  o.cpu_us = cpu / n / 1000;
+  o.read_bytes /= n;
+  o.write_bytes /= n;
+  for (int i = 0; i < 4; i++)
+    o.us[i] = (double) tpcc_hist_at (&all, at[i]) / 1000;
+  return o;
+}
+
+struct outcome
+run_work (const struct setup *s)
+{
+  struct cgroup group = { 0 };
+  char why[ERROR_TEXT];
+  pid_t pid[MAX_PROCESSES];
+  struct outcome o;
+  int64_t began;
+
+  memset (board->report, 0, sizeof board->report);
+  atomic_store (&board->go, 0);
+  atomic_store (&board->stop, 0);
+  if (!s->place.warm)
+    forget_files (s->place.path);
+  if (s->memory > 0 && tpcc_cgroup_make (&group, s->memory, why) != 0) {
+    static bool told;
+
+    if (!told)
+      printf ("memory is not bounded: %s\n", why);
+    told = true;
+  }
+  for (int i = 0; i < s->work->processes; i++)
+    if (child (&pid[i])) {
+      need (tpcc_cgroup_join (&group) == 0, "joining a cgroup");
+      process (s, i);
+    }
+  for (int i = 0; i < s->work->processes; i++)
+    while (atomic_load (&board->report[i].state) < 1) {
+      int status;
+
+      if (waitpid (pid[i], &status, WNOHANG) == pid[i]) {
+        fprintf (stderr, "bench-kv: a process ended with status %#x\n",
+                 (unsigned) status);
+        exit (1);
+      }
+      usleep (500);
+    }
+  atomic_store (&board->go, 1);
+  usleep ((useconds_t) (s->warm * 1e6));
+  atomic_store (&board->go, 2);
+  began = tpcc_now ();
+  usleep ((useconds_t) (s->seconds * 1e6));
+  atomic_store (&board->stop, 1);
+  began = tpcc_now () - began;
+  for (int i = 0; i < s->work->processes; i++)
+    await_end (pid[i]);
+  o = sum_up (s, (double) began / NSEC);
+  remove_caches ();
+  tpcc_cgroup_remove (&group);
+  return o;
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * bench-kv.c - examples/kv beside LMDB and Berkeley DB
+ *
+ * The same keys and values, the same durability, the same memory.  Rounds of all
+ * engines are interleaved, in another order each time; of the rounds the median
+ * counts, and the least and the greatest are shown.
+ *
+ * The cases ycsb-a to ycsb-f are the workloads of the Yahoo! Cloud Serving
+ * Benchmark (B. Cooper and others, SoCC 2010), with the store in the process; puts
+ * there are not waited for until they are durable.
+ */
+#include <errno.h>
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "bench-kv.h"
+
+#define ENGINES 4
+
+static const struct engine *const engines[ENGINES]
+    = { &oriel_engine, &lmdb_engine, &lmdb_random_engine, &bdb_engine };
+
+static struct dataset small = { "values of 100 bytes", 500000, 100 };
+static struct dataset large = { "values of 1000 bytes", 250000, 1000 };
+
+static const struct work works[] = {
+  { "memory-threads", &small, { 0 }, 1, 2, false, false, false, 0.8, 2,
+    "reads in memory, keys evenly, 2 threads" },
+  { "memory-processes", &small, { 0 }, 2, 1, false, false, false, 0.8, 2,
+    "reads in memory, keys evenly, 2 processes" },
+  { "durable", &small, { .update = 100 }, 8, 1, false, true, false, 3, 2,
+    "durable single puts, 8 processes" },
+  { "larger", &large, { 0 }, 1, 2, true, false, true, 2, 2,
+    "zipf(0.99) reads, data four times memory, 2 threads" },
+  { "ycsb-a", &large, { .update = 50 }, 1, 2, true, false, false, 0, 0,
+    "half reads, half updates" },
+  { "ycsb-b", &large, { .update = 5 }, 1, 2, true, false, false, 0, 0,
+    "95 of 100 reads, 5 updates" },
+  { "ycsb-c", &large, { 0 }, 1, 2, true, false, false, 0, 0, "reads" },
+  { "ycsb-d", &large, { .insert = 5, .latest = true }, 1, 2, true, false,
+    false, 0, 0, "95 of 100 reads of what is new, 5 inserts" },
+  { "ycsb-e", &large, { .insert = 5, .scan = 95 }, 1, 2, true, false, false,
+    0, 0, "95 of 100 scans of up to 100, 5 inserts" },
+  { "ycsb-f", &large, { .modify = 50 }, 1, 2, true, false, false, 0, 0,
+    "half reads, half reads with a write after" },
+};
+
+#define WORKS (sizeof works / sizeof works[0])
+
+static struct outcome outcome[WORKS][ENGINES][ROUNDS];
+static char home[200];          /* of the stores */
+
+/* ------------------------------------------------------------------ */
+
+/* LMDB's readahead matters only where there is something to read. */
+static bool
+takes_part (const struct work *w, int e)
+{
+  return engines[e]->open && (engines[e] != &lmdb_random_engine || w->larger);
+}
+
+static struct setup
+setup_of (const struct run *run, const struct work *w, int e)
+{
+  struct setup s = { .work = w, .engine = engines[e], .number = e };
+  uint64_t bytes = (uint64_t) w->data->records * (KEY + w->data->value);
+
+  /* Of a cgroup's memory an eighth is for what is no page; LMDB has it, too. */
+  s.memory = !w->larger ? 0 : run->quick ? 64 * MiB : bytes / 4;
+  s.place.cache = w->larger ? s.memory / 8 * 7 : bytes * 3;
+  if (!w->larger && s.place.cache < 128 * MiB)
+    s.place.cache = 128 * MiB;
+  s.place.map = 16 * bytes + GiB;
+  s.place.durable = w->durable;
+  s.place.warm = !w->larger;
+  s.warm = w->larger ? 3 : 0.5;
+  s.seconds = w->larger ? 4 : 2;
+  if (run->quick)
+    s.warm = s.seconds = 0.2;
+  snprintf (s.place.path, sizeof s.place.path, "%s/%s-%u", home,
+            engines[e]->file, w->data->value);
+  return s;
+}
+
+static void
+make_samples (void)
+{
+  uint64_t random = 4711;
+  uint32_t n = large.records > small.records ? large.records : small.records;
+
+  samples[0] = malloc (SAMPLES * sizeof *samples[0]);
+  need (samples[0] != NULL, "memory");
+  for (uint32_t i = 0; i < SAMPLES; i++)
+    samples[0][i] = (uint32_t) (next_random (&random) % n);
+  samples[1] = zipf_ranks (large.records, 0.99, SAMPLES, &random);
+}
+
+static pid_t parent;
+
+/* Children end by exit(), too. */
+static void
+remove_home (void)
+{
+  if (getpid () == parent)
+    remove_all (home);
+}
+
+/* ------------------------------------------------------------------ */
+/* Saying                                                             */
+
+static double
+field (const struct outcome *o, size_t offset)
+{
+  return *(const double *) ((const char *) o + offset);
+}
+
+#define NUMBERS(w, e, rounds, name) \
+  numbers (w, e, rounds, offsetof (struct outcome, name))
+
+static struct measured
+numbers (size_t w, int e, int rounds, size_t offset)
+{
+  struct measured m = { .n = rounds };
+
+  for (int i = 0; i < rounds; i++)
+    m.ns[i] = field (&outcome[w][e][i], offset);
+  return m;
+}
+
+static double
+rate_of (size_t w, int e, int rounds)
+{
+  struct measured m = NUMBERS (w, e, rounds, rate);
+
+  return median (&m);
+}
+
+static void
+print_work (size_t w, const struct run *run)
+{
+  double ours = rate_of (w, 0, run->rounds);
+
+  printf ("\n%s: %s\n%-17s %10s %10s %10s %6s %8s %7s %7s %7s %7s %8s %8s %6s "
+          "%6s\n",
+          works[w].name, works[w].what, "", "op/s", "least", "most", "ratio",
+          "CPU us", "p50 us", "p95", "p99", "p99.9", "read B", "write B",
+          "PSS M", "PTE K");
+  for (int e = 0; e < ENGINES; e++) {
+    struct measured rate, m;
+    size_t at[] = { offsetof (struct outcome, cpu_us),
+                    offsetof (struct outcome, us[0]),
+                    offsetof (struct outcome, us[1]),
+                    offsetof (struct outcome, us[2]),
+                    offsetof (struct outcome, us[3]) };
+
+    if (!takes_part (&works[w], e))
+      continue;
+    rate = NUMBERS (w, e, run->rounds, rate);
+    printf ("%-17s %10.0f %10.0f %10.0f %6.2f", engines[e]->name,
+            median (&rate), fastest (&rate), slowest (&rate),
+            ours / median (&rate));
+    for (size_t i = 0; i < 5; i++) {
+      m = numbers (w, e, run->rounds, at[i]);
+      printf (" %*.*f", i == 0 ? 8 : 7, 1, median (&m));
+    }
+    m = NUMBERS (w, e, run->rounds, read_bytes);
+    printf (" %8.0f", median (&m));
+    m = NUMBERS (w, e, run->rounds, write_bytes);
+    printf (" %8.0f", median (&m));
+    m = NUMBERS (w, e, run->rounds, pss);
+    printf (" %6.0f", median (&m) / MiB);
+    m = NUMBERS (w, e, run->rounds, page_tables);
+    printf (" %6.0f\n", median (&m) / KiB);
+  }
+}
+
+static void
+judge (size_t w, struct run *run)
+{
+  for (int e = 1; e < ENGINES; e++) {
+    double want = engines[e] == &bdb_engine ? works[w].bdb : works[w].lmdb;
+    double ratio;
+
+    if (!takes_part (&works[w], e) || want == 0)
+      continue;
+    ratio = rate_of (w, 0, run->rounds) / rate_of (w, e, run->rounds);
+    target (run, ratio >= want, "%s: %.2f times %s, wanted %.1f",
+            works[w].name, ratio, engines[e]->name, want);
+  }
+}
+
+static void
+write_json (const struct run *run, const bool *chosen)
+{
+  json_t *all = json_object ();
+
+  for (size_t w = 0; w < WORKS; w++) {
+    json_t *one = json_object ();
+
+    for (int e = 0; e < ENGINES && chosen[w]; e++) {
+      json_t *rounds = json_array ();
+
+      for (int i = 0; i < run->rounds && takes_part (&works[w], e); i++) {
+        const struct outcome *o = &outcome[w][e][i];
+
+        json_array_append_new (
+            rounds,
+            json_pack ("{s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f}", "rate",
+                       o->rate, "cpu_us", o->cpu_us, "p50_us", o->us[0],
+                       "p95_us", o->us[1], "p99_us", o->us[2], "p99_9_us",
+                       o->us[3], "read_bytes", o->read_bytes, "write_bytes",
+                       o->write_bytes, "pss", o->pss, "page_tables",
+                       o->page_tables));
+      }
+      json_object_set_new (one, engines[e]->name, rounds);
+    }
+    if (chosen[w])
+      json_object_set_new (all, works[w].name, one);
+    else
+      json_decref (one);
+  }
+  need (json_dump_file (all, run->json, JSON_INDENT (2)) == 0, run->json);
+  json_decref (all);
+}
+
+/* ------------------------------------------------------------------ */
+
+static const char usage[]
+    = "Usage: bench-kv [OPTION]...\n"
+      "\n"
+      "  --only REGEX   cases: memory-threads, memory-processes, durable, larger,\n"
+      "                 ycsb-a to ycsb-f\n"
+      "  --rounds N     odd (5)\n"
+      "  --json FILE    every round, as JSON\n"
+      "  --quick        little data, short rounds: does it work?\n"
+      "\n"
+      "Stores are made in $TMPDIR, or /var/tmp, and removed.  Exit status 3: a\n"
+      "target was missed.\n";
+
+int
+main (int argc, char **argv)
+{
+  struct run run = { .rounds = 5, .out = "." };
+  const char *tmp = getenv ("TMPDIR");
+  bool chosen[WORKS] = { false };
+  regex_t only;
+
+  if (bench_options (argc, argv, usage, &run) < argc
+      || (run.only
+          && regcomp (&only, run.only, REG_EXTENDED | REG_NOSUB) != 0)) {
+    fputs (usage, stderr);
+    return 2;
+  }
+  setvbuf (stdout, NULL, _IOLBF, 0);
+  if (run.quick) {
+    small.records = 20000;
+    large.records = 8000;
+    run.rounds = 1;
+  }
+  snprintf (home, sizeof home, "%s/bench-kv-%d",
+            tmp && *tmp ? tmp : "/var/tmp", (int) getpid ());
+  need (mkdir (home, 0700) == 0, home);
+  parent = getpid ();
+  atexit (remove_home);
+  board = mmap (NULL, sizeof *board, PROT_READ | PROT_WRITE,
+                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  need (board != MAP_FAILED, "memory");
+  for (int e = 0; e < ENGINES; e++)
+    atomic_store (&board->next[e], large.records);
+  make_samples ();
+  for (size_t w = 0; w < WORKS; w++) {
+    chosen[w] = !run.only
+                || regexec (&only, works[w].name, 0, NULL, 0) == 0;
+    for (int e = 0; e < ENGINES && chosen[w]; e++)
+      if (takes_part (&works[w], e)) {
+        struct setup s = setup_of (&run, &works[w], e);
+
+        s.place.cache = (uint64_t) works[w].data->records
+                            * (KEY + works[w].data->value) * 2
+                        + 64 * MiB;
+        s.place.durable = false;
+        s.place.warm = false;
+        load_store (&s);
+      }
+  }
+  for (int r = 0; r < run.rounds; r++)
+    for (size_t w = 0; w < WORKS; w++)
+      for (int i = 0; i < ENGINES && chosen[w]; i++) {
+        int e = (i + r) % ENGINES;
+
+        if (takes_part (&works[w], e)) {
+          struct setup s = setup_of (&run, &works[w], e);
+
+          if (isatty (2))
+            fprintf (stderr, "\rround %d: %s, %s\033[K", r + 1, works[w].name,
+                     engines[e]->name);
+          outcome[w][e][r] = run_work (&s);
+        }
+      }
+  for (size_t w = 0; w < WORKS; w++)
+    if (chosen[w])
+      print_work (w, &run);
+  putchar ('\n');
+  for (size_t w = 0; w < WORKS; w++)
+    if (chosen[w])
+      judge (w, &run);
+  if (run.json)
+    write_json (&run, chosen);
+  return run.missed ? 3 : 0;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * kv-page.c - cells in a page
+ *
+ *     head | slots ->     free     <- cells
+ *
+ * Slots are in the order of keys, cells in that of insertion, without gaps.
+ *
+ * Readers look at pages that others may be changing.  So a number is loaded once
+ * and nothing outside the page is touched, whatever it is; if what was found
+ * means anything, the page's version says afterwards.
+ */
+#include <endian.h>
+#include <errno.h>
+
+#include "kv-impl.h"
+
+/* What a slot has of a key, to be compared as a number. */
+static uint32_t
+begin_of (const struct kv_item *item, size_t prefix)
+{
+  uint32_t begin = 0;
+
+  if (item->key_length > prefix)
+    memcpy (&begin, item->key + prefix,
+            item->key_length - prefix < 4 ? item->key_length - prefix : 4u);
+  return be32toh (begin);
+}
+
+static inline uint32_t
+begin_at (const struct kv_slot *slot)
+{
+  uint32_t begin;
+
+  memcpy (&begin, slot->begin, sizeof begin);
+  return be32toh (begin);
+}
+
+/* The first slot that is not less.  Without a branch that a processor could
+ * guess wrong. */
+static unsigned
+bound (const struct kv_slot *slot, unsigned n, uint32_t begin)
+{
+  const struct kv_slot *from = slot;
+
+  if (n == 0)
+    return 0;
+  for (unsigned half; n > 1; n -= half) {
+    half = n / 2;
+    from = begin_at (from + half - 1) < begin ? from + half : from;
+  }
+  return (unsigned) (from - slot) + (begin_at (from) < begin);
+}
+
+static int
+compare (const struct kv_item *item, const struct kv_item *key)
+{
+  size_t n = item->key_length < key->key_length ? item->key_length
+                                                : key->key_length;
+  int c = memcmp (item->key, key->key, n);
+
+  return c ? c : item->key_length - key->key_length;
+}
+
+int
+kv_page_search (const void *page, size_t size, const void *key,
+                size_t key_length, bool after, bool *found)
+{
+  const struct kv_slot *slot = kv_slots (page);
+  unsigned n = kv_u16 (&kv_head (page)->n), from, to;
+  uint16_t prefix = kv_u16 (&kv_head (page)->prefix);
+  struct kv_item item, its = { .key = key,
+                               .key_length = (uint16_t) key_length };
+  uint32_t begin = begin_of (&its, prefix);
+  int c;
+
+  *found = false;
+  if (sizeof (struct kv_head) + n * sizeof *slot > size)
+    return -EBADMSG;
+  from = to = bound (slot, n, begin);
+  /* Those that the slots cannot tell apart: mostly one. */
+  if (to < n && begin_at (slot + to) == begin)
+    to++;
+  if (to > from && to < n && begin_at (slot + to) == begin)
+    to = begin == UINT32_MAX ? n : bound (slot, n, begin + 1);
+  while (from < to) {
+    unsigned middle = (from + to) / 2;
+
+    if (!kv_page_item (page, size, middle, &item))
+      return -EBADMSG;
+    c = compare (&item, &its);
+    *found |= c == 0;
+    if (c < 0 || (c == 0 && after))
+      from = middle + 1;
+    else
+      to = middle;
+  }
+  if (*found || n == 0 || prefix == 0)
+    return (int) from;
+  /* All this was right if the key begins as the others do. */
+  if (!kv_page_item (page, size, from < n ? from : n - 1, &item))
+    return -EBADMSG;
+  item.key_length = item.key_length < prefix ? item.key_length : prefix;
+  its.key_length = its.key_length < prefix ? its.key_length : prefix;
+  c = compare (&item, &its);
+  return c == 0 ? (int) from : c < 0 ? (int) n : 0;
+}
+
+void
+kv_page_init (void *page, size_t size, unsigned level)
+{
+  struct kv_head *head = kv_head (page);
+
+  memset (page, 0, size);
+  head->level = (uint16_t) level;
+  head->heap = (uint16_t) size;
+}
+
+size_t
+kv_page_room (const void *page)
+{
+  const struct kv_head *head = kv_head (page);
+  size_t used = sizeof *head + (head->n + 1u) * sizeof (struct kv_slot);
+
+  return head->heap < used ? 0 : head->heap - used;
+}
+
+/* The slot's copy of its key's bytes. */
+static void
+set_begin (void *page, size_t size, unsigned i)
+{
+  struct kv_item item;
+  uint32_t begin;
+
+  kv_page_item (page, size, i, &item);
+  begin = htobe32 (begin_of (&item, kv_head (page)->prefix));
+  memcpy (kv_slots (page)[i].begin, &begin, sizeof begin);
+}
+
+void
+kv_page_insert (void *page, size_t size, unsigned i,
+                const struct kv_item *item)
+{
+  struct kv_head *head = kv_head (page);
+  struct kv_slot *slot = kv_slots (page);
+  struct kv_cell *cell;
+  struct kv_item other;
+  size_t same = 0;
+
+  head->heap = (uint16_t) (head->heap - kv_cell_size (item));
+  cell = (struct kv_cell *) ((unsigned char *) page + head->heap);
+  *cell = (struct kv_cell) { item->key_length, item->length };
+  memcpy (cell + 1, item->key, item->key_length);
+  memcpy ((unsigned char *) (cell + 1) + item->key_length, item->value,
+          item->length);
+  memmove (slot + i + 1, slot + i, (head->n - i) * sizeof *slot);
+  slot[i].at = head->heap;
+  if (head->n++ == 0)
+    head->prefix = item->key_length;
+  kv_page_item (page, size, i == 0 ? head->n - 1u : 0, &other);
+  while (same < head->prefix && same < item->key_length
+         && item->key[same] == other.key[same])
+    same++;
+  set_begin (page, size, i);
+  if (same < head->prefix) {
+    head->prefix = (uint16_t) same;
+    for (i = 0; i < head->n; i++)
+      set_begin (page, size, i);
+  }
+}
+
+void
+kv_page_remove (void *page, size_t size, unsigned i)
+{
+  struct kv_head *head = kv_head (page);
+  struct kv_slot *slot = kv_slots (page);
+  unsigned char *heap = (unsigned char *) page + head->heap;
+  uint16_t at = slot[i].at;
+  struct kv_item item;
+  size_t n;
+
+  kv_page_item (page, size, i, &item);
+  n = kv_cell_size (&item);
+  memmove (heap + n, heap, (size_t) at - head->heap);
+  head->heap = (uint16_t) (head->heap + n);
+  memmove (slot + i, slot + i + 1, (head->n - 1u - i) * sizeof *slot);
+  head->n--;
+  for (i = 0; i < head->n; i++)
+    if (slot[i].at < at)
+      slot[i].at = (uint16_t) (slot[i].at + n);
+}
+
+uint64_t
+kv_page_child (const void *page, size_t size, unsigned i)
+{
+  struct kv_item item;
+  uint64_t child;
+
+  if (i == 0)
+    return __atomic_load_n (&kv_head (page)->link, __ATOMIC_RELAXED);
+  if (!kv_page_item (page, size, i - 1, &item) || item.length != sizeof child)
+    return KV_META;
+  memcpy (&child, item.value, sizeof child);
+  return child;
+}

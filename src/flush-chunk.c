@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * flush-chunk.c - some dirty pages of a file on their way to its store
+ *
+ * The first way.  For each page:
+ *   1. pin it with a shared latch (ledger): no one changes it meanwhile.  If its
+ *      log is not durable give it up: the caller has the log flushed first;
+ *   2. VALID|DIRTY to WRITING, without DIRTY (in this ledger's work first);
+ *   3. write;
+ *   4. clear its bit in the dirty map, then WRITING to VALID; or, after an
+ *      error, to VALID|DIRTY with the bit as it is.
+ * The second way, where pages are changed all the time or no one should wait:
+ *   1. pin and latch it, copy it, note its version and lsns, let it go; when all
+ *      are copied the caller has the log flushed up to the greatest lsn;
+ *   2. VALID|DIRTY to WRITING, with DIRTY.  As long as firsts[] is what it was,
+ *      or its version, no one has written what is newer than our copy, and now no
+ *      one else writes it;
+ *   3. write the copy;
+ *   4. latch it once more, if no one has it: if it is what was copied, clear its
+ *      bit and DIRTY.  Else it stays DIRTY, and what the store has not begins
+ *      behind the copy's lsn, and behind what of the log was durable then, as
+ *      its record was written later.  WRITING to VALID.
+ * A stranger, if we die in 2 to 4: WRITING goes to VALID|DIRTY, bit set.
+ *
+ * Nothing that is WRITING by us is touched where its memory may be missing: that
+ * would wait for whoever gives it back, who waits for us (lost.c).
+ *
+ * Locks: none; shared latches, in the first way during 3.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "cut.h"
+#include "error.h"
+#include "evict.h"
+#include "flush-chunk.h"
+#include "hooks.h"
+#include "latch.h"
+#include "log.h"
+#include "lost.h"
+#include "point.h"
+#include "seen.h"
+#include "table.h"
+#include "torn.h"
+
+static bool
+is_to_write (const struct oriel_file *file, const struct orl_item *it,
+             uint64_t word)
+{
+  const struct orl_shm *shm = &file->pool->shm;
+  const struct orl_frame *f = &shm->frames[it->frame];
+
+  return (word & (ORL_DIRTY | ORL_INDOUBT)) == ORL_DIRTY
+         && orl_state (word) >= ORL_VALID && !orl_frame_is_dead (shm, f, word)
+         && (uint32_t) atomic_load (&f->file) == file->index
+         && atomic_load (&f->page) == it->page;
+}
+
+/* A page with a shared latch. */
+struct held {
+  int entry;
+  bool sole;
+  uint64_t word;
+};
+
+static void
+let_go (struct orl_thread *me, uint32_t frame, const struct held *h)
+{
+  if (h->sole)
+    orl_latch_sole_end (&me->pool->shm.frames[frame].latch);
+  ORL_POINT ("flush.unlatched");
+  orl_ledger_clear (me->ledger, h->entry);
+  ORL_POINT ("flush.unpinned");
+}
+
+/* -ENOENT: not dirty any more; -EAGAIN: busy; -ENOBUFS. */
+static int
+hold (struct orl_thread *me, const struct orl_chunk *c,
+      const struct orl_item *it, struct held *h)
+{
+  struct orl_frame *f = &me->pool->shm.frames[it->frame];
+  int r = -EAGAIN;
+
+  h->sole = false;
+  h->entry = orl_ledger_room (me->ledger);
+  if (h->entry < 0)
+    return h->entry;
+  orl_ledger_write (me->ledger, h->entry, ORL_PIN_SHARED, it->frame);
+  ORL_POINT ("flush.held");
+  orl_barrier_pin (&me->pool->shm);
+  h->word = atomic_load_explicit (&f->state, memory_order_acquire);
+  if (orl_state (h->word) != ORL_WRITING
+      && !is_to_write (c->file, it, h->word))
+    r = -ENOENT;
+  else if (orl_state (h->word) == ORL_VALID)
+    r = orl_latch_sole (&f->latch, &h->sole);
+  if (r < 0)
+    orl_ledger_clear (me->ledger, h->entry);
+  else
+    ORL_POINT ("flush.latched");
+  return r;
+}
+
+/* ------------------------------------------------------------------ */
+/* The first way                                                      */
+
+/* The content of a page that no one changes now: in the window if a slot shows
+ * it, else, or if it has to be private memory, a copy, so that no slot is taken
+ * from those who pin. */
+static int
+content (struct orl_thread *me, uint32_t i, uint32_t frame, bool private,
+         void **at)
+{
+  struct orl_window *w = me->pool->window;
+  const struct orl_geometry *geo = &me->pool->shm.geo;
+  unsigned char *bounce;
+  int r;
+
+  *at = orl_window_find (w, frame);
+  if (*at && !private)
+    return 0;
+  bounce = orl_thread_bounce (me);
+  if (!bounce)
+    return private ? -ENOMEM : orl_window_show (w, me->ledger, frame, at);
+  bounce += (size_t) i << geo->page_shift;
+  *at = bounce;
+  if (orl_lost_peek (me->pool, frame, *at))
+    return 0;
+  /* Its memory may be missing.  What is done about that has to wait until we
+   * write no page (lost.c). */
+  if (geo->block == 4096)
+    return -EFAULT;
+  r = orl_window_show (w, me->ledger, frame, at);
+  if (r < 0 || !private)
+    return r;
+  memcpy (bounce, *at, geo->page_size);
+  *at = bounce;
+  return orl_is_lost (&me->pool->shm, frame) ? -ENOENT : 0;
+}
+
+/* Steps 1 and 2. */
+static int
+begin (struct orl_thread *me, struct orl_chunk *c, const struct orl_item *it)
+{
+  struct orl_frame *f = &me->pool->shm.frames[it->frame];
+  struct held h;
+  uint64_t lsn;
+  void *at;
+  int r = hold (me, c, it, &h);
+
+  if (r < 0)
+    return r;
+  lsn = atomic_load (&f->lsn);
+  if (!orl_log_is_durable (c->file->rec, lsn))
+    {
+      if (c->lsn < lsn)
+        c->lsn = lsn;
+      r = -ENOTCONN;
+    }
+  if (r == 0)
+    r = content (me, c->n, it->frame,
+                 orl_hooks_copy (c->file) || orl_torn_copies (c->file), &at);
+  if (r == 0)
+    r = orl_work_begin (me->ledger, it->frame);
+  if (r == 0
+      && !orl_frame_move (f, &h.word, ORL_WRITING, me->owner, 0, ORL_DIRTY))
+    {
+      orl_work_end (me->ledger, it->frame);
+      r = -EAGAIN;
+    }
+  if (r < 0)
+    {
+      let_go (me, it->frame, &h);
+      return r;
+    }
+  ORL_POINT ("flush.begun");
+  c->entry[c->n] = h.entry;
+  c->sole[c->n] = h.sole;
+  c->at[c->n] = at;
+  return 0;
+}
+
+/* Step 4.  A touch may wait for whoever gives missing memory back, and that one
+ * waits until no one writes it (lost.c): so no page is in step 3 then. */
+static void
+end (struct orl_thread *me, struct orl_chunk *c)
+{
+  struct orl_shm *shm = &me->pool->shm;
+
+  for (uint32_t i = 0; i < c->n; i++)
+    {
+      uint32_t frame = c->item[i].frame;
+
+      if (!c->failed[i])
+        orl_frame_mark_dirty (shm, frame, false);
+      ORL_POINT ("flush.cleaned");
+      orl_frame_settle (&shm->frames[frame], ORL_VALID, 0,
+                        c->failed[i] ? ORL_DIRTY : 0, 0);
+      ORL_POINT ("flush.settled");
+      orl_work_end (me->ledger, frame);
+    }
+  for (uint32_t i = 0; i < c->n; i++)
+    {
+      const struct held h = { .entry = c->entry[i], .sole = c->sole[i] };
+
+      if (c->faulted[i])
+        orl_lost_touch (c->at[i], shm->geo.page_size);
+      let_go (me, c->item[i].frame, &h);
+    }
+}
+
+/* ------------------------------------------------------------------ */
+/* The second way                                                     */
+
+/* Where the copy of the chunk's i-th page is to be. */
+static void *
+place (const struct orl_chunk *c, uint32_t i)
+{
+  return c->copies + ((size_t) i << c->file->pool->shm.geo.page_shift);
+}
+
+/* Step 1. */
+static int
+copy (struct orl_thread *me, struct orl_chunk *c, const struct orl_item *it)
+{
+  const struct orl_geometry *geo = &me->pool->shm.geo;
+  const struct orl_frame *f = &me->pool->shm.frames[it->frame];
+  void *to = place (c, c->n);
+  struct held h;
+  void *at;
+  int r = hold (me, c, it, &h);
+
+  if (r < 0)
+    return r;
+  at = orl_window_find (me->pool->window, it->frame);
+  if (!at && !orl_lost_peek (me->pool, it->frame, to))
+    r = geo->block > 4096
+            ? orl_window_show (me->pool->window, me->ledger, it->frame, &at)
+            : -EFAULT;
+  if (r == 0 && at)
+    memcpy (to, at, geo->page_size);
+  c->at[c->n] = to;
+  c->version[c->n] = atomic_load (&f->version);
+  c->last[c->n] = atomic_load (&f->lsn);
+  c->first[c->n] = atomic_load (&me->pool->shm.firsts[it->frame]);
+  /* Later changes are logged later. */
+  c->next[c->n] = atomic_load (&c->file->rec->durable);
+  if (c->next[c->n] < c->last[c->n])
+    c->next[c->n] = c->last[c->n];
+  c->next[c->n]++;
+  /* If its memory was missing, what was copied is none of it. */
+  if (r == 0 && (atomic_load (&f->state) & ORL_LOST))
+    r = -ENOENT;
+  ORL_POINT ("flush.copied");
+  let_go (me, it->frame, &h);
+  return r;
+}
+
+/* Is the chunk's i-th page, which we have WRITING, still as old in the store as it
+ * was when it was copied? */
+static bool
+is_news (const struct orl_shm *shm, const struct orl_chunk *c, uint32_t i)
+{
+  uint32_t frame = c->item[i].frame;
+
+  return c->first[i] != 0
+             ? atomic_load (&shm->firsts[frame]) == c->first[i]
+             : atomic_load (&shm->frames[frame].version) == c->version[i];
+}
+
+/* Step 2.  -ENOENT: it needs no writing any more, or may not be written;
+ * -EAGAIN. */
+static int
+claim (struct orl_thread *me, struct orl_chunk *c, uint32_t i)
+{
+  struct orl_shm *shm = &me->pool->shm;
+  struct orl_frame *f = &shm->frames[c->item[i].frame];
+  uint64_t word = atomic_load (&f->state);
+
+  if (!orl_log_is_durable (c->file->rec, c->last[i]))
+    return -ENOENT;
+  if (orl_state (word) != ORL_VALID)
+    return -EAGAIN;
+  if (!is_to_write (c->file, &c->item[i], word))
+    return -ENOENT;
+  if (orl_work_begin (me->ledger, c->item[i].frame) < 0)
+    return -EAGAIN;
+  ORL_POINT ("flush.copy.said");
+  if (orl_frame_move (f, &word, ORL_WRITING, me->owner, 0, 0))
+    {
+      ORL_POINT ("flush.copy.begun");
+      if (is_news (shm, c, i))
+        return 0;
+      orl_frame_settle (f, ORL_VALID, 0, 0, 0);
+    }
+  ORL_POINT ("flush.copy.given-up");
+  orl_work_end (me->ledger, c->item[i].frame);
+  return c->first[i] != 0
+                 && atomic_load (&shm->firsts[c->item[i].frame])
+                        != c->first[i]
+             ? -ENOENT
+             : -EAGAIN;
+}
+
+static void
+take_out (struct orl_chunk *c, uint32_t i)
+{
+  uint32_t last = --c->n;
+  uint32_t rest = last - i;
+
+  memmove (&c->item[i], &c->item[i + 1], rest * sizeof c->item[0]);
+  memmove (&c->at[i], &c->at[i + 1], rest * sizeof c->at[0]);
+  memmove (&c->version[i], &c->version[i + 1], rest * sizeof c->version[0]);
+  memmove (&c->last[i], &c->last[i + 1], rest * sizeof c->last[0]);
+  memmove (&c->first[i], &c->first[i + 1], rest * sizeof c->first[0]);
+  memmove (&c->next[i], &c->next[i + 1], rest * sizeof c->next[0]);
+}
+
+void
+orl_chunk_claim (struct orl_thread *me, struct orl_chunk *c,
+                 struct orl_item *left, size_t *n)
+{
+  for (uint32_t i = 0; i < c->n;)
+    {
+      int r = claim (me, c, i);
+
+      if (r == 0)
+        {
+          i++;
+          continue;
+        }
+      if (r == -EAGAIN)
+        left[(*n)++] = c->item[i];
+      take_out (c, i);
+    }
+}
+
+/* Step 4's half that makes it clean.  False: someone has it, or has changed
+ * it. */
+static bool
+make_clean (struct orl_thread *me, struct orl_chunk *c, uint32_t i)
+{
+  struct orl_shm *shm = &me->pool->shm;
+  uint32_t frame = c->item[i].frame;
+  struct orl_frame *f = &shm->frames[frame];
+  struct held h = { .entry = orl_ledger_room (me->ledger) };
+  bool clean = false;
+
+  if (h.entry < 0)
+    return false;
+  orl_ledger_write (me->ledger, h.entry, ORL_PIN_SHARED, frame);
+  ORL_POINT ("flush.copy.held");
+  orl_barrier_pin (shm);
+  if (orl_latch_sole (&f->latch, &h.sole) == 0
+      && atomic_load (&f->version) == c->version[i])
+    {
+      orl_frame_mark_dirty (shm, frame, false);
+      ORL_POINT ("flush.copy.cleaned");
+      orl_frame_settle (f, ORL_VALID, 0, 0, ORL_DIRTY);
+      clean = true;
+    }
+  let_go (me, frame, &h);
+  return clean;
+}
+
+/* Step 4. */
+static void
+end_copies (struct orl_thread *me, struct orl_chunk *c)
+{
+  struct orl_shm *shm = &me->pool->shm;
+
+  for (uint32_t i = 0; i < c->n; i++)
+    {
+      uint32_t frame = c->item[i].frame;
+
+      if (c->failed[i] || !make_clean (me, c, i))
+        {
+          if (!c->failed[i] && c->first[i] != 0)
+            atomic_store (&shm->firsts[frame], c->next[i]);
+          ORL_POINT ("flush.copy.older");
+          orl_frame_settle (&shm->frames[frame], ORL_VALID, 0, 0, 0);
+        }
+      ORL_POINT ("flush.copy.settled");
+      orl_work_end (me->ledger, frame);
+    }
+}
+
+/* ------------------------------------------------------------------ */
+/* Both                                                               */
+
+int
+orl_chunk_begin (struct orl_thread *me, struct orl_chunk *c,
+                 const struct orl_item *it)
+{
+  int r = c->copies ? copy (me, c, it) : begin (me, c, it);
+
+  if (r < 0)
+    return r;
+  c->item[c->n] = *it;
+  c->faulted[c->n] = false;
+  c->failed[c->n++] = false;
+  return 0;
+}
+
+/* Step 3's beginning: what of items first to last - 1, which are neighbours, is to
+ * be written, and how much.  -EAGAIN: the store has to be cut first. */
+static int
+prepare_run (struct orl_chunk *c, uint32_t first, uint32_t last)
+{
+  const struct orl_geometry *geo = &c->file->pool->shm.geo;
+  struct oriel_file *file = c->file;
+  uint64_t at = c->item[first].page << geo->page_shift;
+  uint64_t size = atomic_load (&file->rec->size);
+
+  for (uint32_t i = first; i < last; i++)
+    c->length[i] = 0;
+  /* WRITING before this look: who cuts says so first, and waits for us then. */
+  if (!orl_cut_lets (file->rec,
+                     at + ((uint64_t) (last - first) << geo->page_shift)))
+    return -EAGAIN;
+  for (uint32_t i = first; i < last && at < size; i++, at += geo->page_size)
+    {
+      uint64_t left = size - at;
+      size_t n = left < geo->page_size ? (size_t) left : geo->page_size;
+      int r = orl_hooks_before_write (file, c->item[i].page, c->at[i], n);
+
+      if (r < 0)
+        return r;
+      c->length[i] = n;
+    }
+  return 0;
+}
+
+static int
+write_run (struct orl_thread *me, struct orl_chunk *c, uint32_t first,
+           uint32_t last)
+{
+  const struct orl_geometry *geo = &me->pool->shm.geo;
+  struct oriel_file *file = c->file;
+  uint64_t at = c->item[first].page << geo->page_shift;
+  struct iovec iov[ORL_CHUNK];
+  uint64_t bytes = 0;
+  int n = 0;
+  int r;
+
+  for (uint32_t i = first; i < last && c->length[i] > 0; i++)
+    {
+      iov[n].iov_base = c->at[i];
+      iov[n].iov_len = c->length[i];
+      bytes += iov[n++].iov_len;
+    }
+  if (n == 0) /* cut off meanwhile */
+    return 0;
+  ORL_POINT ("flush.write");
+  r = orl_torn_write (file, iov, n, at);
+  ORL_POINT ("flush.written");
+  orl_count (me->ledger, ORL_WRITES, 1);
+  if (r < 0)
+    return orl_fail (r, "%s: writing %llu bytes at %llu failed; the pages stay "
+                        "dirty",
+                     file->path, (unsigned long long) bytes,
+                     (unsigned long long) at);
+  orl_count (me->ledger, ORL_WRITE_BYTES, bytes);
+  return 0;
+}
+
+/* Behind the last of the items that follow each other from first on. */
+static uint32_t
+end_of_run (const struct orl_chunk *c, uint32_t first)
+{
+  uint32_t last = first + 1;
+
+  while (last < c->n && c->item[last].page == c->item[last - 1].page + 1)
+    last++;
+  return last;
+}
+
+static void
+fail_run (struct orl_chunk *c, uint32_t first, uint32_t last, int r,
+          int *result)
+{
+  bool again = r == -EFAULT || r == -EAGAIN;
+
+  if (!again)
+    atomic_store (&c->file->rec->write_error, (uint32_t) -r);
+  for (uint32_t i = first; i < last; i++)
+    {
+      c->failed[i] = true;
+      c->faulted[i] = again;
+    }
+  if (*result == 0 && !again)
+    *result = r;
+}
+
+/* Step 3.  How many were written. */
+static uint32_t
+write_all (struct orl_thread *me, struct orl_chunk *c, int *result)
+{
+  struct orl_dw_page pages[ORL_CHUNK];
+  uint32_t written = 0;
+  uint32_t last, n = 0;
+  bool whole = true;
+  int r;
+
+  for (uint32_t first = 0; first < c->n; first = last)
+    {
+      last = end_of_run (c, first);
+      r = prepare_run (c, first, last);
+      if (r < 0)
+        fail_run (c, first, last, r, result);
+      for (uint32_t i = first; r == 0 && i < last && c->length[i] > 0; i++)
+        pages[n++] = (struct orl_dw_page){ c->item[i].page, c->at[i],
+                                           c->length[i] };
+    }
+  r = orl_torn_begin (c->file, pages, n);
+  if (r < 0)
+    {
+      fail_run (c, 0, c->n, r, result);
+      return 0;
+    }
+  for (uint32_t first = 0; first < c->n; first = last)
+    {
+      last = end_of_run (c, first);
+      if (c->failed[first])
+        continue;
+      r = write_run (me, c, first, last);
+      if (r < 0)
+        fail_run (c, first, last, r, result);
+      else
+        written += last - first;
+      whole = whole && r == 0;
+    }
+  if (n > 0)
+    orl_torn_end (c->file, whole);
+  return written;
+}
+
+/* Steps 3 and 4. */
+int
+orl_chunk_write (struct orl_thread *me, struct orl_chunk *c)
+{
+  uint32_t written;
+  int result = 0;
+
+  if (c->n == 0)
+    return 0;
+  orl_seen_begin (c->file);
+  written = write_all (me, c, &result);
+  orl_seen_end (c->file);
+  if (c->copies)
+    end_copies (me, c);
+  else
+    end (me, c);
+  orl_count (me->ledger, ORL_WRITEBACKS, written);
+  atomic_fetch_add_explicit (&c->file->rec->writebacks, written,
+                             memory_order_relaxed);
+  return result;
+}

@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * torn.c - write pages so that none is torn
+ *
+ * The file's record says how: `torn' is set by the first who opens the file to
+ * write it, `dw_ready' when what a crash left in the area was looked at.  Both
+ * are 0 again when the next first one comes (file.c).
+ *
+ * With a double-write area each batch of pages does this:
+ *   1. take the area: its holder is a word of the record;
+ *   2. write the batch to the area at dw_at, durable;
+ *   3. dw_busy = 1; write the pages in place;
+ *   4. dw_at goes behind the batch; dw_busy = 0; give the area back.
+ * A stranger, if we die in 2: overwrites it, as nothing was written in place.
+ * In 3: the pages may be half-written.  They are dirty in the pool, and will be
+ * written again some day, but the area's place may be needed before: so who has
+ * the area next writes the batch again, from the area, if dw_busy is set.  So
+ * does it after an error in 3, and says that error if it still holds.  In 4: it
+ * looks for a batch behind, and finds none of this lap.
+ *
+ * Locks: a mutex of the process, then the holder's word, which names a process;
+ * of a dead one it is taken.  Who has it does I/O, and waits for nothing else:
+ * the one place where a process that is stopped has others wait, who flush the
+ * same file.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "point.h"
+#include "proc.h"
+#include "seen.h"
+#include "sys.h"
+#include "torn.h"
+
+/* Looks at the word before its owner is asked for. */
+#define ROUNDS 100
+
+struct orl_torn {
+  struct orl_dw *dw;            /* NULL: no area */
+  pthread_mutex_t lock;
+  uint64_t need;                /* bytes of the batch that is on its way */
+};
+
+static uint32_t
+mode_of (const struct oriel_file *file)
+{
+  return atomic_load (&file->rec->torn);
+}
+
+/* ------------------------------------------------------------------ */
+/* Who has the area                                                   */
+
+static void
+take (struct oriel_file *file)
+{
+  const struct orl_shm *shm = &file->pool->shm;
+  orl_a64 *holder = &file->rec->dw_holder;
+
+  pthread_mutex_lock (&file->torn->lock);
+  for (unsigned round = 0;; round++)
+    {
+      uint64_t w = 0;
+
+      if (atomic_compare_exchange_strong (holder, &w, shm->token))
+        break;
+      if (round % ROUNDS == ROUNDS - 1 && !orl_proc_alive (shm, w)
+          && atomic_compare_exchange_strong (holder, &w, shm->token))
+        break;
+      orl_backoff (round);
+    }
+  ORL_POINT ("torn.taken");
+}
+
+static void
+give (struct oriel_file *file)
+{
+  ORL_POINT ("torn.give");
+  atomic_store (&file->rec->dw_holder, 0);
+  pthread_mutex_unlock (&file->torn->lock);
+}
+
+/* ------------------------------------------------------------------ */
+/* Batches, by who has the area                                       */
+
+/* A sync of the file that fails is remembered, as in file.c: what the kernel no
+ * longer has is in the area, which is not overwritten then. */
+static int
+sync_file (struct oriel_file *file)
+{
+  int r = 0;
+
+  if (atomic_load (&file->rec->io_error) & 0xffff)
+    r = -EIO;
+  else
+    r = file->store->ops->sync (file->store);
+  if (r < 0)
+    {
+      atomic_fetch_or (&file->rec->io_error, (uint32_t) -r);
+      orl_fail (r, "%s: sync failed", file->path);
+    }
+  return r;
+}
+
+/* What was not written in place by who had the area before. */
+static int
+finish (struct oriel_file *file)
+{
+  struct orl_frec *rec = file->rec;
+  uint64_t end;
+  int r;
+
+  if (!atomic_load (&rec->dw_busy))
+    return 0;
+  orl_seen_begin (file);
+  r = orl_dw_redo (file->torn->dw, file->store, atomic_load (&rec->dw_lap),
+                   atomic_load (&rec->dw_at), &end);
+  orl_seen_end (file);
+  ORL_POINT ("torn.redone");
+  if (r < 0)
+    return orl_fail (r, "%s: pages that were not written whole cannot be "
+                        "written again; nothing else is before that",
+                     file->path);
+  atomic_store (&rec->dw_at, end);
+  ORL_POINT ("torn.redo.past");
+  atomic_store (&rec->dw_busy, 0);
+  return 0;
+}
+
+/* Make what was written in place durable, and begin at the area's beginning.  A
+ * stranger, in between: begins it anew. */
+static int
+turn (struct oriel_file *file)
+{
+  struct orl_frec *rec = file->rec;
+  uint64_t lap = atomic_load (&rec->dw_lap) + 1;
+  int r = sync_file (file);
+
+  if (r < 0)
+    return r;
+  /* No batch has room, so whoever comes next turns, too. */
+  atomic_store (&rec->dw_at, file->torn->dw->bytes);
+  ORL_POINT ("torn.turn");
+  r = orl_dw_turn (file->torn->dw, lap);
+  ORL_POINT ("torn.turned");
+  if (r < 0)
+    return orl_fail (r, "%s: the double-write area cannot be written",
+                     file->torn->dw->path);
+  atomic_store (&rec->dw_lap, lap);
+  ORL_POINT ("torn.turned.said");
+  atomic_store (&rec->dw_at, ORL_DW_FIRST);
+  return 0;
+}
+
+int
+orl_torn_begin (struct oriel_file *file, const struct orl_dw_page *pages,
+                uint32_t n)
+{
+  struct orl_frec *rec = file->rec;
+  struct orl_dw *dw;
+  int r;
+
+  if (mode_of (file) != ORIEL_TORN_DOUBLE || n == 0)
+    return 0;
+  dw = file->torn->dw;
+  take (file);
+  r = finish (file);
+  if (r == 0
+      && atomic_load (&rec->dw_at) + orl_dw_need (dw, n) > dw->bytes)
+    r = turn (file);
+  if (r == 0)
+    {
+      r = orl_dw_put (dw, atomic_load (&rec->dw_lap),
+                      atomic_load (&rec->dw_at), pages, n);
+      ORL_POINT ("torn.put");
+      if (r < 0)
+        orl_fail (r,
+                  "%s: the double-write area cannot be written; the pages stay "
+                  "dirty",
+                  dw->path);
+    }
+  if (r < 0)
+    {
+      give (file);
+      return r;
+    }
+  file->torn->need = orl_dw_need (dw, n);
+  atomic_store (&rec->dw_busy, 1);
+  ORL_POINT ("torn.busy");
+  return 0;
+}
+
+void
+orl_torn_end (struct oriel_file *file, bool whole)
+{
+  struct orl_frec *rec = file->rec;
+
+  if (mode_of (file) != ORIEL_TORN_DOUBLE)
+    return;
+  if (whole)
+    {
+      atomic_store (&rec->dw_at, atomic_load (&rec->dw_at)
+                                     + file->torn->need);
+      ORL_POINT ("torn.past");
+      atomic_store (&rec->dw_busy, 0);
+    }
+  give (file);
+}
+
+bool
+orl_torn_copies (const struct oriel_file *file)
+{
+  return mode_of (file) == ORIEL_TORN_DOUBLE;
+}
+
+/* ------------------------------------------------------------------ */
+/* Writes in place                                                    */
+
+/* Each page by a call of its own, as a part of the vector has one each. */
+static int
+write_atomic (struct oriel_file *file, const struct iovec *iov, int n,
+              uint64_t at)
+{
+  uint32_t size = file->pool->shm.geo.page_size;
+  struct orl_store *s = file->store;
+
+  for (int i = 0; i < n; at += iov[i++].iov_len)
+    {
+      ssize_t r;
+
+      if (iov[i].iov_len != size)
+        r = s->ops->write (s, &iov[i], 1, at);
+      else if ((r = orl_sys.pwrite_atomic (s->direct, iov[i].iov_base, size,
+                                           (off_t) at))
+               >= 0)
+        r = (size_t) r == size ? 0 : -EIO;
+      if (r < 0)
+        return (int) r;
+    }
+  return 0;
+}
+
+int
+orl_torn_write (struct oriel_file *file, const struct iovec *iov, int n,
+                uint64_t at)
+{
+  if (mode_of (file) == ORIEL_TORN_ATOMIC)
+    return write_atomic (file, iov, n, at);
+  return file->store->ops->write (file->store, iov, n, at);
+}
+
+int
+orl_torn_truncate (struct oriel_file *file, uint64_t bytes)
+{
+  int r;
+
+  if (mode_of (file) != ORIEL_TORN_DOUBLE)
+    return file->store->ops->truncate (file->store, bytes);
+  /* Copies of what is cut off must not come back. */
+  take (file);
+  r = finish (file);
+  if (r == 0)
+    r = turn (file);
+  if (r == 0)
+    r = file->store->ops->truncate (file->store, bytes);
+  give (file);
+  return r;
+}
+
+/* ------------------------------------------------------------------ */
+/* Open                                                               */
+
+/* A file whose direct writes can be atomic refuses three bytes as no power of
+ * two; others refuse the flag, first.  Nothing is written. */
+static bool
+writes_atomically (const struct oriel_file *file)
+{
+  uint32_t size = file->pool->shm.geo.page_size;
+  uint32_t min = 0, max = 0;
+
+  return file->store->direct >= 0
+         && orl_sys.atomic_unit (file->store->direct, &min, &max) == 0
+         && min > 0 && min <= size && size <= max
+         && orl_sys.pwrite_atomic (file->store->direct, "no!", 3, 0)
+                == -EINVAL;
+}
+
+/* What is wanted of those that a file can be. */
+static int
+resolve (const struct oriel_file *file, uint32_t *want)
+{
+  if (*want == ORIEL_TORN_DEFAULT)
+    *want = ORIEL_TORN_NONE;
+  if (*want == ORIEL_TORN_AUTO)
+    *want = writes_atomically (file) ? ORIEL_TORN_ATOMIC : ORIEL_TORN_DOUBLE;
+  else if (*want == ORIEL_TORN_ATOMIC && !writes_atomically (file))
+    return orl_fail (-EOPNOTSUPP,
+                     "%s: neither file system nor device, or not both, write "
+                     "pages of %u bytes atomically; open it with torn=double",
+                     file->path, file->pool->shm.geo.page_size);
+  if (*want == ORIEL_TORN_DOUBLE && !orl_dw_works ())
+    return orl_fail (-EOPNOTSUPP,
+                     "%s: torn=double: this build of Oriel has no xxHash",
+                     file->path);
+  return 0;
+}
+
+static int
+open_area (struct oriel_file *file, const oriel_file_options *opt,
+           bool create)
+{
+  struct orl_dw_options how = { .create = create,
+                                .read_only
+                                = (file->flags & ORIEL_RDONLY) != 0,
+                                .adopt = opt->adopt != 0,
+                                .page_size = file->pool->shm.geo.page_size };
+  char *path = NULL;
+  int r = orl_store_identify (file->store, &how.id);
+
+  if (r < 0)
+    return orl_fail (r, "%s: cannot be looked at", file->path);
+  if (!opt->area)
+    {
+      size_t n = strlen (file->path) + sizeof ".dw";
+
+      path = malloc (n);
+      if (!path)
+        return orl_fail (-ENOMEM, "%s: no memory", file->path);
+      snprintf (path, n, "%s.dw", file->path);
+    }
+  r = orl_dw_open (opt->area ? opt->area : path, &how, &file->torn->dw);
+  free (path);
+  return r;
+}
+
+/* What a crash left; by who has the area, or before anyone has it.  -EROFS. */
+static int
+recover (struct oriel_file *file)
+{
+  struct orl_frec *rec = file->rec;
+  bool look = (file->flags & ORIEL_RDONLY) != 0;
+  struct orl_dw *dw = file->torn->dw;
+  struct orl_store_id id;
+  uint32_t torn;
+  int r;
+
+  if (!look)
+    orl_seen_begin (file);
+  r = orl_dw_restore (dw, file->store, look, &torn);
+  ORL_POINT ("torn.restored");
+  /* A batch may have made the file longer. */
+  if (r == 0 && !look && torn > 0
+      && (r = orl_store_identify (file->store, &id)) == 0
+      && atomic_load (&rec->size) < id.size)
+    atomic_store (&rec->size, id.size);
+  if (!look)
+    orl_seen_end (file);
+  if (r < 0)
+    return orl_fail (r, "%s: pages cannot be restored from the double-write "
+                        "area %s",
+                     file->path, dw->path);
+  if (look)
+    return torn == 0 ? 0
+                     : orl_fail (-EROFS,
+                                 "%s: %u pages have to be restored from %s; "
+                                 "open it once to write it",
+                                 file->path, torn, dw->path);
+  r = orl_dw_turn (dw, dw->lap + 1);
+  if (r < 0)
+    return orl_fail (r, "%s: the double-write area cannot be written",
+                     dw->path);
+  atomic_store (&rec->dw_lap, dw->lap);
+  atomic_store (&rec->dw_at, ORL_DW_FIRST);
+  atomic_store (&rec->dw_busy, 0);
+  atomic_store (&rec->dw_ino, dw->ino);
+  ORL_POINT ("torn.recovered");
+  return 0;
+}
+
+/* Look once at what the last who had the file open left. */
+static int
+settle (struct oriel_file *file)
+{
+  struct orl_frec *rec = file->rec;
+  struct orl_dw *dw = file->torn->dw;
+  int r = 0;
+
+  take (file);
+  if (!atomic_load (&rec->dw_ready))
+    {
+      if (dw)
+        r = recover (file);
+      else
+        atomic_store (&rec->dw_busy, 0);
+      if (r == 0 && !(file->flags & ORIEL_RDONLY))
+        atomic_store (&rec->dw_ready, 1);
+    }
+  else if (dw && mode_of (file) == ORIEL_TORN_DOUBLE
+           && atomic_load (&rec->dw_ino) != dw->ino)
+    r = orl_fail (-EBUSY,
+                  "%s: is open with a double-write area that is not %s; name "
+                  "that one",
+                  file->path, dw->path);
+  give (file);
+  return r;
+}
+
+int
+orl_torn_open (struct orl_thread *me, struct oriel_file *file,
+               const oriel_file_options *opt)
+{
+  bool read_only = (file->flags & ORIEL_RDONLY) != 0;
+  struct orl_frec *rec = file->rec;
+  uint32_t want = opt->torn;
+  uint32_t none = 0;
+  int r;
+
+  (void) me;
+  if (file->flags & ORIEL_FOREIGN)
+    return 0;
+  file->torn = calloc (1, sizeof *file->torn);
+  if (!file->torn)
+    return orl_fail (-ENOMEM, "%s: no memory", file->path);
+  pthread_mutex_init (&file->torn->lock, NULL);
+  if (atomic_load (&rec->torn) == 0 && !read_only)
+    {
+      r = resolve (file, &want);
+      if (r < 0)
+        return r;
+      atomic_compare_exchange_strong (&rec->torn, &none, want);
+      ORL_POINT ("torn.decided");
+    }
+  want = atomic_load (&rec->torn);
+  if (want != 0 && opt->torn != ORIEL_TORN_DEFAULT && opt->torn != want
+      && (opt->torn != ORIEL_TORN_AUTO || want == ORIEL_TORN_NONE))
+    return orl_fail (-EBUSY, "%s: is open with torn=%s; close it everywhere",
+                     file->path, oriel_torn_name (want));
+  r = open_area (file, opt, want == ORIEL_TORN_DOUBLE && !read_only);
+  if (r == -ENOENT && (want != ORIEL_TORN_DOUBLE || read_only))
+    r = 0;
+  else if ((r == -EPROTO || r == -EISDIR || r == -EINVAL) && want != ORIEL_TORN_DOUBLE && !opt->area)
+    r = 0; /* some other file of that name */
+  else if (r == -ENOENT)
+    return orl_fail (r, "%s: the double-write area's directory is not there",
+                     file->path);
+  if (r == 0)
+    r = settle (file);
+  if (r == 0 && want != ORIEL_TORN_DOUBLE && file->torn->dw && !read_only)
+    {
+      /* From now on what it has is older than what is in place. */
+      orl_dw_close (file->torn->dw);
+      file->torn->dw = NULL;
+    }
+  return r;
+}
+
+void
+orl_torn_close (struct oriel_file *file, bool last)
+{
+  if (!file->torn)
+    return;
+  if (last && file->torn->dw && mode_of (file) == ORIEL_TORN_DOUBLE
+      && !(file->flags & ORIEL_RDONLY) && atomic_load (&file->rec->dw_ready))
+    {
+      take (file);
+      if (finish (file) == 0)
+        turn (file);
+      give (file);
+    }
+  orl_dw_close (file->torn->dw);
+  pthread_mutex_destroy (&file->torn->lock);
+  free (file->torn);
+  file->torn = NULL;
+}

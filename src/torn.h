@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * torn.h - write pages so that none is torn
+ */
+#ifndef ORL_TORN_H
+#define ORL_TORN_H
+
+#include "double-write.h"
+#include "thread.h"
+
+struct orl_torn;
+
+/* The file's store is open, and its record is entered: decide how it is written,
+ * or go with others, and restore what is torn.  Errors as oriel_file_open_with(),
+ * with the text; then orl_torn_close() is wanted all the same. */
+int orl_torn_open (struct orl_thread *me, struct oriel_file *file,
+                   const oriel_file_options *opt);
+
+/* last: no one else has the file open; the area is left with nothing that
+ * counts.  If that fails it is left as it is. */
+void orl_torn_close (struct oriel_file *file, bool last);
+
+/* Must what is written be a copy? */
+bool orl_torn_copies (const struct oriel_file *file);
+
+/* Before pages are written in place: put them into the area, and keep it until
+ * orl_torn_end(); whole: all of them have been written.  What is between the two
+ * waits for no one.  Errors of the store, with the text; then there is no end. */
+int orl_torn_begin (struct oriel_file *file, const struct orl_dw_page *pages,
+                    uint32_t n);
+void orl_torn_end (struct oriel_file *file, bool whole);
+
+/* The store's write and truncate. */
+int orl_torn_write (struct oriel_file *file, const struct iovec *iov, int n,
+                    uint64_t at);
+int orl_torn_truncate (struct oriel_file *file, uint64_t bytes);
+
+#endif /* ORL_TORN_H */

@@ -1,0 +1,56 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# bench-kv measures examples/kv and its peers, prints ratios to them, writes all
+# rounds as JSON, and leaves nothing behind; it refuses what it does not know.
+. "${top_srcdir:-.}/tests/tap.sh"
+
+bench=$top_builddir/bench/bench-kv
+[ -x "$bench" ] || skip_all "bench-kv is not built"
+[ -z "${ORIEL_SANITIZER-}" ] || skip_all "nothing to measure under a sanitizer"
+TMPDIR=$scratch/tmp
+export TMPDIR
+mkdir "$TMPDIR"
+ORIEL_DIR=$(mktemp -d /dev/shm/oriel-test-XXXXXX) || exit 99
+export ORIEL_DIR
+trap 'rm -rf "$scratch" "$ORIEL_DIR"' EXIT
+
+# has PATTERN: a line of the output.
+has ()
+{
+  ok "says: $1" grep -q "$1" "$scratch/out"
+}
+
+"$bench" --quick --only 'processes|ycsb-[de]' --json "$scratch/json" \
+  > "$scratch/out" 2> "$scratch/err"
+is $? 0 'three cases run'
+has '^memory-processes: '
+has '^ycsb-d: '
+has '^ycsb-e: '
+has '^oriel kv  *[0-9]*  *[0-9]*  *[0-9]*  *1.00  *[0-9.]* '
+ok 'no other case ran' sh -c '! grep -q "^larger" "$1"' - "$scratch/out"
+is "$(ls "$TMPDIR")" '' 'nothing is left in TMPDIR'
+is "$(ls "$ORIEL_DIR")" '' 'no pool is left'
+ok 'rounds are in the JSON' python3 - "$scratch/json" << 'END'
+import json, sys
+all = json.load(open(sys.argv[1]))
+assert set(all) == {"memory-processes", "ycsb-d", "ycsb-e"}, all
+for case in all.values():
+    round, = case["oriel kv"]
+    assert round["rate"] > 0 and round["cpu_us"] > 0, round
+    assert (0 < round["p50_us"] <= round["p95_us"] <= round["p99_us"]
+            <= round["p99_9_us"]), round
+    assert round["pss"] > 0 and round["page_tables"] > 0, round
+END
+
+"$bench" --nonesuch > "$scratch/out" 2>&1
+is $? 2 'an unknown option is refused'
+"$bench" --rounds 99 > "$scratch/out" 2>&1
+is $? 2 'too many rounds are refused'
+"$bench" --help > "$scratch/out"
+is $? 0 'help'
+has '^  --only REGEX'
+TMPDIR=$scratch/nonesuch "$bench" --quick --only ycsb-c > "$scratch/out" 2>&1
+is $? 1 'a directory that is not there is an error'
+has 'No such file'
+done_testing

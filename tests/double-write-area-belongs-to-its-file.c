@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Who opens a file goes with how those write it who have it open; an area is used
+ * for the file that it was made for, or if it was copied with that; and it has
+ * nothing that counts when all have closed the file.
+ */
+#include "util.h"
+
+static oriel_pool *pool;
+
+static int
+open_as (const char *name, uint32_t torn, const char *area, uint32_t adopt,
+         unsigned flags, oriel_file **file)
+{
+  oriel_file_options opt;
+
+  oriel_file_options_init (&opt);
+  opt.torn = torn;
+  opt.area = area;
+  opt.adopt = adopt;
+  opt.flags = flags;
+  return oriel_file_open_with (pool, scratch_file (name), &opt, file);
+}
+
+/* A process that writes stamps and is killed. */
+static int
+dies (void *arg)
+{
+  oriel_file *file;
+
+  pool = test_pool ();
+  must (open_as (arg, ORIEL_TORN_DOUBLE, NULL, 0, ORIEL_CREATE, &file),
+        "oriel_file_open_with");
+  for (uint64_t i = 0; i < 4; i++)
+    stamp_page (pool, file, i, 7);
+  must (oriel_sync (file), "oriel_sync");
+  raise (SIGKILL);
+  return 1;
+}
+
+static int
+follows (void *unused)
+{
+  oriel_file *file;
+  int good = 1;
+
+  (void) unused;
+  pool = test_pool ();
+  if (open_as ("data", ORIEL_TORN_NONE, NULL, 0, 0, &file) != -EBUSY
+      || open_as ("data", ORIEL_TORN_ATOMIC, NULL, 0, 0, &file) != -EBUSY) {
+    diag ("another way: %s", oriel_error ());
+    good = 0;
+  }
+  if (open_as ("data", ORIEL_TORN_DOUBLE, scratch_file ("other.dw"), 0, 0,
+               &file)
+      != -EBUSY) {
+    diag ("another area: %s", oriel_error ());
+    good = 0;
+  }
+  must (open_as ("data", ORIEL_TORN_AUTO, NULL, 0, 0, &file), "auto");
+  must (oriel_file_close (file), "oriel_file_close");
+  file = must_open_file (pool, scratch_file ("data"), 0);
+  good = good && oriel_file_torn (file) == ORIEL_TORN_DOUBLE;
+  stamp_page (pool, file, 5, 6);
+  must (oriel_sync (file), "oriel_sync");
+  must (oriel_file_close (file), "oriel_file_close");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+  return good ? 0 : 1;
+}
+
+static void
+copy_file (const char *from, const char *to)
+{
+  char command[1200];
+
+  snprintf (command, sizeof command, "cp %s %s", scratch_file (from),
+            scratch_file (to));
+  if (system (command) != 0)
+    bail_out ("cp failed");
+}
+
+static void
+tear (const char *name)
+{
+  plain_write (scratch_file (name), 2 * 4096 + 512, "torn", 4);
+}
+
+static int
+page_2_is (const char *name, uint64_t tag)
+{
+  char page[4096];
+
+  plain_read (scratch_file (name), 2 * 4096, page, 4096);
+  return is_stamped (page, 4096, tag, 2);
+}
+
+static void
+options (void)
+{
+  oriel_file_options opt;
+  oriel_file *file;
+
+  oriel_file_options_init (&opt);
+  is_int (opt.torn, ORIEL_TORN_DEFAULT, "torn is default at first");
+  is_rc (oriel_file_options_set (&opt, "torn", "double"), 0, "torn=double");
+  is_int (opt.torn, ORIEL_TORN_DOUBLE, "is set");
+  is_rc (oriel_file_options_set (&opt, "torn", "half"), -EINVAL, "torn=half");
+  is_rc (oriel_file_options_set (&opt, "adopt", "1"), 0, "adopt=1");
+  is_rc (oriel_file_options_set (&opt, "adopt", "yes"), -EINVAL, "adopt=yes");
+  is_rc (oriel_file_options_set (&opt, "area", "/x"), 0, "area=/x");
+  ok (opt.adopt == 1 && strcmp (opt.area, "/x") == 0, "are set");
+  is_rc (oriel_file_options_set (&opt, "shape", "round"), -ENOENT,
+         "no such option");
+  is_rc (oriel_file_options_set (NULL, "adopt", "1"), -EINVAL, "null");
+  oriel_file_options_init (NULL);
+  opt.struct_size = 3;
+  is_rc (oriel_file_open_with (pool, "x", &opt, &file), -EINVAL,
+         "another struct");
+  is_rc (oriel_file_open_with (pool, "x", NULL, &file), -EINVAL, "none");
+  is_rc (open_as ("x", 99, NULL, 0, 0, &file), -EINVAL, "no such way");
+  is_rc (open_as ("x", ORIEL_TORN_DOUBLE, NULL, 0, ORIEL_FOREIGN, &file),
+         -EINVAL, "a foreign file");
+  is_int (oriel_file_torn (NULL), ORIEL_TORN_DEFAULT, "of no file");
+  ok (strcmp (oriel_torn_name (ORIEL_TORN_ATOMIC), "atomic") == 0
+          && strcmp (oriel_torn_name (77), "unknown") == 0,
+      "names");
+}
+
+int
+main (void)
+{
+  oriel_file *file, *again;
+  char byte = 0;
+  int rc;
+
+  pool = test_pool ();
+  options ();
+  rc = open_as ("data", ORIEL_TORN_DOUBLE, NULL, 0, ORIEL_CREATE, &file);
+  if (rc == -EOPNOTSUPP)
+    skip_all ("this build has no xxHash");
+  must (rc, "oriel_file_open_with");
+  is_int (in_child (follows, NULL), 0, "others go with those who have it open");
+  is_rc (open_as ("data", ORIEL_TORN_NONE, NULL, 0, 0, &again), -EBUSY,
+         "also in one process");
+  is_rc (open_as ("data", ORIEL_TORN_DOUBLE, NULL, 0, 0, &again), 0,
+         "or ask for the same");
+  must (oriel_file_close (again), "oriel_file_close");
+  stamp_page (pool, file, 2, 8);
+  must (oriel_file_close (file), "oriel_file_close");
+  tear ("data");
+  file = must_open_file (pool, scratch_file ("data"), 0);
+  ok (!page_2_is ("data", 8), "what others wrote after the close stays");
+  is_int (oriel_file_torn (file), ORIEL_TORN_NONE, "and no one remembers how");
+  must (oriel_file_close (file), "oriel_file_close");
+
+  must (open_as ("data", ORIEL_TORN_DOUBLE, scratch_file ("place"), 0, 0,
+                 &file),
+        "oriel_file_open_with");
+  stamp_page (pool, file, 2, 9);
+  must (oriel_file_close (file), "oriel_file_close");
+  ok (plain_size (scratch_file ("place")) >= 8 * MiB, "the area is where we say");
+  plain_write (scratch_file ("else"), 0, "something else", 14);
+  is_rc (open_as ("data", ORIEL_TORN_DOUBLE, scratch_file ("else"), 0, 0,
+                  &file),
+         -EPROTO, "what is no area is not taken for one");
+  plain_read (scratch_file ("else"), 0, &byte, 1);
+  ok (byte == 's', "nor written");
+  is_rc (open_as ("data", ORIEL_TORN_DOUBLE, scratch_file ("no/where"), 0, 0,
+                  &file),
+         -ENOENT, "no directory");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+
+  is_int (in_child (dies, (void *) "killed"), 128 + SIGKILL, "one is killed");
+  must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
+  copy_file ("killed", "copy");
+  copy_file ("killed.dw", "copy.dw");
+  tear ("killed");
+  tear ("copy");
+  pool = test_pool ();
+  is_rc (open_as ("killed", 0, NULL, 0, ORIEL_RDONLY, &file), -EROFS,
+         "who only reads is told that pages are torn");
+  ok (strstr (oriel_error (), "1 pages") != NULL, "how many: %s",
+      oriel_error ());
+  is_rc (open_as ("killed", 0, NULL, 0, 0, &file), 0, "who writes");
+  ok (page_2_is ("killed", 7), "restores them");
+  is_int (oriel_file_torn (file), ORIEL_TORN_NONE, "also if it has no area then");
+  must (oriel_file_close (file), "oriel_file_close");
+  tear ("killed");
+  is_rc (open_as ("killed", 0, NULL, 0, ORIEL_RDONLY, &file), 0,
+         "that is done once");
+  is_int (oriel_file_torn (file), ORIEL_TORN_DEFAULT, "readers decide nothing");
+  must (oriel_file_close (file), "oriel_file_close");
+  is_rc (open_as ("copy", ORIEL_TORN_DOUBLE, NULL, 0, 0, &file), -ESTALE,
+         "an area of another file is not used");
+  ok (!page_2_is ("copy", 7), "and nothing was written");
+  is_rc (open_as ("copy", ORIEL_TORN_DOUBLE, NULL, 1, 0, &file), 0,
+         "unless both were copied together, as one says");
+  ok (page_2_is ("copy", 7), "then pages are restored");
+  must (oriel_file_close (file), "oriel_file_close");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+  return done_testing ();
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What fails while pages go through a double-write area is told by flush and
+ * sync, and the pages stay dirty: the area's write, its sync, the sync of the
+ * file at a lap's end, and the write in place, after which the batch is written
+ * again before any other.
+ */
+#include "util.h"
+
+#include "attach.h"
+#include "double-write.h"
+#include "sys.h"
+
+#define PAGES 8
+
+static struct orl_sys real;
+static const char *victim;      /* the end of a path */
+static int error;
+static unsigned calls;
+
+static int
+is_victim (int fd)
+{
+  char path[40], name[600] = "";
+  size_t n;
+
+  if (!victim)
+    return 0;
+  snprintf (path, sizeof path, "/proc/self/fd/%d", fd);
+  if (readlink (path, name, sizeof name - 1) < 0)
+    return 0;
+  n = strlen (name);
+  calls += n > strlen (victim)
+           && strcmp (name + n - strlen (victim), victim) == 0;
+  return n > strlen (victim)
+         && strcmp (name + n - strlen (victim), victim) == 0;
+}
+
+static ssize_t
+bad_write (int fd, const struct iovec *iov, int n, off_t at)
+{
+  return is_victim (fd) ? error : real.pwritev (fd, iov, n, at);
+}
+
+static int
+bad_sync (int fd)
+{
+  return is_victim (fd) ? error : real.fdatasync (fd);
+}
+
+static int
+bad_fsync (int fd)
+{
+  return is_victim (fd) ? error : real.fsync (fd);
+}
+
+static int
+bad_fallocate (int fd, int mode, off_t at, off_t n)
+{
+  return is_victim (fd) ? error : real.fallocate (fd, mode, at, n);
+}
+
+static void
+plant (const char *path, int r, int write, int sync)
+{
+  victim = path;
+  error = r;
+  calls = 0;
+  orl_sys.pwritev = write ? bad_write : real.pwritev;
+  orl_sys.fdatasync = sync ? bad_sync : real.fdatasync;
+}
+
+static void
+heal (void)
+{
+  victim = NULL;
+  orl_sys = real;
+}
+
+static oriel_file_options
+twice (unsigned flags)
+{
+  oriel_file_options opt;
+
+  oriel_file_options_init (&opt);
+  opt.torn = ORIEL_TORN_DOUBLE;
+  opt.flags = flags;
+  return opt;
+}
+
+static int
+in_place (const char *path, uint64_t tag)
+{
+  char page[4096];
+  int good = 0;
+
+  for (uint64_t i = 0; i < PAGES; i++) {
+    memset (page, 0, sizeof page);
+    plain_read (path, (off_t) i * 4096, page, 4096);
+    good += is_stamped (page, 4096, tag, i);
+  }
+  return good;
+}
+
+static void
+dirty (oriel_pool *pool, oriel_file *file, uint64_t tag)
+{
+  for (uint64_t i = 0; i < PAGES; i++)
+    stamp_page (pool, file, i, tag);
+}
+
+/* Flushes until a lap ends: the first that fails. */
+static int
+until_lap (oriel_pool *pool, oriel_file *file)
+{
+  int rc = 0;
+
+  for (int i = 0; rc == 0 && i < 400; i++) {
+    dirty (pool, file, 100);
+    rc = oriel_flush (file);
+  }
+  return rc;
+}
+
+int
+main (void)
+{
+  const char *path = scratch_file ("data");
+  oriel_pool *pool = test_pool ();
+  oriel_file_options opt = twice (ORIEL_CREATE);
+  oriel_file *file;
+
+  real = orl_sys;
+  if (!orl_dw_works ())
+    skip_all ("this build has no xxHash");
+
+  orl_sys.fallocate = bad_fallocate;
+  plant (".dw", -ENOSPC, 0, 0);
+  is_rc (oriel_file_open_with (pool, path, &opt, &file), -ENOSPC,
+         "no room for the area is an error of open");
+  ok (strstr (oriel_error (), "data.dw: the double-write area cannot be made")
+          != NULL,
+      "which says so: %s", oriel_error ());
+  heal ();
+  unlink (scratch_file ("data.dw"));
+  orl_sys.fsync = bad_fsync;
+  plant (strrchr (scratch (), '/'), -EIO, 0, 0);
+  is_rc (oriel_file_open_with (pool, path, &opt, &file), -EIO,
+         "and so is its directory's sync");
+  heal ();
+  unlink (scratch_file ("data.dw"));
+  must (oriel_file_open_with (pool, path, &opt, &file), "oriel_file_open_with");
+
+  dirty (pool, file, 1);
+  plant (".dw", -ENOSPC, 1, 0);
+  is_rc (oriel_flush (file), -ENOSPC, "the area cannot be written");
+  ok (strstr (oriel_error (), "data.dw") != NULL, "its name is told: %s",
+      oriel_error ());
+  plant (".dw", -EIO, 0, 1);
+  is_rc (oriel_sync (file), -EIO, "nor synced");
+  is_int ((long long) get_stats (pool).frames_dirty, PAGES,
+          "the pages stay dirty");
+  is_int (in_place (path, 1), 0, "and nothing is in place");
+  heal ();
+  is_rc (oriel_sync (file), 0, "later it can");
+  is_int (in_place (path, 1), PAGES, "all is in place");
+
+  dirty (pool, file, 2);
+  plant ("/data", -ENOSPC, 1, 0);
+  is_rc (oriel_flush (file), -ENOSPC, "the file cannot be written");
+  is_int ((long long) get_stats (pool).frames_dirty, PAGES,
+          "the pages stay dirty");
+  must (oriel_file_drop_pages (file, 0, PAGES), "oriel_file_drop_pages");
+  stamp_page (pool, file, 20, 1);
+  is_rc (oriel_flush (file), -ENOSPC, "other pages wait for that");
+  ok (strstr (oriel_error (), "cannot be written again") != NULL,
+      "it says so: %s", oriel_error ());
+  heal ();
+  is_rc (oriel_flush (file), 0, "later it can");
+  is_int (in_place (path, 2), PAGES, "and the batch is whole in place");
+
+  plant ("/data", -EIO, 0, 1);
+  is_rc (until_lap (pool, file), -EIO, "the file cannot be synced at a lap's end");
+  ok (calls == 1, "that is tried once, and not %u times", calls);
+  ok (get_stats (pool).frames_dirty == PAGES, "the pages stay dirty");
+  heal ();
+  is_rc (oriel_flush (file), -EIO, "and it is not tried again");
+  is_rc (oriel_sync (file), -EIO, "nor by a sync");
+  is_rc (oriel_file_abandon (file), 0, "close");
+  opt = twice (0);
+  is_rc (oriel_file_open_with (pool, path, &opt, &file), 0,
+         "opened anew, what the area has is written again");
+  is_rc (oriel_sync (file), 0, "and sync works");
+  is_int (in_place (path, 100), PAGES, "all is in place");
+  must (oriel_file_close (file), "oriel_file_close");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+  return done_testing ();
+}

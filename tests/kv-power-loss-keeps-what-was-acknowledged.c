@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The power goes at any moment.  A process changes a store, with checkpoints, and
+ * every write and sync is recorded.  Then disks are made as they may be after each
+ * prefix: with all that was written (the machine's memory was kept), or with what
+ * was synced and a random part, sector by sector, of the rest, so that pages and
+ * records are torn.  The store that is opened there is a tree that has what some
+ * prefix of the changes made, and that is no shorter than what was acknowledged.
+ *
+ * ROUNDS=n makes n runs of other changes, with every prefix.
+ */
+#include "kv.h"
+
+#include "recorder.h"
+
+#define KEYS 3000               /* more than the pool holds: pages are written to
+                                   make room */
+#define CHANGES 1500            /* of a run */
+#define BATCH 6
+#define LOG (64 * KiB)
+#define SECOND 1000000          /* a note: what is durable */
+
+static struct record_tape *tape;
+static struct disk base, disk;
+static char path[300], log_path[300], after[300];
+static uint64_t seed;
+static unsigned disks;
+
+/* ------------------------------------------------------------------ */
+/* The changes                                                        */
+
+struct change {
+  bool put, sync;
+  unsigned n;
+  unsigned key[BATCH];
+  size_t length;
+};
+
+static struct change
+change_of (uint64_t run, unsigned n)
+{
+  uint64_t random = run * 1000003 + n * 77;
+  struct change c = { .put = n % 600 < 500, .n = n % 8 ? 1 : BATCH };
+
+  next_random (&random);
+  c.sync = next_random (&random) % 50 == 0;
+  c.length = 1 + next_random (&random) % 250;
+  for (unsigned i = 0; i < c.n; i++)
+    c.key[i] = (unsigned) (next_random (&random) % KEYS);
+  return c;
+}
+
+static int
+do_change (kv *store, uint64_t run, unsigned n)
+{
+  struct change c = change_of (run, n);
+  char key[BATCH][20], value[200];
+  kv_op ops[BATCH];
+
+  memset (value, (int) n, sizeof value);
+  memcpy (value, &n, sizeof n);
+  for (unsigned i = 0; i < c.n; i++)
+    ops[i] = (kv_op) { key[i], c.put ? value : NULL,
+                       (size_t) sprintf (key[i], "key %05u", c.key[i]),
+                       c.length + sizeof n };
+  return kv_apply (store, ops, c.n, c.sync ? 0 : KV_NOSYNC);
+}
+
+/* ------------------------------------------------------------------ */
+/* The run                                                            */
+
+static oriel_pool *
+small_pool (const char *name)
+{
+  oriel_options opt = test_options ();
+
+  opt.page_size = 1024;
+  opt.pool_size = 128 * KiB;
+  opt.store = ORIEL_STORE_POSIX;
+  return must_open_pool (name, &opt);
+}
+
+static int
+records (void *arg)
+{
+  uint64_t run = *(uint64_t *) arg;
+  oriel_pool *pool;
+  kv *store;
+
+  record_to = tape;
+  pool = small_pool ("run");
+  store = kv_must_open (pool, path, LOG);
+  for (unsigned n = 1; n <= CHANGES; n++) {
+    must (do_change (store, run, n), "kv_apply");
+    if (change_of (run, n).sync)
+      record_add (R_NOTE, -1, n, NULL, 0);
+  }
+  record_to = NULL;
+  return 0;
+}
+
+/* ------------------------------------------------------------------ */
+/* What is there after it                                             */
+
+static void
+write_disk (void)
+{
+  for (unsigned i = 0; i < tape->nfiles; i++) {
+    char name[400];
+
+    snprintf (name, sizeof name, "%s/%s", after, tape->name[i]);
+    unlink (name);
+    if (disk.linked[i])
+      plain_write (name, 0, disk.file[i].data, disk.file[i].size);
+  }
+}
+
+/* By key the number of the put, after n changes. */
+static void
+model_of (uint64_t run, unsigned from, unsigned to, unsigned model[KEYS])
+{
+  for (unsigned n = from + 1; n <= to; n++) {
+    struct change c = change_of (run, n);
+
+    for (unsigned i = 0; i < c.n; i++)
+      model[c.key[i]] = c.put ? n : 0;
+  }
+}
+
+static bool
+has (uint64_t run, const unsigned model[KEYS],
+     const struct kv_item found[KEYS])
+{
+  for (unsigned k = 0; k < KEYS; k++) {
+    unsigned n = 0;
+
+    if (found[k].length > 0)
+      memcpy (&n, found[k].value, sizeof n);
+    if (n != model[k]
+        || (n > 0 && found[k].length != change_of (run, n).length + sizeof n))
+      return false;
+  }
+  return true;
+}
+
+/* The number of changes that the store has, at least least; -1: none fits. */
+static int
+changes_in (kv *store, uint64_t run, unsigned least)
+{
+  static unsigned char values[KEYS][400];
+  struct kv_item found[KEYS] = { { 0 } };
+  unsigned model[KEYS] = { 0 };
+
+  for (unsigned k = 0; k < KEYS; k++) {
+    size_t length = 0;
+    char key[20];
+    int r = kv_get (store, key, (size_t) sprintf (key, "key %05u", k),
+                    values[k], sizeof values[k], &length);
+
+    if (r != 0 && r != -ENOENT)
+      return -1;
+    found[k].value = values[k];
+    found[k].length = (uint16_t) length;
+  }
+  model_of (run, 0, least, model);
+  for (unsigned n = least; n <= CHANGES; n++) {
+    if (has (run, model, found))
+      return (int) n;
+    model_of (run, n, n + 1, model);
+  }
+  return -1;
+}
+
+/* After the tape's first end ops. */
+static bool
+look (uint64_t run, unsigned end, const struct loss *loss)
+{
+  unsigned least = 0;
+  bool made = false, good;
+  oriel_pool *pool;
+  kv *store = NULL;
+  kv_options opt = { .log_size = LOG };
+  char name[400];
+  int r;
+
+  for (unsigned i = 0; i < end; i++)
+    if (tape->ops[i].type == R_NOTE) {
+      least = (unsigned) tape->ops[i].offset;
+      made = true;
+    }
+  record_build (tape, end, &base, loss, &seed, &disk);
+  write_disk ();
+  disks++;
+  snprintf (name, sizeof name, "%s/a.kv", after);
+  pool = small_pool ("after");
+  r = kv_open (pool, name, &opt, &store);
+  good = r == 0 && kv_check (store) >= 0
+         && changes_in (store, run, least) >= 0;
+  if (!good)
+    diag ("run %d, op %u of %u, %u %% kept, %u acknowledged%s: %s",
+          (int) run, end, tape->nops, loss ? loss->keep : 100, least,
+          made ? "" : " (none)", r ? oriel_error () : "something else");
+  if (r == 0) {
+    good &= do_change (store, run, 1) == 0;
+    must (kv_close (store), "kv_close");
+  }
+  must (oriel_pool_close (pool), "oriel_pool_close");
+  must (oriel_pool_destroy ("after", pool_dir (), 0), "oriel_pool_destroy");
+  return good;
+}
+
+static void
+try (uint64_t run, bool all)
+{
+  unsigned bad = 0, syncs = 0, step;
+
+  memset (tape, 0, offsetof (struct record_tape, bytes));
+  unlink (path);
+  unlink (log_path);
+  if (in_child (records, &run) != 0)
+    bail_out ("the run failed");
+  must (oriel_pool_destroy ("run", pool_dir (), 0), "oriel_pool_destroy");
+  for (unsigned i = 0; i < tape->nops; i++)
+    syncs += tape->ops[i].type == R_SYNC;
+  ok (!tape->overflow && syncs > 20, "run %d: %u operations, %u of them syncs",
+      (int) run, tape->nops, syncs);
+  step = all ? 1 : tape->nops / 120 + 1;
+  for (unsigned end = tape->nops; end > 0 && bad < 5;
+       end -= end < step ? end : step) {
+    static const unsigned keep[] = { 0, 50, 90 };
+    struct loss loss = { .keep = keep[end / step % 3] };
+
+    bad += !look (run, end, &loss);
+    if (end / step % 8 == 0)
+      bad += !look (run, end, NULL);
+  }
+  ok (bad == 0, "run %d: what was acknowledged is there, the rest whole or not",
+      (int) run);
+}
+
+int
+main (void)
+{
+  int rounds = getenv ("ROUNDS") ? atoi (getenv ("ROUNDS")) : 0;
+
+  tape = shared_memory (sizeof *tape);
+  snprintf (record_dir, sizeof record_dir, "%s", kv_file ("recorded"));
+  mkdir (record_dir, 0700);
+  snprintf (path, sizeof path, "%s", kv_file ("recorded/a.kv"));
+  snprintf (log_path, sizeof log_path, "%s", kv_file ("recorded/a.kv-log"));
+  snprintf (after, sizeof after, "%s", kv_file ("after"));
+  mkdir (after, 0700);
+  for (int i = 0; i < (rounds ? rounds : 1); i++)
+    try ((uint64_t) i + 1, rounds > 0);
+  diag ("%u disks", disks);
+  return done_testing ();
+}

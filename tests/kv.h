@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * kv.h - what the tests of examples/kv share: opening, and a look at all pages
+ */
+#ifndef TESTS_KV_H
+#define TESTS_KV_H
+
+#include "util.h"
+
+#include "../examples/kv/kv-impl.h"
+
+/* Where a sync costs nothing: beside the pools, in memory. */
+UTIL const char *
+kv_file (const char *name)
+{
+  return path_in (pool_dir (), name);
+}
+
+UTIL kv *
+kv_must_open (oriel_pool *pool, const char *path, uint64_t log_size)
+{
+  kv_options opt = { .log_size = log_size };
+  kv *store = NULL;
+  int rc = kv_open (pool, path, &opt, &store);
+
+  if (rc)
+    bail_out ("kv_open of %s: %d: %s", path, rc, oriel_error ());
+  return store;
+}
+
+/* ------------------------------------------------------------------ */
+/* Is it a tree, and is each page used once?                          */
+
+struct kv_tree_check {
+  kv *store;
+  uint64_t pages;
+  uint64_t used;                /* in the tree, and free ones */
+  uint64_t keys;
+  unsigned char seen[1 << 20];
+  char wrong[200];
+};
+
+UTIL int
+kv_wrong (struct kv_tree_check *c, uint64_t page, const char *what)
+{
+  if (!c->wrong[0])
+    snprintf (c->wrong, sizeof c->wrong, "page %llu: %s",
+              (unsigned long long) page, what);
+  return -EBADMSG;
+}
+
+UTIL int
+kv_look_once (struct kv_tree_check *c, uint64_t page, struct kv_view *view)
+{
+  int r;
+
+  if (page >= c->pages || c->seen[page]++)
+    return kv_wrong (c, page, "used twice, or not there");
+  c->used++;
+  while ((r = kv_look (c->store, page, true, view)) == -EAGAIN)
+    ;
+  return r < 0 ? kv_wrong (c, page, oriel_error ()) : 0;
+}
+
+/* Cells lie beside each other at the end, keys ascend between the bounds. */
+UTIL const char *
+kv_page_wrong (const void *page, size_t size, const struct kv_item *low,
+               const struct kv_item *high)
+{
+  const struct kv_head *head = kv_head (page);
+  size_t used = 0;
+  bool found;
+
+  if (sizeof *head + head->n * sizeof (struct kv_slot) > head->heap
+      || head->heap > size)
+    return "slots and cells overlap";
+  for (unsigned i = 0; i < head->n; i++) {
+    struct kv_item item;
+
+    if (!kv_page_item (page, size, i, &item)
+        || kv_slots (page)[i].at < head->heap)
+      return "a cell lies outside";
+    if (kv_page_search (page, size, item.key, item.key_length, false, &found)
+            != (int) i
+        || !found
+        || kv_page_search (page, size, item.key, item.key_length, true,
+                           &found)
+               != (int) i + 1)
+      return "a key is not found in its place";
+    if (head->level > 0 && item.length != sizeof (uint64_t))
+      return "a child has no number";
+    used += kv_cell_size (&item);
+  }
+  if (head->heap + used != size)
+    return "cells have gaps";
+  if (low && kv_page_search (page, size, low->key, low->key_length, false,
+                             &found) != 0)
+    return "a key is below the page's bound";
+  if (high && (kv_page_search (page, size, high->key, high->key_length,
+                               false, &found) != head->n || found))
+    return "a key is above the page's bound";
+  return NULL;
+}
+
+UTIL int
+kv_check_tree (struct kv_tree_check *c, uint64_t page, int level,
+               const struct kv_item *low, const struct kv_item *high)
+{
+  size_t size = c->store->size;
+  const struct kv_head *head;
+  struct kv_item item, next;
+  struct kv_view view;
+  const char *wrong;
+  int r = kv_look_once (c, page, &view);
+
+  if (r < 0)
+    return r;
+  head = kv_head (view.data);
+  wrong = kv_page_wrong (head, size, low, high);
+  if (head->level >= KV_DEPTH || (level >= 0 && head->level != level))
+    wrong = "wrong level";
+  if (level == 0 && head->n == 0)
+    wrong = "an empty leaf";
+  if (wrong)
+    r = kv_wrong (c, page, wrong);
+  if (r == 0 && head->level == 0)
+    c->keys += head->n;
+  for (unsigned i = 0; r == 0 && head->level > 0 && i <= head->n; i++) {
+    if (i > 0)
+      kv_page_item (head, size, i - 1, &item);
+    if (i < head->n)
+      kv_page_item (head, size, i, &next);
+    r = kv_check_tree (c, kv_page_child (head, size, i), head->level - 1,
+                       i > 0 ? &item : low, i < head->n ? &next : high);
+  }
+  kv_unlook (&view);
+  return r;
+}
+
+/* While no one writes.  The number of keys, or -1 after a diag(). */
+UTIL int64_t
+kv_check (kv *store)
+{
+  struct kv_tree_check *c = calloc (1, sizeof *c);
+  struct kv_view view;
+  uint64_t page = 0;
+  int64_t keys;
+  int r = kv_begin (store);
+
+  if (r < 0)
+    bail_out ("kv_begin: %d", r);
+  c->store = store;
+  c->pages = KV_META + 1;
+  r = kv_look_once (c, KV_META, &view);
+  if (r == 0) {
+    c->pages = ((const struct kv_meta *) view.data)->pages;
+    page = kv_head (view.data)->link;
+    kv_unlook (&view);
+    r = kv_check_tree (c, KV_ROOT, -1, NULL, NULL);
+  }
+  while (r == 0 && page != 0) {
+    r = kv_look_once (c, page, &view);
+    if (r < 0)
+      break;
+    if (kv_head (view.data)->level != KV_FREE)
+      r = kv_wrong (c, page, "not free");
+    page = kv_head (view.data)->link;
+    kv_unlook (&view);
+  }
+  kv_end (store);
+  if (r == 0 && c->used != c->pages)
+    r = kv_wrong (c, 0, "pages are in no one's use");
+  if (r < 0)
+    diag ("%s", c->wrong);
+  keys = r < 0 ? -1 : (int64_t) c->keys;
+  free (c);
+  return keys;
+}
+
+#endif /* TESTS_KV_H */

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * With ORIEL_WRITEBACK a thread writes dirty pages, and has the log flushed for
+ * them; it takes no signals, a forked child is without it, and a pool is closed
+ * while it is at work.
+ */
+#include "util.h"
+
+#include <stdbool.h>
+#include <sys/syscall.h>
+
+static oriel_pool *pool;
+static oriel_file *file;
+static _Atomic int calls, taken_by;
+static pid_t main_thread;
+
+static int
+flush_log (void *arg, uint64_t lsn)
+{
+  (void) arg;
+  (void) lsn;
+  if (syscall (SYS_gettid) != main_thread)
+    atomic_fetch_add (&calls, 1);
+  return 0;
+}
+
+static void
+on_signal (int sig)
+{
+  (void) sig;
+  atomic_store (&taken_by, (int) syscall (SYS_gettid));
+}
+
+static bool
+is_clean (void)
+{
+  for (int i = 0; i < 10000; i++) {
+    if (get_stats (pool).frames_dirty == 0)
+      return true;
+    usleep (1000);
+  }
+  return false;
+}
+
+static void
+change (uint64_t n, uint64_t lsn)
+{
+  for (uint64_t i = 0; i < n; i++) {
+    oriel_page page = must_pin (file, i, ORIEL_WRITE);
+
+    stamp (page.data, 4096, lsn, i);
+    must (oriel_dirty (&page, lsn), "dirty");
+    must (oriel_unpin (&page), "unpin");
+  }
+}
+
+static int
+child (void *arg)
+{
+  (void) arg;
+  if (oriel_writeback (pool, NULL) != -EOWNERDEAD
+      || oriel_checkpoint (pool, NULL, NULL) != -EOWNERDEAD)
+    return 1;
+  return oriel_pool_close (pool) == 0 ? 0 : 2;
+}
+
+static unsigned
+count_threads (void)
+{
+  FILE *status = fopen ("/proc/self/status", "re");
+  char line[256];
+  unsigned n = 0;
+
+  while (status && fgets (line, sizeof line, status))
+    if (sscanf (line, "Threads: %u", &n) == 1)
+      break;
+  if (status)
+    fclose (status);
+  return n;
+}
+
+int
+main (void)
+{
+  oriel_options opt = test_options ();
+  struct sigaction act = { .sa_handler = on_signal };
+  char page[4096];
+  sigset_t set;
+  unsigned threads;
+
+  main_thread = (pid_t) syscall (SYS_gettid);
+  must (oriel_options_set (&opt, "writeback", "1"), "writeback");
+  threads = count_threads ();
+  pool = must_open_pool ("test", &opt);
+  is_int (count_threads (), threads + 1, "there is a thread");
+  file = must_open_file (pool, scratch_file ("data"), ORIEL_CREATE);
+  must (oriel_file_on_flush_log (file, flush_log, NULL), "on_flush_log");
+  change (400, 1);
+  ok (is_clean (), "all pages are written, without a call");
+  ok (atomic_load (&calls) > 0, "and the log was flushed before");
+  is_int ((long long) oriel_file_durable_lsn (file), 1, "which is durable");
+  plain_read (scratch_file ("data"), 399 * 4096, page, 4096);
+  ok (is_stamped (page, 4096, 1, 399), "the store has the last");
+
+  sigaction (SIGUSR1, &act, NULL);
+  sigemptyset (&set);
+  sigaddset (&set, SIGUSR1);
+  pthread_sigmask (SIG_BLOCK, &set, NULL);
+  kill (getpid (), SIGUSR1);
+  change (300, 2);
+  ok (is_clean (), "written again");
+  is_int (atomic_load (&taken_by), 0, "the thread takes no signal");
+  pthread_sigmask (SIG_UNBLOCK, &set, NULL);
+  is_int (atomic_load (&taken_by), main_thread, "who may does");
+
+  change (300, 3);
+  for (int i = 0; i < 5; i++)
+    is_int (in_child (child, NULL), 0, "a forked child is without it");
+  ok (is_clean (), "it goes on in the parent");
+  change (400, 4);
+  is_rc (oriel_file_close (file), 0, "a file is closed while it writes");
+  is_rc (oriel_pool_close (pool), 0, "so is the pool");
+  is_int (count_threads (), threads, "then there is no thread");
+
+  /* It ends with the pool, whenever. */
+  for (int i = 0; i < 10; i++) {
+    pool = must_open_pool ("test", &opt);
+    must (oriel_pool_close (pool), "close");
+  }
+  is_int (count_threads (), threads, "nor after others");
+  return done_testing ();
+}
