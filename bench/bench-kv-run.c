@@ -90,17 +90,17 @@ remove_all (const char *path)
   nftw (path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* What engines have in memory. */
-static void
+void
 remove_caches (void)
 {
+  static const char *const ends[] = { "", ".building", "-bdb" };
   char path[320];
 
-  snprintf (path, sizeof path, "%s/oriel-bench-kv-%d", pool_directory (),
-            (int) getpid ());
-  unlink (path);
-  strcat (path, "-bdb");
-  remove_all (path);
+  for (int i = 0; i < 3; i++) {
+    snprintf (path, sizeof path, "%s/oriel-bench-kv-%d%s", pool_directory (),
+              (int) getpid (), ends[i]);
+    remove_all (path);
+  }
 }
 
 void
@@ -361,15 +361,16 @@ run_work (const struct setup *s)
       printf ("memory is not bounded: %s\n", why);
     told = true;
   }
-  for (int i = 0; i < s->work->processes; i++)
+  /* One after the other: Berkeley DB fails, or crashes, where two processes make
+   * an environment at once. */
+  for (int i = 0; i < s->work->processes; i++) {
+    int status;
+
     if (child (&pid[i])) {
       need (tpcc_cgroup_join (&group) == 0, "joining a cgroup");
       process (s, i);
     }
-  for (int i = 0; i < s->work->processes; i++)
     while (atomic_load (&board->report[i].state) < 1) {
-      int status;
-
       if (waitpid (pid[i], &status, WNOHANG) == pid[i]) {
         fprintf (stderr, "bench-kv: a process ended with status %#x\n",
                  (unsigned) status);
@@ -377,6 +378,7 @@ run_work (const struct setup *s)
       }
       usleep (500);
     }
+  }
   atomic_store (&board->go, 1);
   usleep ((useconds_t) (s->warm * 1e6));
   atomic_store (&board->go, 2);

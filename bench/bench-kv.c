@@ -108,8 +108,10 @@ static pid_t parent;
 static void
 remove_home (void)
 {
-  if (getpid () == parent)
+  if (getpid () == parent) {
     remove_all (home);
+    remove_caches ();
+  }
 }
 
 /* ------------------------------------------------------------------ */

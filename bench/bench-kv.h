@@ -118,6 +118,8 @@ extern uint32_t *samples[2];    /* even, zipf */
 void key_of (uint32_t number, char key[KEY]);
 /* A directory and what is in it. */
 void remove_all (const char *path);
+/* What engines have in memory, of this process's children. */
+void remove_caches (void);
 /* Make and fill the store, unless it is there. */
 void load_store (const struct setup *setup);
 struct outcome run_work (const struct setup *setup);

@@ -26,6 +26,11 @@ endif
 bench-restart: bench/bench-restart$(EXEEXT)
 	bench/bench-restart$(EXEEXT)
 
+# make bench-view: a run of pages as one range, beside copies of it
+noinst_PROGRAMS += bench/bench-view
+bench-view: bench/bench-view$(EXEEXT)
+	bench/bench-view$(EXEEXT)
+
 noinst_PROGRAMS += bench/bench-eviction
 bench_bench_eviction_SOURCES = \
 	bench/bench-eviction.c \

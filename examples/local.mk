@@ -40,7 +40,7 @@ endif
 
 # A key-value store, and a program that uses it.  The library is made for the tests
 # and bench-kv, too; it finds oriel.h as any user's would.
-EXTRA_DIST += $(kv_sources) examples/05-kv.c
+EXTRA_DIST += $(kv_sources) examples/06-kv.c
 kv_sources = \
 	examples/kv/kv-cursor.c \
 	examples/kv/kv-impl.h \
@@ -56,7 +56,7 @@ noinst_LIBRARIES += examples/libkv.a
 examples_libkv_a_SOURCES = $(kv_sources)
 examples_libkv_a_CPPFLAGS = $(AM_CPPFLAGS) $(XXHASH_CFLAGS)
 
-noinst_PROGRAMS += examples/05-kv
-examples_05_kv_LDFLAGS = $(AM_LDFLAGS) -no-install
-examples_05_kv_LDADD = examples/libkv.a liboriel.la
+noinst_PROGRAMS += examples/06-kv
+examples_06_kv_LDFLAGS = $(AM_LDFLAGS) -no-install
+examples_06_kv_LDADD = examples/libkv.a liboriel.la
 endif

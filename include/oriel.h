@@ -205,6 +205,10 @@ typedef struct oriel_page oriel_page;   /* a page that is pinned */
 #define ORIEL_STORE_AUTO  0     /* by io_uring where the kernel lets us */
 #define ORIEL_STORE_POSIX 1     /* preadv(2), pwritev(2) */
 #define ORIEL_STORE_URING 2     /* what no one waits for, by io_uring(7) */
+#define ORIEL_STORE_PMEM  3     /* mapped; on persistent memory (DAX) what is
+                                   written is durable at once, by libpmem;
+                                   elsewhere by msync(2): oriel_file_store() */
+#define ORIEL_STORE_MSYNC 4     /* none to choose: what that is then */
 
 /*
  * Initialise with oriel_options_init(), which makes every field its default;
@@ -252,7 +256,7 @@ ORIEL_API void oriel_options_init (oriel_options *opt);
  * of the fields: directory, pool_size, window_size (or window), page_size,
  * slot_size (or slot), backend (auto, native, emulated, mmap, linear), populate
  * (none, all, resident), residency (none, locked, onfault), store (auto, posix,
- * uring), writeback_rate, dirty_low, dirty_high, max_processes, max_threads,
+ * uring, pmem), writeback_rate, dirty_low, dirty_high, max_processes, max_threads,
  * max_files; and for flags lazy, holes, protect, retire, try_lock and writeback,
  * each 0 or 1.  Sizes take K, M and G (powers of
  * 1024).  The text of "directory" is kept
@@ -880,6 +884,10 @@ ORIEL_API const char *oriel_version (void);
 
 /* A backend's name, "emulated"; "unknown" if there is none. */
 ORIEL_API const char *oriel_backend_name (uint32_t backend);
+
+/* How this process reads and writes the file: ORIEL_STORE_POSIX, URING, PMEM, or
+ * MSYNC if that was to be PMEM and the file is not on persistent memory. */
+ORIEL_API uint32_t oriel_file_store (const oriel_file *file);
 
 /* A store's name, "uring"; "unknown" if there is none. */
 ORIEL_API const char *oriel_store_name (uint32_t store);

@@ -26,6 +26,7 @@ dist_man_MANS += \
 	man/oriel_file_pages.3 \
 	man/oriel_file_refresh.3 \
 	man/oriel_file_size.3 \
+	man/oriel_file_store.3 \
 	man/oriel_file_torn.3 \
 	man/oriel_file_truncate.3 \
 	man/oriel_file_words.3 \

@@ -421,6 +421,17 @@ oriel_file_fd (const oriel_file *file)
   return file ? file->store->fd : -1;
 }
 
+uint32_t
+oriel_file_store (const oriel_file *file)
+{
+  if (!file)
+    return ORIEL_STORE_AUTO;
+  if (file->store->map)
+    return orl_store_is_persistent (file->store) ? ORIEL_STORE_PMEM
+                                                 : ORIEL_STORE_MSYNC;
+  return file->store->ops->aim ? ORIEL_STORE_URING : ORIEL_STORE_POSIX;
+}
+
 uint64_t *
 oriel_file_words (oriel_file *file)
 {

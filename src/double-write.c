@@ -6,18 +6,18 @@
  *     head | head again | batch | batch | ... | (older batches)
  *
  * A page whose write is cut short by a loss of power is half old and half new.
- * So it goes to the area first, in a batch, and that is made durable; then it is
- * written in place.  If either is torn the other is whole.
+ * So it goes to the area first, in a batch, and that is made durable; then it
+ * is written in place.  If either is torn the other is whole.
  *
  * Batches follow each other from the area's beginning on.  When the next has no
  * room, what was written in place is made durable, and a new lap begins at the
  * beginning: the head says so, and then its batches overwrite those of the lap
- * before, which no one needs then.  A batch is a block with the lap, its number in it, each page's number
- * and checksum, and a checksum of all that; then the pages.  What counts after a
- * crash is the chain of whole batches of the head's lap from the beginning on: one
- * that is torn was not yet durable, so none of its pages was written in place.  Of a
- * page the last copy in the chain is the newest there is, since every write of a
- * page goes through the area.
+ * before, which no one needs then.  A batch is a block with the lap, its number
+ * in it, each page's number and checksum, and a checksum of all that; then the
+ * pages. What counts after a crash is the chain of whole batches of the head's
+ * lap from the beginning on: one that is torn was not yet durable, so none of
+ * its pages was written in place.  Of a page the last copy in the chain is the
+ * newest there is, since every write of a page goes through the area.
  *
  * The heads, written in turn so that one is whole, also say for which file the
  * area is.  A lap begins, too, when the file is closed by all, or is cut: then
@@ -255,8 +255,8 @@ orl_dw_put (struct orl_dw *dw, uint64_t lap, uint64_t at,
   return r;
 }
 
-/* The batch at this place, with its pages, into room for the largest: 1 if it is
- * whole, and of the lap. */
+/* The batch at this place, with its pages, into room for the largest: 1 if it
+ * is whole, and of the lap. */
 static int
 read_batch (struct orl_dw *dw, uint64_t lap, uint64_t at, struct batch *b)
 {
@@ -510,7 +510,8 @@ orl_dw_open (const char *path, const struct orl_dw_options *opt,
   d->page_size = opt->page_size;
   least = ORL_DW_FIRST + 2 * orl_dw_need (d, ORL_DW_MAX);
   d->bytes = AREA_BYTES > least ? AREA_BYTES : least;
-  r = orl_store_posix_open (path, &how, &d->area);
+  r = opt->mapped ? orl_store_pmem_open (path, &how, &d->area)
+                  : orl_store_posix_open (path, &how, &d->area);
   if (r == 0 && (r = orl_store_identify (d->area, &id)) < 0)
     orl_fail (r, "%s: cannot be looked at", path);
   if (r == 0)

@@ -35,6 +35,7 @@ struct orl_dw_options {
   bool create;
   bool read_only;
   bool adopt;                   /* even if it was made for another file */
+  bool mapped;                  /* its store is pmem */
   uint32_t page_size;
   struct orl_store_id id;       /* of the file that it is for */
 };
@@ -62,8 +63,8 @@ int orl_dw_redo (struct orl_dw *dw, struct orl_store *store, uint64_t lap,
                  uint64_t at, uint64_t *end);
 
 /* Write what differs from the last copy in the area's batches, and make it
- * durable; *pages: how many did.  look: write nothing.  dw->lap is what the area
- * says then. */
+ * durable; *pages: how many did.  look: write nothing.  dw->lap is what the
+ * area says then. */
 int orl_dw_restore (struct orl_dw *dw, struct orl_store *store, bool look,
                     uint32_t *pages);
 

@@ -67,6 +67,12 @@ orl_doubt_state (const struct orl_shm *shm, struct orl_doubt *d, uint32_t me,
   word &= ~(uint64_t) ORL_WAITERS;
   if (orl_state (word) == ORL_VALID || orl_state (word) == ORL_FREE)
     return;
+  now = atomic_load (&f->state);
+  if ((now & ~(uint64_t) ORL_WAITERS) != word)
+    {
+      d->looks = 0;
+      return;
+    }
   /* Whoever waits is not at work on what it waits for. */
   claimed = orl_state (word) <= ORL_EVICTING && owner != me
             && orl_owner_alive (shm, owner)

@@ -24,9 +24,8 @@
 #include "point.h"
 #include "table.h"
 
-/* Frames that orl_evict_cold() looks at for each that it wants: one in 50 or
- * more is cold. */
-#define LOOKS_COLD 64
+/* Frames that orl_evict_cold() looks at for each that it wants. */
+#define LOOKS_COLD 128
 
 /* Frames that the hand moves on at once: it is in a line that all write. */
 #define STEP 64
@@ -34,8 +33,8 @@
 /* What spares a page that could be taken. */
 enum spared {
   WARM,                         /* heat.c */
-  USED,                         /* since the hand last passed */
-  HOT                           /* or used; nothing is learnt of it */
+  AHEAD,                        /* or not wanted yet, since it was read ahead */
+  USED                          /* since the hand last passed */
 };
 
 struct batch {
@@ -143,9 +142,10 @@ consider (struct orl_thread *me, struct batch *b, uint32_t frame,
   if (orl_state (word) != ORL_VALID)
     return 0;
   dead = orl_frame_is_dead (shm, f, word);
-  if (!dead && spared == WARM && !orl_heat_look (me, frame))
+  if (!dead && spared == AHEAD
+      && atomic_load_explicit (&f->ahead, memory_order_relaxed))
     return 0;
-  if (!dead && spared == HOT && !orl_heat_is_cold (shm, frame))
+  if (!dead && spared <= AHEAD && !orl_heat_look (me, frame))
     return 0;
   if (!dead && spared == USED
       && atomic_load_explicit (&f->ref, memory_order_relaxed))
@@ -264,20 +264,18 @@ orl_evict_list (struct orl_thread *me, uint32_t want,
   return taken + finish (me, &b);
 }
 
-uint32_t
-orl_evict (struct orl_thread *me, uint32_t want, struct orl_dirty_list *dirty)
+/* Look at so many frames, and at so many more for which having been used is all
+ * that spares them. */
+static uint32_t
+sweep (struct orl_thread *me, uint32_t want, enum spared spared,
+       uint64_t looks, uint64_t harsh, struct orl_dirty_list *dirty)
 {
   struct orl_shm *shm = &me->pool->shm;
   struct batch b = { .shm = shm, .owner = me->owner };
-  /* Rounds: one that forgets what is new or used, one that takes it, and for
-   * those frames that were pinned; then two that take hot ones as well. */
-  uint64_t harsh = 2 * shm->geo.nframes;
-  uint64_t left = harsh + shm->geo.nframes * 9 / 4;
+  uint64_t left = looks + harsh;
   uint32_t had = me->nstash;
   uint32_t taken = 0;
 
-  if (dirty)
-    dirty->n = 0;
   if (want > ORL_BATCH - me->nstash)
     want = ORL_BATCH - me->nstash;
   orl_heat_begin (me);
@@ -292,7 +290,8 @@ orl_evict (struct orl_thread *me, uint32_t want, struct orl_dirty_list *dirty)
         {
           if (left <= harsh || is_dead (shm, at)
               || !orl_heat_passes (me, &shm->frames[at]))
-            taken += consider (me, &b, at, left > harsh ? WARM : USED, dirty);
+            taken += consider (me, &b, at, left > harsh ? spared : USED,
+                               dirty);
           if (++at == shm->geo.nframes)
             at = 0;
         }
@@ -312,6 +311,27 @@ orl_evict (struct orl_thread *me, uint32_t want, struct orl_dirty_list *dirty)
   turn_round (me, had);
   orl_heat_end (me);
   return taken;
+}
+
+uint32_t
+orl_evict (struct orl_thread *me, uint32_t want, struct orl_dirty_list *dirty)
+{
+  uint64_t n = me->pool->shm.geo.nframes;
+
+  if (dirty)
+    dirty->n = 0;
+  /* Rounds: one that forgets what is new or used, one that takes it, and for
+   * those frames that were pinned; then two that take hot ones as well. */
+  return sweep (me, want, WARM, n * 9 / 4, 2 * n, dirty);
+}
+
+uint32_t
+orl_evict_cold (struct orl_thread *me, uint32_t want)
+{
+  uint64_t n = me->pool->shm.geo.nframes;
+  uint64_t looks = (uint64_t) LOOKS_COLD * want;
+
+  return sweep (me, want, AHEAD, looks < n ? looks : n, 0, NULL);
 }
 
 void
@@ -343,36 +363,4 @@ orl_evict_all (struct orl_thread *me, uint32_t file)
           orl_thread_unstash (me);
         }
     }
-}
-
-uint32_t
-orl_evict_cold (struct orl_thread *me, uint32_t want)
-{
-  struct orl_shm *shm = &me->pool->shm;
-  struct batch b = { .shm = shm, .owner = me->owner };
-  uint64_t left = (uint64_t) LOOKS_COLD * want;
-  uint32_t had = me->nstash;
-  uint32_t taken = 0;
-
-  if (want > ORL_BATCH - me->nstash)
-    want = ORL_BATCH - me->nstash;
-  if (left > shm->geo.nframes)
-    left = shm->geo.nframes;
-  while (left > 0 && taken + b.n < want)
-    {
-      uint32_t room = want - taken - b.n;
-      uint32_t step = left < room ? (uint32_t) left : room;
-      uint64_t hand = atomic_fetch_add (&shm->super->hand, step);
-
-      for (uint32_t i = 0; i < step; i++)
-        {
-          uint32_t frame = (uint32_t) ((hand + i) % shm->geo.nframes);
-
-          taken += consider (me, &b, frame, HOT, NULL);
-        }
-      left -= step;
-    }
-  taken += finish (me, &b);
-  turn_round (me, had);
-  return taken;
 }

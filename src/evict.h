@@ -26,9 +26,9 @@ uint32_t orl_evict (struct orl_thread *me, uint32_t want,
  * UINT32_MAX: of all files.  Also this thread's stash. */
 void orl_evict_all (struct orl_thread *me, uint32_t file);
 
-/* Likewise, for pages that may never be wanted: free frames, and those of cold
- * pages, and after a look at some frames no more; nothing becomes hotter or
- * colder by it. */
+/* As orl_evict(), for pages that may never be wanted: free frames, and those of
+ * cold pages that were not read ahead themselves and wait to be wanted; and after
+ * a look at some frames no more. */
 uint32_t orl_evict_cold (struct orl_thread *me, uint32_t want);
 
 /* Likewise, of the frames listed alone, which may be clean by now. */

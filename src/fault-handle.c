@@ -19,6 +19,10 @@
  *     in a forked child   show what the parent has pinned (fault-child.c)
  *     anything else       is a stray access: name it (fault-name.c)
  *
+ *
+ *   in a copy from or to a file that is mapped (guard.h)
+ *     SIGBUS              the file was cut, or has no room: leave the copy
+ *
  * and the access is made again; or, for stray ones and those elsewhere, the
  * signal goes to whoever handled it before.
  *
@@ -43,6 +47,7 @@
 #include "fault-child.h"
 #include "fault-handle.h"
 #include "fault-name.h"
+#include "guard.h"
 #include "ledger.h"
 #include "lost.h"
 #include "sys.h"
@@ -439,9 +444,13 @@ pass_on (int sig, siginfo_t *info, void *context)
 void
 orl_fault_handle (int sig, siginfo_t *info, void *context)
 {
+  struct orl_guard *guard = orl_guard;
   int saved = errno;
   bool again;
 
+  if (sig == SIGBUS && guard && info->si_code > 0
+      && (uintptr_t) info->si_addr - guard->from < guard->bytes)
+    siglongjmp (guard->back, 1);
   atomic_fetch_add (&orl_fault_running, 1);
   again = info->si_code > 0 && answer (sig, info, context);
   atomic_fetch_sub (&orl_fault_running, 1);

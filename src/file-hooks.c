@@ -3,9 +3,9 @@
  * file-hooks.c - set what is done to a file's pages after reading and before
  * writing
  *
- * The id of the hooks goes into the file's record, then clean pages that came in
- * without them are made STALE.  A frame that became LOADING before that look is
- * seen by it, and who loads into one that became so after it finds the id
+ * The id of the hooks goes into the file's record, then clean pages that came
+ * in without them are made STALE.  A frame that became LOADING before that look
+ * is seen by it, and who loads into one that became so after it finds the id
  * (hooks.h).  A stranger, if we die between: leaves it; `hooked' is not set, so
  * the next who sets the hooks looks again.
  *

@@ -392,7 +392,9 @@ open_store (struct orl_thread *me, struct oriel_file *f,
 
   if (entered && (r = enter (me, f->path, f->flags, known, &f->index)) < 0)
     return r;
-  r = me->pool->store == ORIEL_STORE_POSIX
+  r = me->pool->store == ORIEL_STORE_PMEM && !(f->flags & ORIEL_FOREIGN)
+          ? orl_store_pmem_open (f->path, &opt, &f->store)
+      : me->pool->store == ORIEL_STORE_POSIX
           ? orl_store_posix_open (f->path, &opt, &f->store)
           : orl_store_uring_open (f->path, &opt, &f->store);
   if (r == 0 && (r = orl_store_identify (f->store, &id)) < 0)

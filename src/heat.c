@@ -380,16 +380,6 @@ orl_heat_look (struct orl_thread *me, uint32_t frame)
   return is_unused (ref);
 }
 
-bool
-orl_heat_is_cold (const struct orl_shm *shm, uint32_t frame)
-{
-  const struct orl_frame *f = &shm->frames[frame];
-
-  return is_unused (atomic_load_explicit (&f->ref, memory_order_relaxed))
-         && !(atomic_load_explicit (&f->heat, memory_order_relaxed)
-              & (ORL_HEAT_HOT | ORL_HEAT_AHEAD));
-}
-
 void
 orl_heat_evicted (struct orl_thread *me, uint32_t frame)
 {

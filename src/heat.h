@@ -58,9 +58,6 @@ orl_heat_passes (struct orl_thread *me, const struct orl_frame *f)
 /* The hand is at a frame that has a page: may it go? */
 bool orl_heat_look (struct orl_thread *me, uint32_t frame);
 
-/* Is the page cold, and unused since the hand passed?  Changes nothing. */
-bool orl_heat_is_cold (const struct orl_shm *shm, uint32_t frame);
-
 /* A page goes, of which more may be heard. */
 void orl_heat_evicted (struct orl_thread *me, uint32_t frame);
 

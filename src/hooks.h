@@ -28,13 +28,13 @@ orl_hooks_copy (const struct oriel_file *file)
   return file->hooks.before_write != NULL;
 }
 
-/* A page was read to data; length: what counts of it.  0; -EIO, -EACCES, with the
- * text. */
+/* A page was read to data; length: what counts of it.  0; -EIO, -EACCES, with
+ * the text. */
 int orl_hooks_after_read (const struct oriel_file *file, uint64_t page,
                           void *data, uint64_t length);
 
-/* It is to be written from data, which is private.  -EACCES, or the hook's error,
- * with the text. */
+/* It is to be written from data, which is private.  -EACCES, or the hook's
+ * error, with the text. */
 int orl_hooks_before_write (const struct oriel_file *file, uint64_t page,
                             void *data, size_t length);
 

@@ -44,6 +44,8 @@ core_sources = \
 	src/frame.h \
 	src/ghost.c \
 	src/ghost.h \
+	src/guard.c \
+	src/guard.h \
 	src/heat.c \
 	src/heat.h \
 	src/holes.c \
@@ -100,6 +102,7 @@ core_sources = \
 	src/seen.h \
 	src/stats.c \
 	src/stats.h \
+	src/store-pmem.c \
 	src/store-posix.c \
 	src/store-uring.c \
 	src/store.h \
@@ -149,7 +152,7 @@ core_sources = \
 # inside.
 noinst_LTLIBRARIES += libcore.la
 libcore_la_SOURCES = $(core_sources)
-core_libs = $(LIBURING_LIBS)
+core_libs = $(LIBURING_LIBS) $(LIBPMEM_LIBS)
 libcore_la_LIBADD = $(core_libs)
 
 lib_LTLIBRARIES += liboriel.la

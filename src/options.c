@@ -116,13 +116,13 @@ set_residency (const char *name, const char *value, uint32_t *field)
 static int
 set_store (const char *name, const char *value, uint32_t *field)
 {
-  for (uint32_t id = 0; id <= ORIEL_STORE_URING; id++)
+  for (uint32_t id = 0; id <= ORIEL_STORE_PMEM; id++)
     if (strcmp (value, oriel_store_name (id)) == 0)
       {
         *field = id;
         return 0;
       }
-  return wrong (name, value, -EINVAL, "auto, posix or uring");
+  return wrong (name, value, -EINVAL, "auto, posix, uring or pmem");
 }
 
 static int
@@ -228,7 +228,10 @@ orl_options_check (const oriel_options *opt)
   if (opt->residency > ORIEL_RESIDENCY_ONFAULT)
     return orl_fail (-EINVAL, "residency %u: there is none of that number",
                      opt->residency);
-  if (opt->store > ORIEL_STORE_URING)
+  if (opt->store == ORIEL_STORE_PMEM && (opt->flags & ORIEL_NO_FAULT_HANDLER))
+    return orl_fail (-EINVAL, "store pmem: a file that is cut is a SIGBUS, which "
+                              "has to be handled (ORIEL_NO_FAULT_HANDLER)");
+  if (opt->store > ORIEL_STORE_PMEM)
     return orl_fail (-EINVAL, "store %u: there is none of that number",
                      opt->store);
   if (opt->dirty_low > 1000 || opt->dirty_high > 1000
@@ -257,7 +260,8 @@ orl_options_check (const oriel_options *opt)
 const char *
 oriel_store_name (uint32_t id)
 {
-  static const char *const names[] = { "auto", "posix", "uring" };
+  static const char *const names[] = { "auto", "posix", "uring", "pmem",
+                                        "msync" };
 
   return id < sizeof names / sizeof *names ? names[id] : "unknown";
 }

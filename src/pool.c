@@ -424,6 +424,11 @@ attach (struct oriel_pool *pool, const oriel_options *opt, bool fence,
   r = show_window (pool, opt);
   if (r == 0 && opt->store == ORIEL_STORE_URING)
     r = orl_async_open (pool);
+  if (r == 0 && opt->store == ORIEL_STORE_PMEM && !orl_store_pmem_works ())
+    r = orl_fail (-EOPNOTSUPP,
+                  "%s: store pmem: this build of Oriel has no libpmem; choose "
+                  "auto or posix",
+                  pool->path);
   return r;
 }
 

@@ -146,6 +146,7 @@ orl_stats_read (struct oriel_pool *pool, oriel_stats *stats)
   stats->residency = atomic_load (&w->residency);
   stats->locked_bytes = status_bytes ("VmLck: %llu kB");
   stats->huge_page = w->huge_page;
-  stats->store = orl_async_works (pool) ? ORIEL_STORE_URING
-                                        : ORIEL_STORE_POSIX;
+  stats->store = pool->store == ORIEL_STORE_PMEM ? ORIEL_STORE_PMEM
+                 : orl_async_works (pool)        ? ORIEL_STORE_URING
+                                                 : ORIEL_STORE_POSIX;
 }

@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 
 struct orl_io;
+struct orl_map;
 struct orl_store;
 struct orl_uring;
 
@@ -37,6 +38,7 @@ struct orl_store {
   int direct;                   /* O_DIRECT, -1 if there is none */
   struct orl_uring *ring;       /* that has read it; under its lock */
   int place;                    /* there, of direct or else fd */
+  struct orl_map *map;          /* store-pmem.c; NULL: it is not mapped */
 };
 
 /* What tells files apart, and versions of one file. */
@@ -63,6 +65,17 @@ int orl_store_posix_open (const char *path,
 int orl_store_uring_open (const char *path,
                           const struct orl_store_options *opt,
                           struct orl_store **store);
+
+/* Mapped.  Errors of mmap(2), too. */
+int orl_store_pmem_open (const char *path,
+                         const struct orl_store_options *opt,
+                         struct orl_store **store);
+
+/* Is this build able to? */
+bool orl_store_pmem_works (void);
+
+/* Is what is written there durable by itself: does it lie on persistent memory? */
+bool orl_store_is_persistent (const struct orl_store *s);
 
 /* For stores that do most as that one. */
 extern const struct orl_store_ops orl_store_posix_ops;

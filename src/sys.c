@@ -320,6 +320,12 @@ sys_madvise_many (const struct iovec *iov, int n, int advice)
 }
 
 static int
+sys_msync (void *at, size_t n)
+{
+  return msync (at, n, MS_SYNC) < 0 ? -errno : 0;
+}
+
+static int
 sys_mincore (void *at, size_t n, unsigned char *in_memory)
 {
   return mincore (at, n, in_memory) < 0 ? -errno : 0;
@@ -432,6 +438,7 @@ struct orl_sys orl_sys = {
   .munmap = sys_munmap,
   .madvise = sys_madvise,
   .madvise_many = sys_madvise_many,
+  .msync = sys_msync,
   .mincore = sys_mincore,
   .mprotect = sys_mprotect,
   .mlock = sys_mlock,

@@ -66,6 +66,7 @@ struct orl_sys {
   int (*madvise) (void *at, size_t n, int advice);
   /* Advice on several ranges of this process at once: bytes done. */
   ssize_t (*madvise_many) (const struct iovec *iov, int n, int advice);
+  int (*msync) (void *at, size_t n);
   int (*mincore) (void *at, size_t n, unsigned char *in_memory);
   int (*mprotect) (void *at, size_t n, int prot);
   /* mlock(), or with flags mlock2(). */

@@ -45,10 +45,11 @@ struct orl_torn {
   uint64_t need;                /* bytes of the batch that is on its way */
 };
 
+/* What others make of a file that is foreign to this process is not for it. */
 static uint32_t
 mode_of (const struct oriel_file *file)
 {
-  return atomic_load (&file->rec->torn);
+  return file->torn ? atomic_load (&file->rec->torn) : ORIEL_TORN_NONE;
 }
 
 /* ------------------------------------------------------------------ */
@@ -213,7 +214,8 @@ orl_torn_end (struct oriel_file *file, bool whole)
 bool
 orl_torn_copies (const struct oriel_file *file)
 {
-  return mode_of (file) == ORIEL_TORN_DOUBLE;
+  /* A mapped store touches what it copies from. */
+  return mode_of (file) == ORIEL_TORN_DOUBLE || file->store->map;
 }
 
 /* ------------------------------------------------------------------ */
@@ -293,7 +295,8 @@ static int
 resolve (const struct oriel_file *file, uint32_t *want)
 {
   if (*want == ORIEL_TORN_DEFAULT)
-    *want = ORIEL_TORN_NONE;
+    *want = file->store->map && orl_dw_works () ? ORIEL_TORN_DOUBLE
+                                                : ORIEL_TORN_NONE;
   if (*want == ORIEL_TORN_AUTO)
     *want = writes_atomically (file) ? ORIEL_TORN_ATOMIC : ORIEL_TORN_DOUBLE;
   else if (*want == ORIEL_TORN_ATOMIC && !writes_atomically (file))
@@ -316,6 +319,7 @@ open_area (struct oriel_file *file, const oriel_file_options *opt,
                                 .read_only
                                 = (file->flags & ORIEL_RDONLY) != 0,
                                 .adopt = opt->adopt != 0,
+                                .mapped = file->store->map != NULL,
                                 .page_size = file->pool->shm.geo.page_size };
   char *path = NULL;
   int r = orl_store_identify (file->store, &how.id);
@@ -441,7 +445,8 @@ orl_torn_open (struct orl_thread *me, struct oriel_file *file,
   r = open_area (file, opt, want == ORIEL_TORN_DOUBLE && !read_only);
   if (r == -ENOENT && (want != ORIEL_TORN_DOUBLE || read_only))
     r = 0;
-  else if ((r == -EPROTO || r == -EISDIR || r == -EINVAL) && want != ORIEL_TORN_DOUBLE && !opt->area)
+  else if ((r == -EPROTO || r == -EISDIR || r == -EINVAL)
+           && want != ORIEL_TORN_DOUBLE && !opt->area)
     r = 0; /* some other file of that name */
   else if (r == -ENOENT)
     return orl_fail (r, "%s: the double-write area's directory is not there",

@@ -10,9 +10,10 @@
 
 struct orl_torn;
 
-/* The file's store is open, and its record is entered: decide how it is written,
- * or go with others, and restore what is torn.  Errors as oriel_file_open_with(),
- * with the text; then orl_torn_close() is wanted all the same. */
+/* The file's store is open, and its record is entered: decide how it is
+ * written, or go with others, and restore what is torn.  Errors as
+ * oriel_file_open_with(), with the text; then orl_torn_close() is wanted all
+ * the same. */
 int orl_torn_open (struct orl_thread *me, struct oriel_file *file,
                    const oriel_file_options *opt);
 
@@ -24,8 +25,9 @@ void orl_torn_close (struct oriel_file *file, bool last);
 bool orl_torn_copies (const struct oriel_file *file);
 
 /* Before pages are written in place: put them into the area, and keep it until
- * orl_torn_end(); whole: all of them have been written.  What is between the two
- * waits for no one.  Errors of the store, with the text; then there is no end. */
+ * orl_torn_end(); whole: all of them have been written.  What is between the
+ * two waits for no one.  Errors of the store, with the text; then there is no
+ * end. */
 int orl_torn_begin (struct oriel_file *file, const struct orl_dw_page *pages,
                     uint32_t n);
 void orl_torn_end (struct oriel_file *file, bool whole);

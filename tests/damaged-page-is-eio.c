@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A page that does not pass its check after reading is -EIO to whoever wants it,
- * the text names file and page, the statistics count it, and it is not in the
- * pool.  Its neighbours, which are read with it, are.
+ * A page that does not pass its check after reading is -EIO to whoever wants
+ * it, the text names file and page, the statistics count it, and it is not in
+ * the pool.  Its neighbours, which are read with it, are.
  */
 #include "hooked.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who opens a file goes with how those write it who have it open; an area is used
- * for the file that it was made for, or if it was copied with that; and it has
- * nothing that counts when all have closed the file.
+ * Who opens a file goes with how those write it who have it open; an area is
+ * used for the file that it was made for, or if it was copied with that; and it
+ * has nothing that counts when all have closed the file.
  */
 #include "util.h"
 

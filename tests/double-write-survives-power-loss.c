@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The power goes at any moment while pages of a file with a double-write area are
- * written.  Every write, sync and truncation of file and area is recorded, and
- * a disk is made as it may be after each prefix: what was not synced is there by
- * sectors of 512 bytes, or is not.  Opened again, each page is whole, it is not
- * older than the last oriel_sync() and not newer than what was written; also if
- * the power goes once more while it is opened.
+ * The power goes at any moment while pages of a file with a double-write area
+ * are written.  Every write, sync and truncation of file and area is recorded,
+ * and a disk is made as it may be after each prefix: what was not synced is
+ * there by sectors of 512 bytes, or is not.  Opened again, each page is whole,
+ * it is not older than the last oriel_sync() and not newer than what was
+ * written; also if the power goes once more while it is opened.
  *
  * That this can fail: without the area pages are torn.
  *

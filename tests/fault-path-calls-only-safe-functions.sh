@@ -14,7 +14,8 @@ fi
 
 # Functions that POSIX or the C library call async-signal-safe, and data.
 safe='__errno_location errno memcmp memcpy memmove memset pthread_sigmask raise
-  sigaction sigaddset sigdelset sigemptyset sigfillset syscall write'
+  sigaction sigaddset sigdelset sigemptyset sigfillset siglongjmp
+  __longjmp_chk syscall write'
 # What a compiler adds; the last divides 64 bits by 32-bit instructions.
 added='_GLOBAL_OFFSET_TABLE_ __stack_chk_fail __stack_chk_fail_local
   __start_orl_points __stop_orl_points __udivmoddi4'
@@ -22,7 +23,7 @@ added='_GLOBAL_OFFSET_TABLE_ __stack_chk_fail __stack_chk_fail_local
 # window's spin lock, allocates nothing, and uses orl_sys for what it asks the
 # kernel.  orl_backoff sleeps; orl_point_pass compares and kills.
 # orl_window_map makes no error text where a pinned page is mapped.
-ours='orl_backoff orl_frame_is_dead orl_grant_last orl_ledger_scan
+ours='orl_guard orl_backoff orl_frame_is_dead orl_grant_last orl_ledger_scan
   orl_point_pass orl_proc_locked orl_sys orl_thread_cache orl_view_remap
   orl_window_enter
   orl_window_leave orl_window_map'

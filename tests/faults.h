@@ -32,7 +32,7 @@ static const struct fault all_faults[] __attribute__ ((unused)) = {
   { "pwritev", SHORT },      { "pwrite", EIO },
   { "pwrite", ENOSPC },      { "pwrite", SHORT },
   { "pwrite_atomic", EIO },  { "atomic_unit", ENOSYS },
-  { "fsync", EIO },
+  { "fsync", EIO },          { "msync", EIO },
   { "fdatasync", EIO },      { "forget", EIO },
   { "ftruncate", EIO },      { "fallocate", ENOSPC },
   { "data", EIO },           { "space", EIO },
@@ -114,6 +114,7 @@ FAULT (munmap, int, (void *at, size_t n), (at, n))
 FAULT (madvise, int, (void *at, size_t n, int a), (at, n, a))
 FAULT (madvise_many, ssize_t, (const struct iovec *v, int n, int a),
        (v, n, a))
+FAULT (msync, int, (void *at, size_t n), (at, n))
 FAULT (mincore, int, (void *at, size_t n, unsigned char *m), (at, n, m))
 FAULT (mprotect, int, (void *at, size_t n, int p), (at, n, p))
 FAULT (mlock, int, (void *at, size_t n, unsigned f), (at, n, f))
@@ -220,6 +221,7 @@ fault_wrap (void)
   FAULT_ENTRY (munmap);
   FAULT_ENTRY (madvise);
   FAULT_ENTRY (madvise_many);
+  FAULT_ENTRY (msync);
   FAULT_ENTRY (mincore);
   FAULT_ENTRY (mprotect);
   FAULT_ENTRY (mlock);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * hooked.h - hooks for tests: every byte is changed by a key, and the last eight
- * of a page are a sum of the others
+ * hooked.h - hooks for tests: every byte is changed by a key, and the last
+ * eight of a page are a sum of the others
  */
 #ifndef HOOKED_H
 #define HOOKED_H

@@ -236,8 +236,10 @@ tests_inside = \
 	tests/given-up-slots-are-inaccessible \
 	tests/lengthening-never-cuts \
 	tests/locking-on-fault-has-a-fallback \
+	tests/mapped-files-are-whole-and-never-a-signal \
 	tests/memory-of-a-forked-child-stays \
 	tests/moved-pins-are-seen \
+	tests/moved-pins-are-seen-by-a-child \
 	tests/no-page-overtakes-its-log \
 	tests/pages-are-on-huge-pages \
 	tests/pages-are-written-atomically-where-that-works \
@@ -365,7 +367,7 @@ tests_sqlite_sh = \
 # Scripts that need examples/kv.
 tests_kv_sh = \
 	tests/bench-kv-compares.sh \
-	tests/example-05-kv.sh \
+	tests/example-06-kv.sh \
 	$(NULL)
 
 # Helpers, linked with liboriel.

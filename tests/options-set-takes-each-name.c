@@ -58,6 +58,7 @@ main (void)
   SETS ("residency", "onfault", residency, ORIEL_RESIDENCY_ONFAULT);
   SETS ("store", "posix", store, ORIEL_STORE_POSIX);
   SETS ("store", "uring", store, ORIEL_STORE_URING);
+  SETS ("store", "pmem", store, ORIEL_STORE_PMEM);
   SETS ("writeback_rate", "3M", writeback_rate, 3 * MiB);
   SETS ("dirty_low", "50", dirty_low, 50);
   SETS ("dirty_high", "400", dirty_high, 400);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * torn=atomic writes each page by one atomic write, if file system and device say
- * that they can, for pages of this size, and a write that is none is refused
- * for its length and not for its flag.  torn=auto finds out.
+ * torn=atomic writes each page by one atomic write, if file system and device
+ * say that they can, for pages of this size, and a write that is none is
+ * refused for its length and not for its flag.  torn=auto finds out.
  */
 #include "util.h"
 

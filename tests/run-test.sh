@@ -34,7 +34,7 @@ fi
 # Oriel handles SIGSEGV and SIGBUS itself, and so do its tests; what is passed on
 # is to end the process by the signal.
 : "${ASAN_OPTIONS=allow_user_segv_handler=1:handle_segv=0:handle_sigbus=0}"
-: "${TSAN_OPTIONS=halt_on_error=1:handle_segv=0:handle_sigbus=0:second_deadlock_stack=1:suppressions=$top_srcdir/tests/tsan-suppressions.txt}"
+: "${TSAN_OPTIONS=halt_on_error=1:handle_segv=0:handle_sigbus=0:second_deadlock_stack=1:die_after_fork=0:suppressions=$top_srcdir/tests/tsan-suppressions.txt}"
 : "${UBSAN_OPTIONS=print_stacktrace=1}"
 export ASAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS
 

@@ -96,20 +96,21 @@ main (void)
 {
   static const struct setup setups[] = {
     { "while the log has frames",
-      "UPDATE t SET v = zeroblob (100) WHERE id < 100", "SELECT 1", LEASE, 0 },
+      "UPDATE t SET v = randomblob (100) WHERE id < 100", "SELECT 1", LEASE,
+      0 },
     { "when all of the log is in the database",
-      "UPDATE t SET v = zeroblob (100) WHERE id < 100;"
+      "UPDATE t SET v = randomblob (100) WHERE id < 100;"
       "PRAGMA wal_checkpoint", "SELECT 1", LEASE, 0 },
     { "of pages that the pool has",
-      "UPDATE t SET v = zeroblob (100) WHERE id < 100;"
+      "UPDATE t SET v = randomblob (100) WHERE id < 100;"
       "PRAGMA wal_checkpoint", "PRAGMA cache_size = 2", LEASE, 0 },
     { "of pages that are fetched",
-      "UPDATE t SET v = zeroblob (100) WHERE id < 100;"
+      "UPDATE t SET v = randomblob (100) WHERE id < 100;"
       "PRAGMA wal_checkpoint", "PRAGMA mmap_size = 100000000", LEASE,
       0 },
     { "when the log is empty", "", "SELECT 1", LEASE, 0 },
     { "without a lease there are calls",
-      "UPDATE t SET v = zeroblob (100) WHERE id < 100", "SELECT 1",
+      "UPDATE t SET v = randomblob (100) WHERE id < 100", "SELECT 1",
       "&oriel_lease=0", 1 },
   };
   const char *path = scratch_file ("select.db");

@@ -15,8 +15,8 @@ extern "C" {
 #endif
 
 /*
- * Both get a page's number and its data, page_size bytes.  length is how much of
- * it is before the end of the file, which is what the store has: less than
+ * Both get a page's number and its data, page_size bytes.  length is how much
+ * of it is before the end of the file, which is what the store has: less than
  * page_size in a last page that is not whole, and what is behind it is zeroes.
  * Who keeps something at the end of each page keeps the file's size a multiple
  * of page_size.
@@ -32,7 +32,7 @@ typedef struct oriel_hooks {
                               another checksum, is another id */
   void *arg;               /* for both */
   /* The page was read, and no one else sees it before this returns 0.  Another
-   * value: it is damaged; then the pin or the read is -EIO.  Pages that were never
+   * value: it is damaged; then the pin or the read is -EIO.  Pages never
    * written, in holes of the file, are zeroes here.  NULL: nothing. */
   int (*after_read) (void *arg, uint64_t number, void *data, size_t length);
   /* The page is to be written.  data is a copy that is this call's alone, to be
@@ -49,19 +49,19 @@ typedef struct oriel_hooks {
  * given hooks of this id can neither load pages of the file nor write them:
  * that is -EACCES, and dirty pages of the file are not written to make room.
  * What is in the pool it can pin, and tools see the file's pages.  Clean pages
- * that were there before are read again.  Where no pool knows the file the id is
- * gone: it is kept nowhere else.
+ * that were there before are read again.  Where no pool knows the file the id
+ * is gone: it is kept nowhere else.
  *
- * A page that after_read says is damaged is not kept.  oriel_stats.pages_damaged
- * counts each time that a call fails so, and oriel_error() names file and page.
+ * A page that after_read says is damaged is not kept.
+ * oriel_stats.pages_damaged counts each time that a call fails so, and
+ * oriel_error() names file and page.
  *
- * With hooks NULL the pages are as the store has them, from then on.  To change,
- * or to end, what was set no other process may have the file open, and it may
- * have no dirty pages.  An open with ORIEL_DISCARD, by the only process, ends it,
- * too.
- * Errors: -EBUSY another id holds, and cannot be changed now; -EINVAL id is 0,
- * struct_size is not that of this version, or the file was opened with
- * ORIEL_FOREIGN; -EUSERS as oriel_pin().
+ * With hooks NULL the pages are as the store has them, from then on.  To
+ * change, or to end, what was set no other process may have the file open, and
+ * it may have no dirty pages.  An open with ORIEL_DISCARD, by the only process,
+ * ends it, too. Errors: -EBUSY another id holds, and cannot be changed now;
+ * -EINVAL id is 0, struct_size is not that of this version, or the file was
+ * opened with ORIEL_FOREIGN; -EUSERS as oriel_pin().
  */
 ORIEL_API int oriel_file_hooks (oriel_file *file, const oriel_hooks *hooks);
 

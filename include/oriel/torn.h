@@ -3,9 +3,9 @@
  * oriel/torn.h - pages that are never half-written, also when the power goes
  *
  * A disk writes sectors.  When the power goes, or a process is killed, while a
- * page is written, part of it may be new and the rest old: the page is torn.  An
- * engine whose log has whole pages, as SQLite's has, needs nothing against it.
- * Others open their files with one of these:
+ * page is written, part of it may be new and the rest old: the page is torn.
+ * An engine whose log has whole pages, as SQLite's has, needs nothing against
+ * it. Others open their files with one of these:
  *
  *   atomic  the file system and the device write a page whole or not at all
  *           (RWF_ATOMIC of Linux 6.11, where both offer it for the page size)
@@ -14,16 +14,16 @@
  *           first who opens the file restores what is torn.
  *   auto    atomic where that works, else double
  *
- * THE AREA is a file beside the file, its path with ".dw" behind it, or where you
- * say.  It takes 8 MiB, or 17 MiB with pages of 64 KiB.  A batch is up to 128
- * pages of one flush, and costs one write and one sync of the area; one flusher at
- * a time, of all processes, has the area.  Ask for flushes of many pages, and
- * for few of them: src/README.md has what it costs.
+ * THE AREA is a file beside the file, its path with ".dw" behind it, or where
+ * you say.  It takes 8 MiB, or 17 MiB with pages of 64 KiB.  A batch is up to
+ * 32 pages of one flush, and costs one write and one sync of the area; one
+ * flusher at a time, of all processes, has the area.  Ask for flushes of many
+ * pages, and for few of them: src/README.md has what it costs.
  *
  * While the file is open, and after a crash until Oriel has opened it again,
  * file and area belong together: don't change, move or remove one without the
- * other.  When all have closed the file the area has nothing that counts, and may
- * be removed.
+ * other.  When all have closed the file the area has nothing that counts, and
+ * may be removed.
  *
  * What is protected are pages, as they are in the pool.  Which of them are
  * written when the power goes is for the engine's log to say, and after
@@ -62,32 +62,32 @@ typedef struct oriel_file_options {
 ORIEL_API void oriel_file_options_init (oriel_file_options *opt);
 
 /*
- * Set one option from text: torn (none, auto, atomic, double), area, adopt (0, 1).
- * The text of "area" is kept by reference.
- * Errors: -ENOENT no such option; -EINVAL not a value for it.
+ * Set one option from text: torn (none, auto, atomic, double), area, adopt (0,
+ * 1). The text of "area" is kept by reference. Errors: -ENOENT no such option;
+ * -EINVAL not a value for it.
  */
 ORIEL_API int oriel_file_options_set (oriel_file_options *opt,
                                       const char *name, const char *value);
 
 /*
- * oriel_file_open() with options.  The first who opens a file to write it says how
- * its pages are written; others go with that.  Whoever is the first, and whatever
- * it asks for, restores torn pages from an area that the file has, beside it or
- * where it says.
- * Errors: those of oriel_file_open(); -EBUSY the file is open and is written in
- * another way, or with another area; -EOPNOTSUPP atomic: the file system or the
- * device does not write pages of this size so; double: this build of Oriel
- * has no xxHash; -EINVAL with ORIEL_FOREIGN; of the area: -ENOSPC no room for it;
- * -EPROTO something else lies there; -ESTALE it has pages of another file (see
- * adopt); -EROFS with ORIEL_RDONLY: pages are torn, and have to be restored by
- * who may write; others of open(2), pread(2) and pwrite(2).
+ * oriel_file_open() with options.  The first who opens a file to write it says
+ * how its pages are written; others go with that.  Whoever is the first, and
+ * whatever it asks for, restores torn pages from an area that the file has,
+ * beside it or where it says. Errors: those of oriel_file_open(); -EBUSY the
+ * file is open and is written in another way, or with another area; -EOPNOTSUPP
+ * atomic: the file system or the device does not write pages of this size so;
+ * double: this build of Oriel has no xxHash; -EINVAL with ORIEL_FOREIGN; of the
+ * area: -ENOSPC no room for it; -EPROTO something else lies there; -ESTALE it
+ * has pages of another file (see adopt); -EROFS with ORIEL_RDONLY: pages are
+ * torn, and have to be restored by who may write; others of open(2), pread(2)
+ * and pwrite(2).
  */
 ORIEL_API int oriel_file_open_with (oriel_pool *pool, const char *path,
                                     const oriel_file_options *opt,
                                     oriel_file **file);
 
-/* How the file's pages are written: ORIEL_TORN_NONE, ATOMIC or DOUBLE; DEFAULT if
- * only those have it open who may not write. */
+/* How the file's pages are written: ORIEL_TORN_NONE, ATOMIC or DOUBLE; DEFAULT
+ * if only those have it open who may not write. */
 ORIEL_API uint32_t oriel_file_torn (const oriel_file *file);
 
 /* Its name, "double"; "unknown" if there is none. */

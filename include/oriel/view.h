@@ -15,10 +15,12 @@
  * address space and nothing else until it is used.  Its pages are not locked in
  * memory with the window's (see RESIDENCY).
  *
- * What it costs: oriel_stats counts views, view_pages and view_maps, the calls
- * that mapped them.  bench-window compares a view with copies of the pages, and
- * bench/README.md has the result: a page whose frame has no neighbour costs
- * about as much as two or three copies of 4096 bytes, one of a run a tenth.
+ * What it costs: pins, and for each run of frames that is mapped 5 to 7 us, six
+ * to eight times what a copy of 4096 bytes does; where nothing is mapped, as much
+ * as pins.  So to read small pages that lie anywhere oriel_read() is cheaper; what
+ * was loaded in order, large pages, and changes in place are for views.  (make
+ * bench-view; oriel_stats has views, view_pages, and view_maps, the calls that
+ * mapped them.)
  */
 #ifndef ORIEL_VIEW_H
 #define ORIEL_VIEW_H

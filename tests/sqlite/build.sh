@@ -127,7 +127,7 @@ esac
 here=$top_srcdir/tests/sqlite
 mkdir -p "$1" && cd "$1" || exit
 for command in apt-get dpkg-source patch tclsh; do
-  command -v $command > /dev/null || die "there is no $command here"
+  command -v $command > /dev/null || die "no $command here"
 done
 
 if [ ! -e source/VERSION ]; then

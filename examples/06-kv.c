@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * 05-kv.c - two processes use the key-value store of examples/kv
+ * 06-kv.c - two processes use the key-value store of examples/kv
  *
  * Each moves money between accounts, 500 times; a move is a batch, so at any
  * moment, and whoever is killed, no money is lost.  Then one is killed in the
@@ -17,7 +17,7 @@
 
 #include "kv/kv.h"
 
-#define DATA "05-kv.data"
+#define DATA "06-kv.data"
 #define ACCOUNTS 1000
 #define MOVES 500
 
@@ -27,7 +27,7 @@ static void
 check (int rc)
 {
   if (rc < 0) {
-    fprintf (stderr, "05-kv: %s: %s\n", strerror (-rc), oriel_error ());
+    fprintf (stderr, "06-kv: %s: %s\n", strerror (-rc), oriel_error ());
     exit (1);
   }
 }

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * guard.c - copies from and to memory that may be missing
+ *
+ * A copy has no lock and leaves nothing behind but bytes, so it can be left by
+ * a jump.  Signals are as they were: the handler blocks none.
+ */
+#include "guard.h"
+
+_Thread_local struct orl_guard *volatile orl_guard;
+
+bool
+orl_guard_copy (void *(*copy) (void *to, const void *from, size_t n), void *to,
+                const void *from, size_t n, const void *guarded)
+{
+  struct orl_guard g = { .from = (uintptr_t) guarded, .bytes = n };
+
+  if (sigsetjmp (g.back, 0) != 0)
+    {
+      orl_guard = NULL;
+      return false;
+    }
+  orl_guard = &g;
+  copy (to, from, n);
+  orl_guard = NULL;
+  return true;
+}
