@@ -14,6 +14,8 @@ orl_file_hold (struct oriel_pool *pool, uint32_t index)
 
   pthread_mutex_lock (&pool->lock);
   file = pool->files[index];
+  if (file && file->opens == 0)
+    file = NULL; /* it is being closed */
   if (file)
     file->holds++;
   pthread_mutex_unlock (&pool->lock);

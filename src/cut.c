@@ -13,8 +13,9 @@
  *      is still what it was, that goes into cut_old: from here on no page behind
  *      cut_bytes is written to the store.  If it is not, cut_phase becomes even,
  *      and all begins anew;
- *   2. what was being written behind has been, and the store gets its length.  If
- *      that fails cut_phase becomes even, and nothing was done;
+ *   2. what was being written behind has been, also of the page that the end lies
+ *      in, as the writer of a copy has no latch; and the store gets its length.
+ *      If that fails cut_phase becomes even, and nothing was done;
  *   3. the pages behind are STALE;
  *   4. the page that the end lies in gets zeroes behind it;
  *   5. size goes from cut_old to bytes; if it has changed, someone grew the file
@@ -289,13 +290,12 @@ orl_cut_help (struct orl_thread *me, struct oriel_file *file)
 /* ------------------------------------------------------------------ */
 /* The store                                                          */
 
-/* Wait for what is being written of the pages from first on.  Whatever its epoch,
- * and STALE or not: what was dropped while it was written is still on its way.
- * What is WRITING has its bit in the dirty map. */
-static void
-wait_range (struct orl_thread *me, struct oriel_file *file, uint64_t first)
+/* What is WRITING has its bit in the dirty map. */
+void
+orl_cut_wait (struct orl_thread *me, struct oriel_file *file, uint64_t bytes)
 {
   const struct orl_shm *shm = &me->pool->shm;
+  uint64_t first = bytes >> shm->geo.page_shift;
 
   for (uint32_t word = 0; word * 64 < shm->geo.nframes; word++)
     for (uint64_t bits = atomic_load (&shm->dirty[word]); bits;
@@ -336,7 +336,7 @@ settle (struct orl_thread *me, struct oriel_file *file)
 
   if (bytes == UINT64_MAX)
     return 0;
-  wait_range (me, file, pages_of (&me->pool->shm, bytes));
+  orl_cut_wait (me, file, bytes);
   r = cut_store (file, bytes);
   if (r == 0)
     atomic_store (&file->rec->cut, 0);
@@ -405,7 +405,7 @@ shorten (struct orl_thread *me, struct oriel_file *file,
   uint64_t count = pages_of (shm, atomic_load (&rec->cut_old)) - first;
   int r;
 
-  wait_range (me, file, first);
+  orl_cut_wait (me, file, bytes);
   r = cut_store (file, bytes);
   if (r < 0)
     {

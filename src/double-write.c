@@ -206,6 +206,8 @@ orl_dw_turn (struct orl_dw *dw, uint64_t lap)
   if (r <= 0)
     return r < 0 ? r : -EPROTO;
   dw->seq = h.seq;
+  h.ino = dw->of.ino; /* if it was adopted, it is that file's from now on */
+  h.birth = dw->of.birth;
   return write_head (dw, &h, lap);
 }
 
@@ -508,6 +510,7 @@ orl_dw_open (const char *path, const struct orl_dw_options *opt,
       return orl_fail (-ENOMEM, "%s: no memory", path);
     }
   d->page_size = opt->page_size;
+  d->of = opt->id;
   least = ORL_DW_FIRST + 2 * orl_dw_need (d, ORL_DW_MAX);
   d->bytes = AREA_BYTES > least ? AREA_BYTES : least;
   r = opt->mapped ? orl_store_pmem_open (path, &how, &d->area)

@@ -26,6 +26,7 @@ struct orl_dw {
   uint32_t page_size;
   uint64_t bytes;               /* of the area */
   uint64_t ino;                 /* of its file */
+  struct orl_store_id of;       /* the file that it is for */
   /* of its head, as it was last read or written */
   uint64_t seq;
   uint64_t lap;                 /* whose batches count */

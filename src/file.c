@@ -274,6 +274,15 @@ path_words (const char *path, uint64_t words[ORL_PATH_WORDS])
   free (whole);
 }
 
+/* Others have it open, or this process has.  Of what log there is now is not
+ * known; who does know says so again. */
+static void
+discard (struct orl_frec *rec)
+{
+  atomic_fetch_add (&rec->epoch, 1);
+  atomic_store (&rec->durable, 0);
+}
+
 /* The file's record, marked open by this process. */
 static int
 enter (struct orl_thread *me, const char *path, unsigned flags,
@@ -294,7 +303,7 @@ enter (struct orl_thread *me, const char *path, unsigned flags,
   else if (orl_file_is_open_elsewhere (shm, *index))
     {
       if (flags & ORIEL_DISCARD)
-        atomic_fetch_add (&shm->files[*index].epoch, 1);
+        discard (&shm->files[*index]);
     }
   else
     r = judge (shm, *index, id, path, flags);
@@ -368,7 +377,7 @@ open_again (struct oriel_file *file, const oriel_file_options *opt)
     return orl_fail (-EBUSY, "%s: is open with torn=%s; close it first",
                      file->path, oriel_torn_name (torn));
   if (flags & ORIEL_DISCARD)
-    atomic_fetch_add (&file->rec->epoch, 1);
+    discard (file->rec);
   file->opens++;
   return 0;
 }
@@ -471,9 +480,17 @@ orl_file_open (struct orl_thread *me, const char *path,
   int r;
 
   pthread_mutex_lock (&pool->lock);
-  known = look_at (path, &id);
-  if (known)
-    f = find_open (pool, &id);
+  for (unsigned round = 0;; round++)
+    {
+      known = look_at (path, &id);
+      f = known ? find_open (pool, &id) : NULL;
+      if (!f || f->opens > 0)
+        break;
+      /* Another thread is closing it. */
+      pthread_mutex_unlock (&pool->lock);
+      orl_backoff (round);
+      pthread_mutex_lock (&pool->lock);
+    }
   if (!f)
     r = open_new (me, path, opt, known ? &id : NULL, file);
   else if ((r = open_again (f, opt)) == 0)
@@ -522,7 +539,8 @@ close_last (struct orl_thread *me, struct oriel_file *file)
 {
   struct oriel_pool *pool = me->pool;
 
-  pool->files[file->index] = NULL;
+  /* It keeps its place: who opens it meanwhile waits (orl_file_open()), else its
+   * new open would go with this one. */
   atomic_store (&pool->logs[file->index], false);
   for (unsigned round = 0; file->holds > 0; round++)
     {
@@ -531,9 +549,9 @@ close_last (struct orl_thread *me, struct oriel_file *file)
       pthread_mutex_lock (&pool->lock);
     }
   drop_foreign (me, file);
-  orl_torn_close (file,
-                  !orl_file_is_open_elsewhere (&pool->shm, file->index));
+  orl_torn_close (file, true);
   leave (me, file->index);
+  pool->files[file->index] = NULL;
   file->store->ops->close (file->store);
   free (file->path);
   free (file);
@@ -611,6 +629,8 @@ set_size (struct orl_thread *me, struct oriel_file *file, uint64_t old,
   if (first < end)
     orl_drop_pages (me, file, first, end - first);
   ORL_POINT ("file.resize.dropped");
+  if (bytes < old)
+    orl_cut_wait (me, file, bytes);
   orl_seen_begin (file);
   r = file->store->ops->truncate (file->store, bytes);
   ORL_POINT ("file.resize.store");

@@ -278,7 +278,7 @@ claim (struct orl_thread *me, struct orl_chunk *c, uint32_t i)
   uint64_t word = atomic_load (&f->state);
 
   if (!orl_log_is_durable (c->file->rec, c->last[i]))
-    return -ENOENT;
+    return -EAGAIN;
   if (orl_state (word) != ORL_VALID)
     return -EAGAIN;
   if (!is_to_write (c->file, &c->item[i], word))

@@ -277,6 +277,11 @@ flush_once (struct orl_thread *me, struct oriel_file *file,
       result = write_items (me, file, items, n,
                             copies && !other ? copies : other ? own : NULL,
                             &n);
+      /* What has changed since the begin, and no one has said that its log is
+       * durable now. */
+      if (result == 0 && n > 0 && other && refused == 0
+          && !orl_log_can_flush (me, file->index))
+        refused = log_first (me, file, items, n, true);
       if (result == 0)
         result = orl_pool_gone (me->pool);
       if (result == 0 && n > 0)

@@ -112,7 +112,10 @@ orl_image_lsns (const struct orl_shm *shm, uint32_t owner, uint32_t frame)
     return;
   atomic_store (&shm->frames[frame].lsn, atomic_load (&shm->images[i].lsn));
   ORL_POINT ("image.lsn");
-  atomic_store (&shm->firsts[frame], atomic_load (&shm->images[i].first));
+  /* Only from 0 did the change itself move it; who wrote a copy meanwhile may
+   * have, since the store has that now. */
+  if (atomic_load (&shm->images[i].first) == 0)
+    atomic_store (&shm->firsts[frame], 0);
 }
 
 void

@@ -86,6 +86,9 @@ orl_run_take_back (struct orl_thread *me, struct orl_run *run)
                     ORL_FLAGS);
   ORL_POINT ("load.back.reserved");
   orl_ledger_clear (me->ledger, run->entry[run->n]);
+  /* It may have been filled again since it gave the frame. */
+  if (me->nstash == ORL_BATCH)
+    orl_thread_unstash (me);
   me->stash[me->nstash++] = frame;
 }
 

@@ -104,10 +104,14 @@ look_at_size (struct orl_store *s)
 {
   struct stat st;
   int r = orl_sys.fstat (s->fd, &st);
+  uint64_t size;
 
-  if (r == 0)
-    atomic_store (&s->map->size, (uint64_t) st.st_size);
-  return r;
+  if (r < 0)
+    return r;
+  size = (uint64_t) st.st_size;
+  if (atomic_exchange (&s->map->size, size) != size)
+    atomic_store (&s->map->grown, true);
+  return 0;
 }
 
 /* Have it reach to end; with the lock, for writing. */
@@ -294,13 +298,15 @@ pmem_sync (struct orl_store *s)
 {
   struct orl_map *m = s->map;
   uint64_t size;
-  int r = enter (s, 0);
+  int r = look_at_size (s); /* others may have made it longer, and written that */
 
+  size = atomic_load (&m->size);
+  if (r == 0)
+    r = enter (s, size);
   if (r < 0)
     return r;
-  size = atomic_load (&m->size);
-  if (!m->persistent && m->base && size > 0)
-    r = orl_sys.msync (m->base, (size_t) (size < m->bytes ? size : m->bytes));
+  if (!m->persistent && size > 0)
+    r = orl_sys.msync (m->base, (size_t) size);
   leave (s);
   /* Its length is the file system's. */
   if (r == 0 && atomic_exchange (&m->grown, false)

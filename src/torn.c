@@ -328,12 +328,17 @@ open_area (struct oriel_file *file, const oriel_file_options *opt,
     return orl_fail (r, "%s: cannot be looked at", file->path);
   if (!opt->area)
     {
-      size_t n = strlen (file->path) + sizeof ".dw";
+      /* One file, one area, by whichever link it is opened. */
+      char *whole = realpath (file->path, NULL);
+      const char *base = whole ? whole : file->path;
+      size_t n = strlen (base) + sizeof ".dw";
 
       path = malloc (n);
+      if (path)
+        snprintf (path, n, "%s.dw", base);
+      free (whole);
       if (!path)
         return orl_fail (-ENOMEM, "%s: no memory", file->path);
-      snprintf (path, n, "%s.dw", file->path);
     }
   r = orl_dw_open (opt->area ? opt->area : path, &how, &file->torn->dw);
   free (path);
@@ -355,9 +360,11 @@ recover (struct oriel_file *file)
     orl_seen_begin (file);
   r = orl_dw_restore (dw, file->store, look, &torn);
   ORL_POINT ("torn.restored");
-  /* A batch may have made the file longer. */
+  /* A batch may have made the file longer; but of one that is half cut the pool
+   * knows better. */
   if (r == 0 && !look && torn > 0
       && (r = orl_store_identify (file->store, &id)) == 0
+      && atomic_load (&rec->cut) == 0 && !(atomic_load (&rec->cut_phase) & 1)
       && atomic_load (&rec->size) < id.size)
     atomic_store (&rec->size, id.size);
   if (!look)
@@ -462,16 +469,19 @@ orl_torn_open (struct orl_thread *me, struct oriel_file *file,
   return r;
 }
 
+/* Whether others have it open is not asked for: two may close it at once, and who
+ * stays may be one who only reads. */
 void
-orl_torn_close (struct oriel_file *file, bool last)
+orl_torn_close (struct oriel_file *file, bool opened)
 {
   if (!file->torn)
     return;
-  if (last && file->torn->dw && mode_of (file) == ORIEL_TORN_DOUBLE
+  if (opened && file->torn->dw && mode_of (file) == ORIEL_TORN_DOUBLE
       && !(file->flags & ORIEL_RDONLY) && atomic_load (&file->rec->dw_ready))
     {
       take (file);
-      if (finish (file) == 0)
+      if (finish (file) == 0
+          && atomic_load (&file->rec->dw_at) != ORL_DW_FIRST)
         turn (file);
       give (file);
     }

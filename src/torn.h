@@ -17,9 +17,10 @@ struct orl_torn;
 int orl_torn_open (struct orl_thread *me, struct oriel_file *file,
                    const oriel_file_options *opt);
 
-/* last: no one else has the file open; the area is left with nothing that
- * counts.  If that fails it is left as it is. */
-void orl_torn_close (struct oriel_file *file, bool last);
+/* opened: the open was whole; then the area is left with nothing that counts but
+ * what others who write the file put there from now on.  If that fails it is
+ * left as it is. */
+void orl_torn_close (struct oriel_file *file, bool opened);
 
 /* Must what is written be a copy? */
 bool orl_torn_copies (const struct oriel_file *file);

@@ -29,7 +29,7 @@ dies (void *arg)
   oriel_file *file;
 
   pool = test_pool ();
-  must (open_as (arg, ORIEL_TORN_DOUBLE, NULL, 0, ORIEL_CREATE, &file),
+  must (open_as (arg, ORIEL_TORN_DOUBLE, NULL, 1, ORIEL_CREATE, &file),
         "oriel_file_open_with");
   for (uint64_t i = 0; i < 4; i++)
     stamp_page (pool, file, i, 7);
@@ -94,6 +94,54 @@ page_2_is (const char *name, uint64_t tag)
   return is_stamped (page, 4096, tag, 2);
 }
 
+/* A process that has the file open while its only writer closes it. */
+static pid_t
+start_reader (int go[2], int told[2])
+{
+  oriel_file *file;
+  char byte;
+  pid_t pid;
+
+  if (pipe (go) < 0 || pipe (told) < 0 || (fflush (NULL), pid = fork ()) < 0)
+    bail_out ("pipe or fork failed");
+  if (pid > 0) {
+    close (go[0]);
+    close (told[1]);
+    if (read (told[0], &byte, 1) != 1)
+      bail_out ("the reader died");
+    return pid;
+  }
+  close (go[1]);
+  pool = test_pool ();
+  file = must_open_file (pool, scratch_file ("data"), ORIEL_RDONLY);
+  if (write (told[1], "", 1) == 1 && read (go[0], &byte, 1) == 0) {
+    must (oriel_file_close (file), "oriel_file_close");
+    must (oriel_pool_close (pool), "oriel_pool_close");
+  }
+  _exit (0);
+}
+
+static void
+closes_before_a_reader (void)
+{
+  int go[2], told[2], status;
+  oriel_file *file;
+  pid_t pid;
+
+  must (open_as ("data", ORIEL_TORN_DOUBLE, NULL, 0, 0, &file), "open");
+  pid = start_reader (go, told);
+  stamp_page (pool, file, 2, 11);
+  must (oriel_file_close (file), "oriel_file_close");
+  close (go[1]);
+  close (told[0]);
+  waitpid (pid, &status, 0);
+  is_int (status, 0, "a reader closes it last");
+  tear ("data");
+  file = must_open_file (pool, scratch_file ("data"), 0);
+  ok (!page_2_is ("data", 11), "then, too, what others wrote stays");
+  must (oriel_file_close (file), "oriel_file_close");
+}
+
 static void
 options (void)
 {
@@ -153,6 +201,8 @@ main (void)
   is_int (oriel_file_torn (file), ORIEL_TORN_NONE, "and no one remembers how");
   must (oriel_file_close (file), "oriel_file_close");
 
+  closes_before_a_reader ();
+
   must (open_as ("data", ORIEL_TORN_DOUBLE, scratch_file ("place"), 0, 0,
                  &file),
         "oriel_file_open_with");
@@ -174,6 +224,8 @@ main (void)
   must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
   copy_file ("killed", "copy");
   copy_file ("killed.dw", "copy.dw");
+  copy_file ("killed", "second");
+  copy_file ("killed.dw", "second.dw");
   tear ("killed");
   tear ("copy");
   pool = test_pool ();
@@ -196,6 +248,28 @@ main (void)
   is_rc (open_as ("copy", ORIEL_TORN_DOUBLE, NULL, 1, 0, &file), 0,
          "unless both were copied together, as one says");
   ok (page_2_is ("copy", 7), "then pages are restored");
+  must (oriel_file_close (file), "oriel_file_close");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+  is_int (in_child (dies, (void *) "second"), 128 + SIGKILL,
+          "one that adopts an area is killed");
+  must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
+  tear ("second");
+  pool = test_pool ();
+  is_rc (open_as ("second", ORIEL_TORN_DOUBLE, NULL, 0, 0, &file), 0,
+         "that is the copy's own area then");
+  ok (page_2_is ("second", 7), "and pages are restored");
+  must (oriel_file_close (file), "oriel_file_close");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+
+  is_int (in_child (dies, (void *) "copy"), 128 + SIGKILL, "one is killed");
+  must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
+  tear ("copy");
+  pool = test_pool ();
+  if (symlink (scratch_file ("copy"), scratch_file ("link")) < 0)
+    bail_out ("symlink failed");
+  is_rc (open_as ("link", ORIEL_TORN_DOUBLE, NULL, 0, 0, &file), 0,
+         "opened by a symbolic link");
+  ok (page_2_is ("copy", 7), "it has the same area");
   must (oriel_file_close (file), "oriel_file_close");
   must (oriel_pool_close (pool), "oriel_pool_close");
   return done_testing ();

@@ -233,6 +233,7 @@ tests_inside = \
 	tests/failed-truncate-changes-nothing \
 	tests/file-without-birth-time-is-known-by-its-handle \
 	tests/flush-leaves-no-reader-behind \
+	tests/flush-tells-of-pages-that-changed-meanwhile \
 	tests/given-up-slots-are-inaccessible \
 	tests/lengthening-never-cuts \
 	tests/locking-on-fault-has-a-fallback \
@@ -241,11 +242,13 @@ tests_inside = \
 	tests/moved-pins-are-seen \
 	tests/moved-pins-are-seen-by-a-child \
 	tests/no-page-overtakes-its-log \
+	tests/open-waits-for-a-close \
 	tests/pages-are-on-huge-pages \
 	tests/pages-are-written-atomically-where-that-works \
 	tests/pool-works-without-newer-calls \
 	tests/posix-locks-stand-in-for-ofd-locks \
 	tests/slot-without-its-guard-is-inaccessible \
+	tests/stash-has-room-for-a-run \
 	tests/store-without-io-uring-reads-as-before \
 	tests/strict-windows-name-misuse \
 	tests/strict-windows-that-split-count-each-page \
@@ -254,6 +257,7 @@ tests_inside = \
 	tests/tool-check-tells-problems \
 	tests/torture \
 	tests/trace-has-every-page-used \
+	tests/truncate-waits-for-copies \
 	tests/unreadable-pool-memory-is-an-error \
 	tests/view-is-all-or-nothing \
 	tests/write-back-keeps-its-bounds \

@@ -48,6 +48,36 @@ no_fallocate (int fd, int mode, off_t at, off_t n)
 }
 
 static int
+note_msync (void *at, size_t n)
+{
+  calls = (int) (n / 4096);
+  return real.msync (at, n);
+}
+
+/* Two processes' stores: what one wrote behind the end that the other knows, the
+ * other's sync makes durable as well. */
+static void
+synced_by_another (void)
+{
+  const struct orl_store_options opt = { .create = true };
+  const char *path = scratch_file ("two");
+  struct orl_store *one, *two;
+  static char page[4096];
+  struct iovec iov = { page, sizeof page };
+
+  must (orl_store_pmem_open (path, &opt, &one), "orl_store_pmem_open");
+  must (orl_store_pmem_open (path, &opt, &two), "orl_store_pmem_open");
+  must (one->ops->write (one, &iov, 1, 9 * 4096), "write");
+  orl_sys.msync = note_msync;
+  calls = 0;
+  must (two->ops->sync (two), "sync");
+  orl_sys.msync = real.msync;
+  is_int (calls, 10, "a sync is of all that others wrote");
+  one->ops->close (one);
+  two->ops->close (two);
+}
+
+static int
 bad_msync (void *at, size_t n)
 {
   (void) at, (void) n;
@@ -275,5 +305,6 @@ main (int argc, char **argv)
   waitpid (pid, &status, 0);
   ok (WIFEXITED (status) && WEXITSTATUS (status) == 0,
       "on memory that is said to be persistent all holds");
+  synced_by_another ();
   return on (scratch (), ORIEL_STORE_MSYNC);
 }

@@ -73,6 +73,17 @@ checkpoint (oriel_file *f)
   return oriel_checkpoint (pool, f, NULL);
 }
 
+static int
+discard (void *unused)
+{
+  (void) unused;
+  pool = test_pool ();
+  file = must_open_file (pool, path, ORIEL_DISCARD);
+  must (oriel_file_close (file), "close");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+  return 0;
+}
+
 int
 main (void)
 {
@@ -85,6 +96,7 @@ main (void)
     { "checkpoint", checkpoint },
   };
   uint64_t tag = 1, lsn = 100, pages;
+  oriel_file *again;
 
   pool = test_pool ();
   path = scratch_file ("data");
@@ -167,6 +179,14 @@ main (void)
   file = must_open_file (pool, path, ORIEL_DISCARD);
   is_int ((long long) oriel_file_durable_lsn (file), 0,
           "with ORIEL_DISCARD it is a new log");
+  must (oriel_file_durable (file, 7), "oriel_file_durable");
+  again = must_open_file (pool, path, ORIEL_DISCARD);
+  is_int ((long long) oriel_file_durable_lsn (file), 0,
+          "also where it is open");
+  must (oriel_file_close (again), "close");
+  must (oriel_file_durable (file, 7), "oriel_file_durable");
+  is_int (in_child (discard, NULL), 0, "another process opens it so");
+  is_int ((long long) oriel_file_durable_lsn (file), 0, "likewise");
   must (oriel_file_close (file), "close");
   file = must_open_file (pool, path, ORIEL_RDONLY);
   is_rc (oriel_file_durable (file, 1), -EACCES, "read-only: durable");

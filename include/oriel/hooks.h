@@ -18,8 +18,9 @@ extern "C" {
  * Both get a page's number and its data, page_size bytes.  length is how much
  * of it is before the end of the file, which is what the store has: less than
  * page_size in a last page that is not whole, and what is behind it is zeroes.
- * Who keeps something at the end of each page keeps the file's size a multiple
- * of page_size.
+ * Who keeps something at the end of each page, or what depends on length, keeps
+ * the file's size a multiple of page_size: where the size changes within a page
+ * that one is not written anew for it.
  *
  * They are called by any thread that uses the file, by several at once, with
  * locks held: they may call no function of Oriel, and should be quick.

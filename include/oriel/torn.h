@@ -14,11 +14,17 @@
  *           first who opens the file restores what is torn.
  *   auto    atomic where that works, else double
  *
- * THE AREA is a file beside the file, its path with ".dw" behind it, or where
- * you say.  It takes 8 MiB, or 17 MiB with pages of 64 KiB.  A batch is up to
- * 32 pages of one flush, and costs one write and one sync of the area; one
- * flusher at a time, of all processes, has the area.  Ask for flushes of many
- * pages, and for few of them: src/README.md has what it costs.
+ * THE AREA is a file beside the file, its path, without symbolic links, with
+ * ".dw" behind it, or where you say.  It takes 8 MiB, or 17 MiB with pages of
+ * 64 KiB.  A batch is up to 32 pages of one flush, and costs one write and one
+ * sync of the area; one flusher at a time, of all processes, has the area.  Ask
+ * for flushes of many pages, and for few of them: src/README.md has what it
+ * costs.
+ *
+ * An area is for one file, and that file has it always: if the file is opened
+ * after a crash without it, by another hard link or with another area, and
+ * changed, then the old pages come back over newer ones when it is opened with
+ * the area again.
  *
  * While the file is open, and after a crash until Oriel has opened it again,
  * file and area belong together: don't change, move or remove one without the

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A run of pages that is begun to be read holds frames, and gives those back for
+ * which there is no room in the ring.  A thread's stash, which got a batch
+ * meanwhile, has room for them.
+ */
+#include "util.h"
+
+#include <stdbool.h>
+
+#include "thread.h"
+
+#define FRAMES 8192             /* batches are of ORL_BATCH then */
+#define PAGES (4 * FRAMES)
+
+int
+main (void)
+{
+  oriel_options opt = test_options ();
+  struct orl_thread *me;
+  oriel_pool *pool;
+  oriel_file *file;
+  uint32_t most = 0;
+  int rc;
+
+  opt.store = ORIEL_STORE_URING;
+  opt.pool_size = (uint64_t) FRAMES * 4096;
+  rc = oriel_pool_open ("test", &opt, &pool);
+  if (rc == -EOPNOTSUPP)
+    skip_all (oriel_error ());
+  must (rc, "oriel_pool_open");
+  make_stamped_file (scratch_file ("data"), 4096, 1, 0, 1);
+  if (truncate (scratch_file ("data"), (off_t) PAGES * 4096) < 0)
+    bail_out ("truncate: %s", strerror (errno));
+  file = must_open_file (pool, scratch_file ("data"), 0);
+  must (orl_thread_self (pool, &me), "orl_thread_self");
+  /* So many that those in the ring leave room for a part of a run; and while
+   * the pool fills, and when it is full. */
+  for (uint64_t i = 0; i + 500 < PAGES; i += 500) {
+    must (oriel_prefetch (file, i, 5 + i / 500 % 27), "oriel_prefetch");
+    must (oriel_prefetch (file, i + 32, 468), "oriel_prefetch");
+    if (most < me->nstash)
+      most = me->nstash;
+    for (uint64_t k = 0; k < 500; k++) {
+      oriel_page page = must_pin (file, i + k, ORIEL_READ);
+
+      must (oriel_unpin (&page), "oriel_unpin");
+    }
+  }
+  ok (most <= ORL_BATCH, "the stash had %u frames at most, of %u", most,
+      ORL_BATCH);
+  must (oriel_file_close (file), "oriel_file_close");
+  is_int (oriel_pool_check (pool, NULL, NULL), 0, "every rule holds");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+  return done_testing ();
+}
