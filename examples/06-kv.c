@@ -106,27 +106,27 @@ int
 main (void)
 {
   oriel_pool *pool;
-  int status, ready[2];
+  int status, loaded[2], moved[2];
   char name[20];
   pid_t pid;
   kv *store;
 
-  snprintf (pool_name, sizeof pool_name, "example-05-%d", (int) getpid ());
-  if (pipe (ready) < 0)
+  snprintf (pool_name, sizeof pool_name, "example-06-%d", (int) getpid ());
+  if (pipe (loaded) < 0 || pipe (moved) < 0)
     return 1;
   /* Fork first: a child does not inherit a pool, it opens the pool itself. */
   pid = fork ();
   if (pid < 0)
     return 1;
   if (pid == 0) {
-    if (read (ready[0], name, 1) != 1)
+    close (loaded[1]);
+    if (read (loaded[0], name, 1) != 1)
       return 1;
     pool = attach (&store);
     work (store, 1, MOVES);
     printf ("the other made %d moves, and goes on\n", MOVES);
     fflush (stdout);
-    close (ready[0]);
-    close (ready[1]);
+    close (moved[1]);
     work (store, 1, -1);
   }
   pool = attach (&store);
@@ -136,13 +136,13 @@ main (void)
     check (kv_put (store, name, name_of (name, i), &balance, sizeof balance,
                    KV_NOSYNC));
   }
-  if (write (ready[1], "", 1) != 1)
+  close (moved[1]);
+  if (write (loaded[1], "", 1) != 1)
     return 1;
-  close (ready[1]);
   work (store, 0, MOVES);
   printf ("we made %d moves\n", MOVES);
   /* The end of the pipe: the other has made its moves, too. */
-  while (read (ready[0], name, 1) > 0)
+  while (read (moved[0], name, 1) > 0)
     ;
   kill (pid, SIGKILL);
   waitpid (pid, &status, 0);

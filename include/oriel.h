@@ -240,6 +240,9 @@ typedef struct oriel_options {
                              populated ahead */
   uint32_t residency;     /* ORIEL_RESIDENCY_* */
   uint32_t store;         /* ORIEL_STORE_* */
+  uint64_t max_size;      /* at creation: bytes that oriel_pool_resize() can
+                             give it, at least pool_size; 0: that.  A linear
+                             window reserves address space for all of it */
   uint64_t writeback_rate; /* bytes a second that write-back writes; 0: as fast
                               as it goes */
   uint32_t dirty_low;     /* permille of the pool that may be dirty before
@@ -253,7 +256,8 @@ ORIEL_API void oriel_options_init (oriel_options *opt);
 
 /*
  * Set one option from text, as a URI or a command line has it.  Names are those
- * of the fields: directory, pool_size, window_size (or window), page_size,
+ * of the fields: directory, pool_size, max_size, window_size (or window),
+ * page_size,
  * slot_size (or slot), backend (auto, native, emulated, mmap, linear), populate
  * (none, all, resident), residency (none, locked, onfault), store (auto, posix,
  * uring, pmem), writeback_rate, dirty_low, dirty_high, max_processes, max_threads,
@@ -714,10 +718,11 @@ typedef struct oriel_stats {
   uint64_t view_maps;      /* system calls that mapped them */
   /* gauges of the pool */
   uint64_t page_size;      /* bytes */
-  uint64_t frames;
+  uint64_t frames;         /* that it has */
+  uint64_t frames_max;     /* that oriel_pool_resize() can give it */
   uint64_t frames_free;
   uint64_t frames_dirty;
-  uint64_t pool_bytes;     /* of the whole pool file */
+  uint64_t pool_bytes;     /* of the pool file, without what it could grow to */
   uint64_t processes;      /* attached */
   uint64_t threads;        /* ledgers in use */
   uint64_t files;          /* known to the pool */
@@ -899,6 +904,7 @@ ORIEL_API const char *oriel_store_name (uint32_t store);
 #include "oriel/hooks.h"
 #include "oriel/torn.h"
 #include "oriel/log.h"
+#include "oriel/resize.h"
 #include "oriel/view.h"
 
 #endif /* ORIEL_H */

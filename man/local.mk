@@ -46,6 +46,7 @@ dist_man_MANS += \
 	man/oriel_pool_open.3 \
 	man/oriel_pool_page_size.3 \
 	man/oriel_pool_processes.3 \
+	man/oriel_pool_resize.3 \
 	man/oriel_pool_stats.3 \
 	man/oriel_pool_trace.3 \
 	man/oriel_prefetch.3 \

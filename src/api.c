@@ -21,6 +21,7 @@
 #include "pin.h"
 #include "pool.h"
 #include "proc.h"
+#include "resize.h"
 #include "stats.h"
 #include "thread.h"
 #include "trace.h"
@@ -110,6 +111,18 @@ oriel_pool_destroy (const char *name, const char *directory, int force)
 }
 
 int
+oriel_pool_resize (oriel_pool *pool, uint64_t bytes)
+{
+  struct orl_thread *me;
+  int r;
+
+  if (!pool)
+    return null ("oriel_pool_resize");
+  r = orl_thread_self (pool, &me);
+  return r < 0 ? r : orl_resize (me, bytes);
+}
+
+int
 oriel_pool_evict (oriel_pool *pool, oriel_file *file)
 {
   struct orl_thread *me;
@@ -148,7 +161,7 @@ oriel_pool_page_size (const oriel_pool *pool)
 uint64_t
 oriel_pool_frames (const oriel_pool *pool)
 {
-  return pool ? pool->shm.geo.nframes : 0;
+  return pool ? orl_frames (&pool->shm) : 0;
 }
 
 int

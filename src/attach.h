@@ -43,7 +43,6 @@ struct oriel_pool {
                                    ran: clone(2), _Fork() */
   char *path;
   pthread_key_t key;            /* each thread's struct orl_thread */
-  uint32_t batch;               /* frames that a sweep takes at once */
   uint32_t store;               /* ORIEL_STORE_* */
   bool watch;                   /* ORIEL_WATCH: neither window nor place, and
                                    the metadata is mapped read-only */

@@ -288,11 +288,11 @@ partition_is_right (struct orl_check *c, uint64_t index)
 static bool
 dirty_map_ends (struct orl_check *c, uint64_t index)
 {
-  uint32_t used = c->shm->geo.nframes % 64;
-  uint64_t last = atomic_load (&c->shm->dirty[c->shm->geo.nframes / 64]);
+  uint32_t span = orl_span (c->shm);
+  uint64_t last = atomic_load (&c->shm->dirty[span / 64]);
 
   (void) index;
-  if (last >> used)
+  if (span % 64 && last >> span % 64)
     return orl_check_wrong (c, "dirty map: names frames that there are not "
                                "(0x%llx)", (unsigned long long) last);
   return true;
@@ -331,11 +331,11 @@ orl_check_pages (struct orl_check *c)
 {
   const struct orl_geometry *geo = &c->shm->geo;
 
-  orl_check_all (c, frame_is_right, geo->nframes);
+  orl_check_all (c, frame_is_right, orl_span (c->shm));
   orl_check_all (c, bucket_is_right,
                  (uint64_t) geo->nparts * geo->part_buckets);
   orl_check_all (c, partition_is_right, geo->nparts);
-  if (geo->nframes % 64)
+  if (orl_span (c->shm) % 64)
     orl_check_all (c, dirty_map_ends, 1);
   orl_check_all (c, image_is_right, geo->nimages);
 }

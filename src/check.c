@@ -139,6 +139,32 @@ lock_is_right (struct orl_check *c, const orl_a32 *lock, uint32_t flag,
   return true;
 }
 
+/* Read in the order in which a resize, up or down, keeps them so. */
+static bool
+sizes_are_right (struct orl_check *c)
+{
+  const struct orl_super *super = c->shm->super;
+  uint32_t frames = atomic_load (&super->frames);
+  uint32_t backed = atomic_load (&super->backed);
+  uint32_t span = atomic_load (&super->span);
+  uint32_t resizer = atomic_load (&super->resizer);
+
+  if (frames < ORL_MIN_FRAMES || frames > backed || backed > span
+      || span > c->shm->geo.nframes)
+    return orl_check_wrong (c, "super block: %u frames, %u with memory, %u with "
+                               "tables, and at most %llu",
+                            frames, backed, span,
+                            (unsigned long long) c->shm->geo.nframes);
+  if (resizer && !orl_check_owner (c, resizer))
+    return orl_check_wrong (c, "super block: is being resized by %u, which is "
+                               "no one's number", resizer);
+  if (frames < backed && resizer == 0)
+    return orl_check_wrong (c, "super block: %u frames of %u are not in use, and "
+                               "no one resizes the pool", backed - frames,
+                            backed);
+  return true;
+}
+
 static bool
 super_is_right (struct orl_check *c, uint64_t index)
 {
@@ -150,7 +176,8 @@ super_is_right (struct orl_check *c, uint64_t index)
       || memcmp (&super->geo, &c->shm->geo, sizeof super->geo) != 0)
     return orl_check_wrong (c, "super block: magic, format or geometry has "
                                "changed");
-  return lock_is_right (c, &super->file_lock, ORL_HAS_FILE_LOCK, "file_lock");
+  return sizes_are_right (c)
+         && lock_is_right (c, &super->file_lock, ORL_HAS_FILE_LOCK, "file_lock");
 }
 
 /* ------------------------------------------------------------------ */

@@ -111,7 +111,7 @@ orl_drop_pages (struct orl_thread *me, struct oriel_file *file,
   uint64_t end = first + count;
   uint64_t word;
 
-  if (count < shm->geo.nframes / 8)
+  if (count < orl_frames (shm) / 8)
     {
       for (uint64_t page = first; page < end; page++)
         {
@@ -123,7 +123,7 @@ orl_drop_pages (struct orl_thread *me, struct oriel_file *file,
         }
       return;
     }
-  for (uint32_t frame = 0; frame < shm->geo.nframes; frame++)
+  for (uint32_t frame = 0; frame < orl_span (shm); frame++)
     if (drop_frame (shm, frame, key, first, end))
       wait_written (me, frame);
 }
@@ -239,7 +239,7 @@ orl_cut_repair (const struct orl_shm *shm, uint32_t index)
     }
   atomic_store (&rec->cut, bytes + 1);
   ORL_POINT ("cut.repair.void");
-  for (uint32_t frame = 0; frame < shm->geo.nframes; frame++)
+  for (uint32_t frame = 0; frame < orl_span (shm); frame++)
     drop_frame (shm, frame, key, pages_of (shm, bytes),
                 pages_of (shm, atomic_load (&rec->cut_old)));
   finish (rec);
@@ -297,13 +297,13 @@ orl_cut_wait (struct orl_thread *me, struct oriel_file *file, uint64_t bytes)
   const struct orl_shm *shm = &me->pool->shm;
   uint64_t first = bytes >> shm->geo.page_shift;
 
-  for (uint32_t word = 0; word * 64 < shm->geo.nframes; word++)
+  for (uint32_t word = 0; word * 64 < orl_span (shm); word++)
     for (uint64_t bits = atomic_load (&shm->dirty[word]); bits;
          bits &= bits - 1)
       {
         uint32_t frame = word * 64 + (uint32_t) __builtin_ctzll (bits);
 
-        if (frame < shm->geo.nframes
+        if (frame < orl_span (shm)
             && (uint32_t) atomic_load (&shm->frames[frame].file)
                    == file->index
             && atomic_load (&shm->frames[frame].page) >= first)

@@ -183,6 +183,21 @@ see_pin (void *arg, uint32_t ledger, uint32_t frame, uint32_t mode)
       b->pinned[i] = true;
 }
 
+/* Pins of frames from first to end. */
+struct range {
+  uint32_t first, end, pins;
+};
+
+static void
+see_range (void *arg, uint32_t ledger, uint32_t frame, uint32_t mode)
+{
+  struct range *r = arg;
+
+  (void) ledger;
+  (void) mode;
+  r->pins += frame >= r->first && frame < r->end;
+}
+
 static void
 put_back (struct orl_thread *me, uint32_t frame)
 {
@@ -272,6 +287,7 @@ sweep (struct orl_thread *me, uint32_t want, enum spared spared,
 {
   struct orl_shm *shm = &me->pool->shm;
   struct batch b = { .shm = shm, .owner = me->owner };
+  uint32_t n = orl_frames (shm);
   uint64_t left = looks + harsh;
   uint32_t had = me->nstash;
   uint32_t taken = 0;
@@ -284,7 +300,7 @@ sweep (struct orl_thread *me, uint32_t want, enum spared spared,
       uint32_t step = left < STEP ? (uint32_t) left : STEP, i;
       uint64_t hand = atomic_fetch_add (&shm->super->hand, step);
       uint64_t to = hand + step;
-      uint32_t at = (uint32_t) (hand % shm->geo.nframes);
+      uint32_t at = (uint32_t) (hand % n);
 
       for (i = 0; i < step && taken + b.n < want; i++)
         {
@@ -292,14 +308,14 @@ sweep (struct orl_thread *me, uint32_t want, enum spared spared,
               || !orl_heat_passes (me, &shm->frames[at]))
             taken += consider (me, &b, at, left > harsh ? spared : USED,
                                dirty);
-          if (++at == shm->geo.nframes)
+          if (++at == n)
             at = 0;
         }
       /* Those not looked at are the next sweep's, if no other went on. */
       if (i < step)
         atomic_compare_exchange_strong (&shm->super->hand, &to, hand + i);
       step = i;
-      if (hand / shm->geo.nframes != (hand + step) / shm->geo.nframes)
+      if (hand / n != (hand + step) / n)
         orl_heat_round (me, true);
       left -= step;
       if (taken + b.n >= want || left == 0)
@@ -316,7 +332,7 @@ sweep (struct orl_thread *me, uint32_t want, enum spared spared,
 uint32_t
 orl_evict (struct orl_thread *me, uint32_t want, struct orl_dirty_list *dirty)
 {
-  uint64_t n = me->pool->shm.geo.nframes;
+  uint64_t n = orl_frames (&me->pool->shm);
 
   if (dirty)
     dirty->n = 0;
@@ -328,7 +344,7 @@ orl_evict (struct orl_thread *me, uint32_t want, struct orl_dirty_list *dirty)
 uint32_t
 orl_evict_cold (struct orl_thread *me, uint32_t want)
 {
-  uint64_t n = me->pool->shm.geo.nframes;
+  uint64_t n = orl_frames (&me->pool->shm);
   uint64_t looks = (uint64_t) LOOKS_COLD * want;
 
   return sweep (me, want, AHEAD, looks < n ? looks : n, 0, NULL);
@@ -339,9 +355,10 @@ orl_evict_all (struct orl_thread *me, uint32_t file)
 {
   struct orl_shm *shm = &me->pool->shm;
   struct batch b = { .shm = shm, .owner = me->owner };
+  uint32_t n = orl_span (shm);
 
   orl_thread_unstash (me);
-  for (uint32_t frame = 0; frame < shm->geo.nframes; frame++)
+  for (uint32_t frame = 0; frame < n; frame++)
     {
       struct orl_frame *f = &shm->frames[frame];
       uint64_t word = atomic_load_explicit (&f->state, memory_order_acquire);
@@ -357,10 +374,58 @@ orl_evict_all (struct orl_thread *me, uint32_t file)
           b.pinned[b.n] = false;
           b.frame[b.n++] = frame;
         }
-      if (b.n == ORL_BATCH || frame == shm->geo.nframes - 1)
+      if (b.n == ORL_BATCH || frame == n - 1)
         {
           finish (me, &b);
           orl_thread_unstash (me);
         }
     }
+}
+
+/* What a loader is about to use is in its ledger, and then in a state that shows;
+ * so the ledgers are read first. */
+static uint32_t
+count_left (struct orl_thread *me, uint32_t first, uint32_t end)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+  struct range r = { first, end, 0 };
+  uint32_t left = 0;
+
+  orl_barrier_everyone (shm);
+  orl_count (me->ledger, ORL_BARRIERS, 1);
+  orl_ledger_scan (shm, ORL_EVERYONE, see_range, &r);
+  for (uint32_t frame = first; frame < end; frame++)
+    left += orl_state (atomic_load (&shm->frames[frame].state)) > ORL_RESERVED;
+  return left > 0 ? left : r.pins;
+}
+
+uint32_t
+orl_evict_range (struct orl_thread *me, uint32_t first, uint32_t end,
+                 struct orl_dirty_list *dirty)
+{
+  struct orl_shm *shm = &me->pool->shm;
+  struct batch b = { .shm = shm, .owner = me->owner };
+
+  dirty->n = 0;
+  orl_thread_unstash (me);
+  for (uint32_t frame = first; frame < end; frame++)
+    {
+      struct orl_frame *f = &shm->frames[frame];
+      uint64_t word = atomic_load_explicit (&f->state, memory_order_acquire);
+      bool is_dirty = (word & ORL_DIRTY) && !orl_frame_is_dead (shm, f, word);
+
+      if (orl_state (word) == ORL_VALID && is_dirty && dirty->n < ORL_BATCH)
+        dirty->frame[dirty->n++] = frame;
+      if (orl_state (word) == ORL_VALID && !is_dirty && mark (me, frame, word))
+        {
+          b.pinned[b.n] = false;
+          b.frame[b.n++] = frame;
+        }
+      if (b.n == ORL_BATCH || frame == end - 1)
+        {
+          finish (me, &b);
+          orl_thread_unstash (me);
+        }
+    }
+  return count_left (me, first, end);
 }

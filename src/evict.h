@@ -26,6 +26,12 @@ uint32_t orl_evict (struct orl_thread *me, uint32_t want,
  * UINT32_MAX: of all files.  Also this thread's stash. */
 void orl_evict_all (struct orl_thread *me, uint32_t file);
 
+/* Empty the frames from first to end, which are no one's to take any more: free
+ * those that are clean and that no one has pinned; *dirty has some that are to be
+ * written.  How many are left that have pages. */
+uint32_t orl_evict_range (struct orl_thread *me, uint32_t first, uint32_t end,
+                          struct orl_dirty_list *dirty);
+
 /* As orl_evict(), for pages that may never be wanted: free frames, and those of
  * cold pages that were not read ahead themselves and wait to be wanted; and after
  * a look at some frames no more. */

@@ -270,6 +270,18 @@ patch (const struct fault *f, uint64_t from, bool all)
   return done;
 }
 
+/* Behind it there is nothing to be had.  The touch of the tables may be what
+ * finds them gone; then no one knows how many pages there were. */
+static uint64_t
+end_of_pages (const struct oriel_pool *pool)
+{
+  uint64_t end = orl_backed_bytes (&pool->shm);
+
+  return atomic_load (&pool->gone) == ORL_GONE_TABLES
+             ? pool->shm.geo.file_bytes - pool->shm.geo.data
+             : end;
+}
+
 /* The slot is mapped, and there is no memory behind it. */
 static bool
 on_missing (const struct fault *f)
@@ -289,7 +301,7 @@ on_missing (const struct fault *f)
   orl_window_leave (w, entered);
   /* The last slot may show what lies behind the pool's end. */
   if (!any
-      || from + inside >= f->pool->shm.geo.file_bytes - f->pool->shm.geo.data)
+      || from + inside >= end_of_pages (f->pool))
     return false;
 #if defined BUS_MCEERR_AR
   broken = f->info->si_code == BUS_MCEERR_AR

@@ -77,14 +77,14 @@ orl_file_is_open_elsewhere (const struct orl_shm *shm, uint32_t index)
 bool
 orl_file_has_dirty_pages (const struct orl_shm *shm, uint32_t index)
 {
-  for (uint64_t w = 0; w < (shm->geo.nframes + 63) / 64; w++)
+  for (uint64_t w = 0; w < (orl_span (shm) + 63) / 64; w++)
     for (uint64_t bits = atomic_load (&shm->dirty[w]); bits; bits &= bits - 1)
       {
         uint64_t frame = w * 64 + (uint64_t) __builtin_ctzll (bits);
         const struct orl_frame *f = &shm->frames[frame];
         uint64_t word;
 
-        if (frame >= shm->geo.nframes
+        if (frame >= orl_span (shm)
             || (uint32_t) atomic_load (&f->file) != index)
           continue;
         word = atomic_load (&f->state);
@@ -194,7 +194,7 @@ find_record (const struct orl_shm *shm, const struct orl_store_id *id,
 void
 orl_file_drop_clean (const struct orl_shm *shm, uint32_t index)
 {
-  for (uint32_t i = 0; i < shm->geo.nframes; i++)
+  for (uint32_t i = 0; i < orl_span (shm); i++)
     {
       struct orl_frame *f = &shm->frames[i];
       uint64_t word = atomic_load (&f->state);

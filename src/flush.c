@@ -174,7 +174,7 @@ collect (struct oriel_file *file, struct orl_item **items, size_t *n)
 
   *items = NULL;
   *n = 0;
-  for (uint64_t w = 0; w < (shm->geo.nframes + 63) / 64; w++)
+  for (uint64_t w = 0; w < (orl_span (shm) + 63) / 64; w++)
     {
       uint64_t bits = atomic_load_explicit (&shm->dirty[w],
                                             memory_order_acquire);
@@ -184,7 +184,7 @@ collect (struct oriel_file *file, struct orl_item **items, size_t *n)
           uint64_t frame = w * 64 + (uint64_t) __builtin_ctzll (bits);
           struct orl_frame *f;
 
-          if (frame >= shm->geo.nframes)
+          if (frame >= orl_span (shm))
             break;
           f = &shm->frames[frame];
           if (atomic_load_explicit (&f->file, memory_order_relaxed) != key)

@@ -23,7 +23,7 @@
 static uint32_t
 unit (const struct orl_shm *shm)
 {
-  return (uint32_t) (shm->geo.nframes / 256) + 1;
+  return orl_frames (shm) / 256 + 1;
 }
 
 static uint32_t
@@ -43,7 +43,9 @@ gone_at (uint64_t word)
 static struct orl_ghosts *
 bucket (const struct orl_shm *shm, uint64_t hash)
 {
-  return &shm->ghosts[(hash >> 32) * shm->geo.nghosts >> 32];
+  uint64_t lines = (uint64_t) orl_frames (shm) * 2 / ORL_GHOST_WORDS;
+
+  return &shm->ghosts[(hash >> 32) * lines >> 32];
 }
 
 /* Never 0, so that no word is. */

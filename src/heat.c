@@ -58,7 +58,7 @@ hot_pages (const struct orl_shm *shm)
 {
   uint32_t n = atomic_load_explicit (&shm->super->hot, memory_order_relaxed);
 
-  return n < shm->geo.nframes ? n : shm->geo.nframes;
+  return n < orl_frames (shm) ? n : orl_frames (shm);
 }
 
 /* Damage, or a race, may take it below 0 for a round. */
@@ -76,7 +76,7 @@ static uint64_t
 cold_target (const struct orl_shm *shm)
 {
   uint64_t t = atomic_load_explicit (&shm->super->cold, memory_order_relaxed);
-  uint64_t n = shm->geo.nframes << 16;
+  uint64_t n = (uint64_t) orl_frames (shm) << 16;
 
   if (t < n / COLD_MIN)
     t = n / COLD_MIN;
@@ -213,7 +213,7 @@ demote (struct orl_thread *me, uint64_t longer, uint32_t now)
 static bool
 has_room (const struct orl_shm *shm)
 {
-  return (shm->geo.nframes - hot_pages (shm)) << 16 > cold_target (shm);
+  return ((uint64_t) orl_frames (shm) - hot_pages (shm)) << 16 > cold_target (shm);
 }
 
 /* Are there too many?  Not the contrary: what became cold for no other's sake
@@ -221,7 +221,7 @@ has_room (const struct orl_shm *shm)
 static bool
 is_crowded (const struct orl_shm *shm)
 {
-  return (shm->geo.nframes - hot_pages (shm) + 1) << 16 <= cold_target (shm);
+  return ((uint64_t) orl_frames (shm) - hot_pages (shm) + 1) << 16 <= cold_target (shm);
 }
 
 /* May a page with this gap be hot? */
@@ -267,10 +267,10 @@ remember (const struct orl_shm *shm, const struct orl_frame *f, uint32_t now,
           (uint32_t) atomic_load_explicit (&f->file, memory_order_relaxed),
           atomic_load_explicit (&f->page, memory_order_relaxed), now, &g))
     return false;
-  if (g.gone <= shm->geo.nframes - hot_pages (shm))
+  if (g.gone <= orl_frames (shm) - hot_pages (shm))
     add (&shm->super->returned, 1);
   ago = (uint64_t) g.gone + g.idle;
-  if (ago > 2 * shm->geo.nframes)
+  if (ago > 2 * (uint64_t) orl_frames (shm))
     return false;
   *p = (struct past){ now - (uint32_t) ago - g.span, now - (uint32_t) ago,
                       g.uses };
@@ -437,7 +437,7 @@ orl_heat_round (struct orl_thread *me, bool over)
   if (!over)
     return;
   seen = atomic_exchange_explicit (&s->round_hot, 0, memory_order_relaxed);
-  if (seen <= shm->geo.nframes
+  if (seen <= orl_frames (shm)
       && (seen + off < counted || counted + off < seen))
     atomic_store_explicit (&s->hot, seen, memory_order_relaxed);
 }
@@ -460,7 +460,7 @@ adjust (const struct orl_shm *shm, uint32_t now)
   uint32_t last = atomic_load_explicit (&s->adjusted, memory_order_relaxed);
   uint64_t target = cold_target (shm), returned, evicted, wanted, marginal;
 
-  if (now - last <= shm->geo.nframes - hot_pages (shm)
+  if (now - last <= orl_frames (shm) - hot_pages (shm)
       || atomic_load_explicit (&s->evicted, memory_order_relaxed) < SAMPLE
       || atomic_load_explicit (&s->marginal, memory_order_relaxed) < SAMPLE
       || !atomic_compare_exchange_strong (&s->adjusted, &last, now))

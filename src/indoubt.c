@@ -173,13 +173,13 @@ orl_indoubt_settle_all (struct orl_thread *me, struct oriel_file *file)
   uint64_t key = orl_file_key (file->index, atomic_load (&file->rec->epoch));
   int error = 0, n = 0;
 
-  for (uint64_t w = 0; w < (shm->geo.nframes + 63) / 64; w++)
+  for (uint64_t w = 0; w < (orl_span (shm) + 63) / 64; w++)
     for (uint64_t bits = atomic_load (&shm->dirty[w]); bits; bits &= bits - 1)
       {
         uint64_t frame = w * 64 + (uint64_t) __builtin_ctzll (bits);
         int r;
 
-        if (frame >= shm->geo.nframes
+        if (frame >= orl_span (shm)
             || !orl_state_in_doubt (atomic_load (&shm->frames[frame].state))
             || atomic_load (&shm->frames[frame].file) != key)
           continue;

@@ -81,7 +81,7 @@ orl_inspect_pages (struct oriel_file *file,
   if (!pins)
     return orl_fail (-ENOMEM, "%s: no memory to count pins", file->path);
   orl_ledger_scan (shm, ORL_EVERYONE, see_pin, pins);
-  for (uint32_t i = 0; i < shm->geo.nframes; i++)
+  for (uint32_t i = 0; i < orl_span (shm); i++)
     {
       oriel_page_info info = { .struct_size = sizeof info };
 

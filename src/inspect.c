@@ -120,7 +120,7 @@ count_pages (const struct orl_shm *shm)
   if (!t)
     return NULL;
   t->shm = shm;
-  for (uint32_t i = 0; i < shm->geo.nframes; i++)
+  for (uint32_t i = 0; i < orl_span (shm); i++)
     {
       const struct orl_frame *f = &shm->frames[i];
       uint64_t word = atomic_load_explicit (&f->state, memory_order_acquire);

@@ -101,7 +101,8 @@ power_of_two (uint64_t n)
 static bool
 choices_are_valid (const struct orl_geometry *geo)
 {
-  return geo->nframes >= ORL_MIN_FRAMES && geo->nframes < ORL_MAX_FRAMES
+  return geo->made >= ORL_MIN_FRAMES && geo->made <= geo->nframes
+         && geo->nframes < ORL_MAX_FRAMES
          && power_of_two (geo->page_size) && geo->page_size >= 512
          && geo->page_size <= 65536 && geo->nprocs >= 1
          && geo->nprocs <= ORL_MAX_PROCS && geo->nthreads >= 1
@@ -117,7 +118,7 @@ choices_are_valid (const struct orl_geometry *geo)
 static uint32_t
 images (const struct orl_geometry *geo)
 {
-  uint64_t n = geo->nframes / 32;
+  uint64_t n = geo->made / 32;
 
   if (n > 2 * (uint64_t) geo->nledgers)
     n = 2 * (uint64_t) geo->nledgers;
@@ -134,8 +135,9 @@ orl_layout_compute (struct orl_geometry *geo)
     return -ERANGE;
   geo->nledgers = geo->nthreads + geo->nprocs;
   geo->page_shift = (uint32_t) __builtin_ctz (geo->page_size);
-  /* Two pages a bucket of seven: one lookup in a thousand looks further. */
-  while (buckets * 2 < geo->nframes)
+  /* Two pages a bucket of seven: one lookup in a thousand looks further; four, of
+   * a pool that has grown, and it is one in twenty. */
+  while (buckets * 2 < geo->made || buckets * 4 < geo->nframes)
     buckets *= 2;
   geo->nparts = MAX_PARTS;
   while (geo->nparts > 1 && buckets / geo->nparts < MIN_PART_BUCKETS)
@@ -163,8 +165,44 @@ orl_layout_compute (struct orl_geometry *geo)
   geo->meta_bytes = round_up (end, geo->block);
   geo->data = round_up (geo->meta_bytes, DATA_ALIGN);
   geo->file_bytes
-      = geo->data + round_up (geo->nframes << geo->page_shift, geo->block);
+      = geo->data + orl_data_bytes (geo, geo->nframes);
   return 0;
+}
+
+void
+orl_layout_ranges (const struct orl_geometry *geo, uint64_t n,
+                   struct orl_range r[ORL_RANGES])
+{
+  uint64_t unit = orl_data_bytes (geo, geo->made) >= ORL_TABLES_HUGE_FROM
+                      ? DATA_ALIGN
+                      : geo->block;
+
+  r[0] = (struct orl_range){ 0, geo->frames + n * sizeof (struct orl_frame) };
+  r[1] = (struct orl_range){ geo->firsts, geo->firsts + n * sizeof (orl_a64) };
+  r[2] = (struct orl_range){ geo->ghosts,
+                             geo->ghosts
+                                 + n * 2 / ORL_GHOST_WORDS
+                                       * sizeof (struct orl_ghosts) };
+  r[3] = (struct orl_range){ geo->dirty,
+                             geo->dirty + (n + 63) / 64 * sizeof (orl_a64) };
+  r[4] = (struct orl_range){ geo->images, geo->meta_bytes };
+  /* Where it cannot grow, and where blocks are large, nothing is left out. */
+  if (geo->nframes == geo->made || geo->block > 4096)
+    for (int i = 0; i < ORL_RANGES; i++)
+      r[i] = (struct orl_range){ i == 0 ? 0 : geo->meta_bytes, geo->meta_bytes };
+  for (int i = ORL_RANGES; i-- > 0;)
+    {
+      r[i].from &= ~(unit - 1);
+      r[i].to = round_up (r[i].to, unit);
+      if (r[i].to > geo->meta_bytes)
+        r[i].to = geo->meta_bytes;
+      if (r[i].from > r[i].to)
+        r[i].from = r[i].to;
+      if (i + 1 < ORL_RANGES && r[i].to > r[i + 1].from)
+        r[i].to = r[i + 1].from;
+      if (r[i].from > r[i].to)
+        r[i].from = r[i].to;
+    }
 }
 
 void
@@ -177,6 +215,9 @@ orl_layout_stamp (struct orl_super *super, const struct orl_geometry *geo,
   fingerprint (super->print);
   snprintf (super->boot_id, sizeof super->boot_id, "%s", boot_id);
   super->geo = *geo;
+  atomic_store (&super->frames, (uint32_t) geo->made);
+  atomic_store (&super->backed, (uint32_t) geo->made);
+  atomic_store (&super->span, (uint32_t) geo->made);
 }
 
 int

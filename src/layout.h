@@ -6,6 +6,10 @@
  *           | buckets | frames | first lsns | ghosts | dirty map
  *           | before-images | (hole) | pages
  *
+ * A pool can be resized: all is laid out for the greatest size that it may have,
+ * and of the tables of frames, and of the pages, the file has what is in use and
+ * holes behind it (resize.c).
+ *
  * The geometry fixes every offset: an attacher recomputes it from the few
  * numbers that the creator chose and refuses a file in which they differ.
  * After that only the private copy (struct orl_shm) is used for addresses, and
@@ -17,6 +21,7 @@
 #ifndef ORL_LAYOUT_H
 #define ORL_LAYOUT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,7 +46,8 @@ typedef _Atomic uint32_t orl_a32;
 
 struct orl_geometry {
   /* chosen at creation */
-  uint64_t nframes;
+  uint64_t nframes;             /* at most, ever */
+  uint64_t made;                /* then */
   uint32_t page_size;
   uint32_t nprocs;
   uint32_t nthreads;            /* ledgers that threads claim */
@@ -128,6 +134,11 @@ struct orl_super {
   orl_a32 wanted;               /* of those, used */
   _Alignas (ORL_LINE) orl_a64 serial; /* attachments so far, for tokens */
   orl_a32 file_lock;            /* owner: the ledger that changes files[] */
+  /* by the resizer; size.h */
+  _Alignas (ORL_LINE) orl_a32 frames; /* that may be taken */
+  orl_a32 backed;               /* that have memory; the same, but in a resize */
+  orl_a32 span;                 /* that have tables: the most there ever were */
+  orl_a32 resizer;              /* owner */
   /* writeback.c */
   _Alignas (ORL_LINE) orl_a64 writer; /* turn << 16 | owner, or 0: who writes
                                          back for all processes */
@@ -323,6 +334,62 @@ struct orl_shm {
   orl_a64 *dirty;               /* a bit for each frame */
   struct orl_image *images;
 };
+
+/* How many frames may be taken: for who chooses.  Others go on up to orl_span():
+ * those between may still have pages. */
+static inline uint32_t
+orl_within (const struct orl_shm *shm, uint32_t n)
+{
+  return n < ORL_MIN_FRAMES       ? ORL_MIN_FRAMES
+         : n > shm->geo.nframes ? (uint32_t) shm->geo.nframes
+                                : n;
+}
+
+static inline uint32_t
+orl_frames (const struct orl_shm *shm)
+{
+  return orl_within (shm, atomic_load_explicit (&shm->super->frames,
+                                                memory_order_relaxed));
+}
+
+static inline uint32_t
+orl_span (const struct orl_shm *shm)
+{
+  return orl_within (shm, atomic_load_explicit (&shm->super->span,
+                                                memory_order_acquire));
+}
+
+/* Bytes that n frames' pages have, in whole blocks. */
+static inline uint64_t
+orl_data_bytes (const struct orl_geometry *geo, uint64_t n)
+{
+  return ((n << geo->page_shift) + geo->block - 1)
+         & ~(uint64_t) (geo->block - 1);
+}
+
+/* The same of those that have memory now. */
+static inline uint64_t
+orl_backed_bytes (const struct orl_shm *shm)
+{
+  return orl_data_bytes (
+      &shm->geo,
+      orl_within (shm, atomic_load_explicit (&shm->super->backed,
+                                             memory_order_relaxed)));
+}
+
+/* The bytes of the tables that n frames want, in ranges that do not overlap. */
+#define ORL_RANGES 5
+
+struct orl_range {
+  uint64_t from, to;
+};
+
+void orl_layout_ranges (const struct orl_geometry *geo, uint64_t n,
+                        struct orl_range range[ORL_RANGES]);
+
+/* Pools as large as this have their tables, and the hole behind them, in huge
+ * pages where that can be: it is less than a 32nd of the pool. */
+#define ORL_TABLES_HUGE_FROM (UINT64_C (64) << 20)
 
 /* Complete a geometry whose chosen fields are set.
  * -ERANGE if a chosen number is out of its range. */

@@ -390,7 +390,7 @@ static uint32_t
 room (struct orl_thread *me, struct orl_flights *fl, uint32_t want, bool stay)
 {
   /* The frames are no one's meanwhile. */
-  uint64_t quarter = me->pool->shm.geo.nframes / 4;
+  uint64_t quarter = orl_frames (&me->pool->shm) / 4;
   uint32_t limit = quarter < ORL_WORK ? (uint32_t) quarter : ORL_WORK;
 
   for (;;)

@@ -30,23 +30,23 @@ make_room (struct orl_thread *me)
   struct orl_dirty_list dirty;
   /* Each round that writes cleans a page at least: more than this are needed
    * only while others make theirs dirty again, and that may never end. */
-  uint64_t tries = pool->shm.geo.nframes + ROOM_ROUNDS;
+  uint64_t tries = orl_frames (&pool->shm) + ROOM_ROUNDS;
   int error = -ENOBUFS;
 
   for (unsigned round = 0; round < ROOM_ROUNDS && tries > 0; tries--)
     {
       int r;
 
-      if (orl_evict (me, pool->batch, &dirty) > 0)
+      if (orl_evict (me, orl_batch (pool), &dirty) > 0)
         return 0;
       r = orl_flush_list (me, &dirty);
       /* What was just written, before the hand goes on to what is dirty. */
-      if (r > 0 && orl_evict_list (me, pool->batch, &dirty) > 0)
+      if (r > 0 && orl_evict_list (me, orl_batch (pool), &dirty) > 0)
         return 0;
       if (r > 0)
         continue;
       /* None that we may write: are there clean ones behind them? */
-      if (orl_evict (me, pool->batch, NULL) > 0)
+      if (orl_evict (me, orl_batch (pool), NULL) > 0)
         return 0;
       if (r < 0)
         error = r;
@@ -60,7 +60,7 @@ make_room (struct orl_thread *me)
     orl_fail (error,
               "%s: all %llu frames are pinned or dirty for files that this "
               "process has not open; unpin pages or create a larger pool",
-              pool->path, (unsigned long long) pool->shm.geo.nframes);
+              pool->path, (unsigned long long) orl_frames (&pool->shm));
   return error;
 }
 
@@ -69,7 +69,7 @@ make_room (struct orl_thread *me)
 static bool
 make_cold (struct orl_thread *me, uint32_t want)
 {
-  uint32_t batch = me->pool->batch;
+  uint32_t batch = orl_batch (me->pool);
 
   return orl_evict_cold (me, want > batch ? want : batch) > 0;
 }
@@ -99,7 +99,27 @@ orl_run_drop (struct orl_thread *me, struct orl_run *run)
     orl_run_take_back (me, run);
 }
 
-/* Steps 1 to 3 for one more page.  -EEXIST, -ENOBUFS. */
+static void
+put_away (struct orl_thread *me, uint32_t frame)
+{
+  orl_frame_settle (&me->pool->shm.frames[frame], ORL_FREE, 0, 0, ORL_FLAGS);
+  ORL_POINT ("load.put-away");
+  orl_work_end (me->ledger, frame);
+}
+
+/* Is there a frame in the stash?  Those that a resize took from the pool leave
+ * it. */
+static bool
+have_frame (struct orl_thread *me)
+{
+  while (me->nstash > 0
+         && me->stash[me->nstash - 1] >= orl_frames (&me->pool->shm))
+    put_away (me, me->stash[--me->nstash]);
+  return me->nstash > 0;
+}
+
+/* Steps 1 to 3 for one more page.  -EEXIST, -ENOBUFS; -EAGAIN: the frame is none
+ * of the pool's any more. */
 static int
 add (struct orl_thread *me, struct orl_run *run, uint64_t key, bool ahead)
 {
@@ -114,6 +134,15 @@ add (struct orl_thread *me, struct orl_run *run, uint64_t key, bool ahead)
   frame = me->stash[--me->nstash];
   orl_ledger_write (me->ledger, entry, ORL_PIN_PLAIN, frame);
   ORL_POINT ("load.held");
+  /* As with pins: who resizes the pool says so, runs a barrier, and reads the
+   * ledgers. */
+  orl_barrier_pin (shm);
+  if (frame >= orl_frames (shm))
+    {
+      orl_ledger_clear (me->ledger, entry);
+      put_away (me, frame);
+      return -EAGAIN;
+    }
   r = orl_table_insert (shm, me->owner, frame, key, run->page + run->n,
                         &other);
   if (r < 0)
@@ -142,16 +171,20 @@ orl_run_gather (struct orl_thread *me, struct oriel_file *file, uint64_t key,
     return r;
   run->page = page;
   run->n = 0;
-  if (me->nstash == 0 && !ahead && (r = make_room (me)) < 0)
-    return r;
-  if (me->nstash == 0 && !make_cold (me, want))
-    return -ENOBUFS;
-  r = add (me, run, key, ahead);
+  do
+    {
+      if (!have_frame (me) && !ahead && (r = make_room (me)) < 0)
+        return r;
+      if (!have_frame (me) && !make_cold (me, want))
+        return -ENOBUFS;
+      r = add (me, run, key, ahead);
+    }
+  while (r == -EAGAIN);
   if (r < 0)
     return r;
   while (run->n < want)
     {
-      if (me->nstash == 0 && !make_cold (me, want - run->n))
+      if (!have_frame (me) && !make_cold (me, want - run->n))
         break;
       if (add (me, run, key, ahead) < 0)
         break;

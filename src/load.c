@@ -253,7 +253,7 @@ missing (const struct oriel_file *file, uint64_t key, uint64_t page,
 static uint32_t
 next_window (const struct oriel_file *file, uint32_t window)
 {
-  uint64_t limit = file->pool->shm.geo.nframes / WINDOW_PART;
+  uint64_t limit = orl_frames (&file->pool->shm) / WINDOW_PART;
   uint32_t w = window == 0 ? 1u << WINDOW_MIN : window * 2;
 
   if (w > 1u << WINDOW_MAX)
@@ -349,7 +349,7 @@ run_length (const struct oriel_file *file, uint64_t page, uint32_t window,
 {
   const struct oriel_pool *pool = file->pool;
   uint64_t pages = pages_of (file);
-  uint64_t limit = pool->shm.geo.nframes / 16;
+  uint64_t limit = orl_frames (&pool->shm) / 16;
   uint32_t run = window < RUN_MIN ? RUN_MIN : window * 2;
 
   if (shown && !pool->window->linear && limit > pool->window->nslots / 4)
@@ -425,7 +425,7 @@ static int
 load_ahead (struct orl_thread *me, struct oriel_file *file, uint64_t key,
             uint64_t page, bool async, uint32_t *n)
 {
-  uint64_t limit = me->pool->shm.geo.nframes / 16 + 1;
+  uint64_t limit = orl_frames (&me->pool->shm) / 16 + 1;
   struct orl_run run;
   int r;
 

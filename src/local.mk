@@ -98,8 +98,12 @@ core_sources = \
 	src/proc.h \
 	src/recover.c \
 	src/recover.h \
+	src/resize.c \
+	src/resize.h \
 	src/seen.c \
 	src/seen.h \
+	src/size.c \
+	src/size.h \
 	src/stats.c \
 	src/stats.h \
 	src/store-pmem.c \

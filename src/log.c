@@ -104,14 +104,14 @@ orl_log_look (const struct oriel_file *file, uint64_t first)
   uint64_t key = orl_file_key (file->index, atomic_load (&file->rec->epoch));
   struct orl_log_range range = { 0, UINT64_MAX };
 
-  for (uint64_t w = 0; w < (shm->geo.nframes + 63) / 64; w++)
+  for (uint64_t w = 0; w < (orl_span (shm) + 63) / 64; w++)
     for (uint64_t bits = atomic_load (&shm->dirty[w]); bits; bits &= bits - 1)
       {
         uint64_t frame = w * 64 + (uint64_t) __builtin_ctzll (bits);
         const struct orl_frame *f = &shm->frames[frame];
         uint64_t lsn, since;
 
-        if (frame >= shm->geo.nframes || atomic_load (&f->file) != key
+        if (frame >= orl_span (shm) || atomic_load (&f->file) != key
             || atomic_load (&f->page) < first
             || (atomic_load (&f->state) & ORL_STALE))
           continue;

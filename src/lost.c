@@ -154,7 +154,7 @@ mark_range (const struct orl_shm *shm, uint64_t from, uint64_t end)
   if (from < shm->geo.data)
     from = shm->geo.data;
   for (uint64_t i = (from - shm->geo.data) >> shm->geo.page_shift;
-       i < shm->geo.nframes
+       i < orl_span (shm)
        && shm->geo.data + (i << shm->geo.page_shift) < end;
        i++)
     n += mark (shm, (uint32_t) i);
@@ -174,7 +174,7 @@ wait_written (const struct orl_shm *shm, uint64_t from, uint64_t end)
   if (from < shm->geo.data)
     from = shm->geo.data;
   for (uint64_t i = (from - shm->geo.data) >> shm->geo.page_shift;
-       i < shm->geo.nframes
+       i < orl_span (shm)
        && shm->geo.data + (i << shm->geo.page_shift) < end;
        i++)
     while (orl_state (atomic_load (&shm->frames[i].state)) == ORL_WRITING
@@ -217,11 +217,11 @@ repair_cut (const struct orl_shm *shm, uint64_t size, struct gap *g)
   g->from = size & ~(uint64_t) (geo->block - 1);
   if (g->from < geo->data)
     g->from = geo->data;
-  g->to = geo->file_bytes;
+  g->to = geo->data + orl_backed_bytes (shm);
   mark_range (shm, g->from, g->to);
   wait_written (shm, g->from, g->to);
   ORL_POINT ("lost.cut");
-  r = refill (shm, g);
+  r = g->from < g->to ? refill (shm, g) : 0;
   /* Whatever came of it, nothing lies behind the end: a touch finds a hole. */
   orl_sys.ftruncate (shm->fd, (off_t) geo->file_bytes);
   return r;
@@ -267,6 +267,9 @@ repair (const struct orl_shm *shm, struct gap *g, bool broken)
     }
   g->from = g->at;
   g->to = g->end;
+  /* What no frame has any more is a hole, as it should be. */
+  if (g->at >= geo->data + orl_backed_bytes (shm))
+    return 0;
   if (!broken && !is_hole (shm, g->at, &g->to))
     return 0;
   mark_range (shm, g->from, g->to);

@@ -65,6 +65,21 @@ orl_mapping_tables (int fd, const struct orl_geometry *geo, int prot)
   return at;
 }
 
+/* Have the tables of the frames that there are all of the block? */
+static bool
+is_filled (const struct orl_geometry *geo, size_t at)
+{
+  struct orl_range r[ORL_RANGES];
+
+  orl_layout_ranges (geo, geo->made, r);
+  for (int i = 0; i < ORL_RANGES; i++)
+    if (at >= r[i].from && at < r[i].to
+        && (at + HUGE <= r[i].to || r[i].to == geo->meta_bytes
+            || (i + 1 < ORL_RANGES && r[i].to == r[i + 1].from)))
+      return true;
+  return false;
+}
+
 void
 orl_mapping_make_huge (void *at, const struct orl_geometry *geo)
 {
@@ -76,7 +91,7 @@ orl_mapping_make_huge (void *at, const struct orl_geometry *geo)
   /* One by one: the call ends at the first that it cannot do. */
   for (size_t i = 0; i < end && r != -EINVAL; i += HUGE)
     {
-      r = -EAGAIN;
+      r = is_filled (geo, i) ? -EAGAIN : 0;
       for (int k = 0; k < TRIES && r == -EAGAIN; k++)
         r = orl_sys.madvise ((unsigned char *) at + i, HUGE, ORL_COLLAPSE);
     }
@@ -103,7 +118,7 @@ fill (int fd, unsigned char *at, uint64_t offset)
 uint64_t
 orl_mapping_fill_huge (int fd, const struct orl_geometry *geo)
 {
-  uint64_t n = geo->file_bytes - geo->data;
+  uint64_t n = orl_data_bytes (geo, geo->made);
   uint64_t done = 0;
   unsigned char *range, *at;
 

@@ -7,18 +7,16 @@
 
 #include "layout.h"
 
-/* What lies between tables and pages is a hole.  Where it is less than a 32nd of
- * the pool it is filled, so that what the tables end in can be a huge page, too. */
-#define ORL_MAPPING_FILL_FROM (UINT64_C (64) << 20)
-
 /* Pools with less in pages stay on small ones: a processor's TLB has some 1500. */
 #define ORL_MAPPING_HUGE_FROM (UINT64_C (16) << 20)
 
-/* Bytes of the tables as they are mapped. */
+/* Bytes of the tables as they are mapped.  What lies between tables and pages is a
+ * hole; of large pools it is filled, so that what the tables end in can be a huge
+ * page, too. */
 static inline size_t
 orl_mapping_bytes (const struct orl_geometry *geo)
 {
-  return (size_t) (geo->file_bytes - geo->data >= ORL_MAPPING_FILL_FROM
+  return (size_t) (orl_data_bytes (geo, geo->made) >= ORL_TABLES_HUGE_FROM
                        ? geo->data
                        : geo->meta_bytes);
 }

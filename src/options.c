@@ -149,6 +149,8 @@ oriel_options_set (oriel_options *opt, const char *name, const char *value)
     }
   if (strcmp (name, "pool_size") == 0)
     return parse_size (name, value, UINT64_MAX, &opt->pool_size);
+  if (strcmp (name, "max_size") == 0)
+    return parse_size (name, value, UINT64_MAX, &opt->max_size);
   if (strcmp (name, "window_size") == 0 || strcmp (name, "window") == 0)
     return parse_size (name, value, UINT64_MAX, &opt->window_size);
   if (strcmp (name, "page_size") == 0)

@@ -589,7 +589,7 @@ pin_special (struct orl_thread *me, struct oriel_file *file, uint64_t number,
 
   for (int turn = 0; turn < 2; turn++)
     {
-      if (frame < shm->geo.nframes
+      if (frame < orl_span (shm)
           && (flags & ORIEL_ANYTHREAD
                   ? pin_hit (me, file, key, number, frame, flags, true, page)
                   : pin_hit (me, file, key, number, frame, flags, false,
@@ -632,7 +632,7 @@ orl_pin_hint (struct orl_thread *me, struct oriel_file *file, uint64_t number,
 {
   if (flags & (ORIEL_ANYTHREAD | ORIEL_SHOWN))
     return pin_special (me, file, number, hint, flags, page);
-  if (!(flags & ORIEL_WRITE) && hint < file->pool->shm.geo.nframes
+  if (!(flags & ORIEL_WRITE) && hint < orl_span (&file->pool->shm)
       && pin_hit (me, file, key_of (file), number, hint, flags, false, page))
     return 0;
   return orl_pin (me, file, number, flags, page);

@@ -255,6 +255,7 @@ static int
 take_place (struct oriel_pool *pool, unsigned flags)
 {
   struct orl_shm *shm = &pool->shm;
+  struct orl_range tables[ORL_RANGES];
   void *map = orl_mapping_tables (shm->fd, &shm->geo,
                                   PROT_READ | PROT_WRITE);
   int r;
@@ -264,7 +265,12 @@ take_place (struct oriel_pool *pool, unsigned flags)
   shm->map = map;
   orl_layout_bind (shm);
   shm->uffd = orl_holes_open ();
-  orl_holes_watch (shm->uffd, map, orl_mapping_bytes (&shm->geo));
+  /* Not the holes behind the tables of the frames that there are. */
+  orl_layout_ranges (&shm->geo, orl_span (shm), tables);
+  for (int i = 0; i < ORL_RANGES; i++)
+    if (tables[i].to > tables[i].from)
+      orl_holes_watch (shm->uffd, shm->map + tables[i].from,
+                       (size_t) (tables[i].to - tables[i].from));
   shm->holes = (flags & ORIEL_HOLES) && !(flags & (ORIEL_PROTECT | ORIEL_RETIRE));
   pthread_mutex_lock (&list_lock); /* so that no fork() comes between */
   r = orl_fault_watch (pool, !(flags & ORIEL_NO_FAULT_HANDLER));
@@ -313,6 +319,35 @@ open_look (struct oriel_pool *pool)
     }
 }
 
+/* Bytes that the tables have in the file. */
+static uint64_t
+tables_bytes (const struct orl_shm *shm)
+{
+  struct orl_range tables[ORL_RANGES];
+  uint64_t n = 0;
+
+  orl_layout_ranges (&shm->geo, orl_span (shm), tables);
+  for (int i = 0; i < ORL_RANGES; i++)
+    n += tables[i].to - tables[i].from;
+  return n;
+}
+
+/* Lock them as the window is. */
+static int
+lock_tables (struct oriel_pool *pool)
+{
+  const struct orl_shm *shm = &pool->shm;
+  struct orl_range tables[ORL_RANGES];
+  int r = 0;
+
+  orl_layout_ranges (&shm->geo, orl_span (shm), tables);
+  for (int i = 0; i < ORL_RANGES && r == 0; i++)
+    if (tables[i].to > tables[i].from)
+      r = orl_residency_lock (pool->window, shm->map + tables[i].from,
+                              (size_t) (tables[i].to - tables[i].from));
+  return r;
+}
+
 static int
 show_window (struct oriel_pool *pool, const oriel_options *opt)
 {
@@ -322,7 +357,7 @@ show_window (struct oriel_pool *pool, const oriel_options *opt)
     .backend = opt->backend,
     .populate = opt->populate,
     .residency = opt->residency,
-    .tables = pool->shm.geo.meta_bytes,
+    .tables = tables_bytes (&pool->shm),
     .copies = orl_copies_bytes (pool->shm.geo.page_size),
     .flags = opt->flags,
   };
@@ -335,14 +370,14 @@ show_window (struct oriel_pool *pool, const oriel_options *opt)
   pool->copies = orl_copies_open (shm->geo.page_size);
   if (!pool->copies)
     return orl_fail (-ENOMEM, "%s: no address space for copies", pool->path);
-  r = orl_residency_lock (pool->window, shm->map, (size_t) shm->geo.meta_bytes);
+  r = lock_tables (pool);
   if (r == 0 && !pool->window->linear)
     r = orl_residency_lock (pool->window, orl_copies_all (pool->copies),
                             w.copies);
   if (r < 0)
     return r;
   atomic_store (&place->backend, pool->window->backend->id);
-  atomic_store (&place->window_bytes, pool->window->bytes);
+  atomic_store (&place->window_bytes, orl_window_bytes (pool->window));
   atomic_store (&place->slot_size, UINT64_C (1) << pool->window->slot_shift);
   atomic_store (&place->residency, atomic_load (&pool->window->residency));
   atomic_store (&place->huge_page, pool->window->huge_page);
@@ -409,12 +444,6 @@ attach (struct oriel_pool *pool, const oriel_options *opt, bool fence,
   pool->logs = calloc (super->geo.nfiles, sizeof *pool->logs);
   if (!pool->files || !pool->shm.mine || !pool->logs)
     return orl_fail (-ENOMEM, "%s: no memory", pool->path);
-  /* A batch shares one barrier among its frames; but no thread may hoard what
-   * the others need, so a small pool has small batches. */
-  pool->batch = (uint32_t) (super->geo.nframes / 256);
-  pool->batch = pool->batch < 1           ? 1
-                : pool->batch > ORL_BATCH ? ORL_BATCH
-                                          : pool->batch;
   r = orl_writeback_open (pool, opt);
   if (r == 0)
     r = take_place (pool, opt->flags);

@@ -189,7 +189,13 @@ choose (const char *path, int fd, const oriel_options *opt, bool fence,
   geo->page_size = opt->page_size ? opt->page_size : PAGE_DEFAULT;
   if (size == 0)
     size = room / 2 < SIZE_DEFAULT ? room / 2 : SIZE_DEFAULT;
-  geo->nframes = size / geo->page_size;
+  geo->made = size / geo->page_size;
+  geo->nframes = opt->max_size ? opt->max_size / geo->page_size : geo->made;
+  if (geo->nframes < geo->made)
+    return orl_fail (-EINVAL,
+                     "%s: a pool of %llu bytes cannot have a max_size of %llu",
+                     path, (unsigned long long) size,
+                     (unsigned long long) opt->max_size);
   geo->nprocs = opt->max_processes ? opt->max_processes : PROCS_DEFAULT;
   geo->nthreads = opt->max_threads ? opt->max_threads : THREADS_DEFAULT;
   geo->nfiles = opt->max_files ? opt->max_files : FILES_DEFAULT;
@@ -238,8 +244,9 @@ write_zeroes (int fd, uint64_t at, uint64_t n)
  * and was never touched looks like a hole (lost-copy.c), and since Linux 6.18
  * forgets what is put into such a huge page after MADV_COLLAPSE (mapping.c).  That
  * takes a GiB from 0.2 s to 0.5.  hugetlbfs does not write, and is not asked. */
-static int
-allocate (int fd, const struct orl_geometry *geo, uint64_t at, uint64_t n)
+int
+orl_poolfile_allocate (int fd, const struct orl_geometry *geo, uint64_t at,
+                       uint64_t n)
 {
   int r = orl_sys.fallocate (fd, 0, (off_t) at, (off_t) n);
 
@@ -271,23 +278,31 @@ static int
 build (const char *path, int fd, const oriel_options *opt, bool fence)
 {
   struct orl_geometry geo;
-  uint64_t room = 0, data, huge;
+  struct orl_range tables[ORL_RANGES];
+  uint64_t room = 0, data, huge, sum = 0;
   uint32_t block;
   int r = choose (path, fd, opt, fence, &geo);
 
   if (r < 0)
     return r;
-  data = geo.file_bytes - geo.data;
+  data = orl_data_bytes (&geo, geo.made);
+  orl_layout_ranges (&geo, geo.made, tables);
   ORL_POINT ("create.locked");
   r = orl_sys.ftruncate (fd, (off_t) geo.file_bytes);
   ORL_POINT ("create.sized");
-  if (r == 0)
-    r = allocate (fd, &geo, 0, geo.meta_bytes);
+  for (int i = 0; i < ORL_RANGES; i++)
+    {
+      uint64_t n = tables[i].to - tables[i].from;
+
+      sum += n;
+      if (r == 0 && n > 0)
+        r = orl_poolfile_allocate (fd, &geo, tables[i].from, n);
+    }
   if (r == 0)
     {
       huge = orl_mapping_fill_huge (fd, &geo);
       if (huge < data)
-        r = allocate (fd, &geo, geo.data + huge, data - huge);
+        r = orl_poolfile_allocate (fd, &geo, geo.data + huge, data - huge);
     }
   ORL_POINT ("create.filled");
   if (r == 0)
@@ -300,8 +315,8 @@ build (const char *path, int fd, const oriel_options *opt, bool fence)
                    "%s: a pool of %llu bytes (with %llu for its tables) cannot "
                    "be allocated, %llu bytes are free there; make the pool "
                    "smaller or use another directory",
-                   path, (unsigned long long) (data + geo.meta_bytes),
-                   (unsigned long long) geo.meta_bytes,
+                   path, (unsigned long long) (data + sum),
+                   (unsigned long long) sum,
                    (unsigned long long) room);
 }
 

@@ -27,6 +27,10 @@ int orl_poolfile_open (const char *path, struct orl_super *super, int *fd);
 int orl_poolfile_create (const char *path, const oriel_options *opt,
                          bool fence);
 
+/* Give n bytes of the pool's file from at on their blocks, zeroed.  -ENOSPC. */
+int orl_poolfile_allocate (int fd, const struct orl_geometry *geo, uint64_t at,
+                           uint64_t n);
+
 /* One process at a time passes the gate of a pool: who attaches, who removes.
  * -ENOENT: the file has lost its name. */
 int orl_poolfile_enter_gate (int fd);

@@ -8,6 +8,7 @@
  * which it can be begun anew:
  *
  *   file_lock        given: what it protects is whole or free
+ *   resizer          memory and number of frames are made to agree (size.h)
  *   partition lock   every prefix of a change is a valid table; count anew
  *   exclusive latch  version odd: the page gets its before-image back, with the
  *                    lsns that it had, and the version is made even; without
@@ -54,6 +55,7 @@
 #include "point.h"
 #include "proc.h"
 #include "recover.h"
+#include "size.h"
 #include "sys.h"
 #include "table.h"
 
@@ -267,6 +269,7 @@ repair_ledger (const struct orl_shm *shm, uint32_t owner, uint32_t index)
   orl_image_end_all (shm, dead);
   ORL_POINT ("recover.images.done");
   repair_cut (shm, l, dead);
+  orl_size_repair (shm, owner, dead);
   repair_writer (shm, l, dead);
   for (uint32_t i = 0; i < ORL_WORK; i++)
     {

@@ -30,12 +30,14 @@ count_pin (void *arg, uint32_t ledger, uint32_t frame, uint32_t mode)
 static void
 read_pool (const struct orl_shm *shm, oriel_stats *s)
 {
-  for (uint32_t i = 0; i < shm->geo.nframes; i++)
+  uint32_t frames = orl_frames (shm);
+
+  for (uint32_t i = 0; i < orl_span (shm); i++)
     {
       uint64_t word = atomic_load_explicit (&shm->frames[i].state,
                                             memory_order_relaxed);
 
-      s->frames_free += orl_state (word) == ORL_FREE;
+      s->frames_free += orl_state (word) == ORL_FREE && i < frames;
       s->frames_dirty += ((word & ORL_DIRTY) || orl_state (word) == ORL_WRITING)
                          && !orl_frame_is_dead (shm, &shm->frames[i], word);
     }
@@ -47,8 +49,9 @@ read_pool (const struct orl_shm *shm, oriel_stats *s)
     s->files += atomic_load (&shm->files[i].state) == ORL_FILE_USED;
   orl_ledger_scan (shm, ORL_EVERYONE, count_pin, &s->pins);
   s->page_size = shm->geo.page_size;
-  s->frames = shm->geo.nframes;
-  s->pool_bytes = shm->geo.file_bytes;
+  s->frames = frames;
+  s->frames_max = shm->geo.nframes;
+  s->pool_bytes = shm->geo.data + orl_backed_bytes (shm);
 }
 
 static uint64_t
@@ -97,6 +100,7 @@ orl_stats_read (struct oriel_pool *pool, oriel_stats *stats)
   struct orl_window *w = pool->window;
   uint32_t size = stats->struct_size;
   uint64_t sum[ORL_NSTATS];
+  uint64_t linear;
   char boot_id[40];
 
   memset (stats, 0, sizeof *stats);
@@ -133,12 +137,14 @@ orl_stats_read (struct oriel_pool *pool, oriel_stats *stats)
                                   sizeof boot_id) != 0;
   if (!w) /* one who watches */
     return;
+  linear = (orl_window_bytes (w) + (UINT64_C (1) << w->slot_shift) - 1)
+           >> w->slot_shift;
   stats->backend = w->backend->id;
-  stats->window_bytes = w->bytes;
+  stats->window_bytes = orl_window_bytes (w);
   stats->slot_size = UINT64_C (1) << w->slot_shift;
-  stats->slots = w->linear ? w->nextents : w->nslots;
+  stats->slots = w->linear ? linear : w->nslots;
   pthread_mutex_lock (&w->lock);
-  stats->slots_used = w->linear ? w->nextents : w->used - w->nspare;
+  stats->slots_used = w->linear ? linear : w->used - w->nspare;
   pthread_mutex_unlock (&w->lock);
   stats->copies_per_swap = w->copies_per_swap;
   stats->vmas = count_vmas (w);

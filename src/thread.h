@@ -10,6 +10,16 @@
 
 #define ORL_BATCH 32            /* of ORL_WORK: the rest is for loads */
 
+/* Frames that a sweep takes at once.  They share one barrier; but no thread may
+ * hoard what the others need, so a small pool has small batches. */
+static inline uint32_t
+orl_batch (const struct oriel_pool *pool)
+{
+  uint32_t n = orl_frames (&pool->shm) / 256;
+
+  return n < 1 ? 1 : n > ORL_BATCH ? ORL_BATCH : n;
+}
+
 /* A hot page that was not used; heat.c. */
 #define ORL_COOL 32
 

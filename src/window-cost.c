@@ -42,6 +42,13 @@
                                    1.9 us, slots of 64 KiB and pages of 4 */
 #define RATIO_MAX 100
 
+/* Those that the pool has now. */
+static uint32_t
+extents (const struct orl_window *w)
+{
+  return ((orl_frames (w->shm) - 1) >> w->extent_shift) + 1;
+}
+
 static uint64_t
 now_ns (void)
 {
@@ -94,7 +101,7 @@ orl_window_measure (struct orl_window *w)
 
   for (uint32_t i = 0; can && i < TRIES; i++)
     {
-      uint32_t extent = i % w->nextents;
+      uint32_t extent = i % extents (w);
 
       can = try_copy (w, extent << w->extent_shift, to, &copy)
             && try_swap (w, extent, &swap);
@@ -120,7 +127,7 @@ orl_window_worth (struct orl_window *w, uint32_t frame)
 
   atomic_store_explicit (heat, worth ? 0 : n + 1, memory_order_relaxed);
   if (atomic_fetch_add_explicit (&w->copied, 1, memory_order_relaxed)
-      >= (uint64_t) COOL * w->nextents)
+      >= (uint64_t) COOL * extents (w))
     {
       atomic_store_explicit (&w->copied, 0, memory_order_relaxed);
       for (uint32_t i = 0; i < w->nextents; i++)

@@ -49,7 +49,7 @@ orl_window_huge_page (const struct orl_shm *shm)
 
   if (shm->geo.block > 4096)
     return shm->geo.block;
-  if (shm->geo.file_bytes - shm->geo.data < HUGE
+  if (orl_backed_bytes (shm) < HUGE
       || orl_sys.fstat (shm->fd, &st) < 0 || st.st_blksize < (blksize_t) HUGE
       /* A touch would fill a hole, and no one would be told. */
       || orl_sys.data (shm->fd, (off_t) shm->geo.data)

@@ -53,7 +53,7 @@ refused (uint64_t need, int error)
 int
 orl_residency_open (struct orl_window *w, uint64_t beside)
 {
-  uint64_t need = w->bytes + beside;
+  uint64_t need = w->locked + beside;
   uint32_t wanted = atomic_load (&w->residency);
   void *at;
   int r;

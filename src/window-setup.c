@@ -91,7 +91,7 @@ probe_remap (const struct orl_shm *shm)
 {
   size_t block = shm->geo.block;
   size_t pages = block / (size_t) sysconf (_SC_PAGESIZE);
-  uint64_t have = shm->geo.file_bytes - shm->geo.data;
+  uint64_t have = orl_backed_bytes (shm);
   enum remap found = REMAP_MISSING;
   unsigned char *at;
   long before;
@@ -117,7 +117,7 @@ probe_remap (const struct orl_shm *shm)
 static int
 choose_backend (struct orl_window *w, uint32_t wanted)
 {
-  uint64_t pool = w->shm->geo.file_bytes - w->shm->geo.data;
+  uint64_t pool = orl_backed_bytes (w->shm);
   enum remap remap = REMAP_MISSING;
 
   if (wanted == ORIEL_BACKEND_LINEAR && w->bytes < pool)
@@ -169,7 +169,7 @@ check_slot (const struct orl_window *w, uint32_t slot)
 static uint64_t
 slots_of (const struct orl_window *w, uint64_t slot)
 {
-  uint64_t pool = w->shm->geo.file_bytes - w->shm->geo.data;
+  uint64_t pool = orl_backed_bytes (w->shm);
   uint64_t extents = (pool + slot - 1) / slot;
 
   return w->bytes / slot < extents ? w->bytes / slot : extents;
@@ -229,7 +229,8 @@ int
 orl_window_setup (struct orl_window *w, const struct orl_window_options *opt)
 {
   const struct orl_geometry *geo = &w->shm->geo;
-  uint64_t pool = geo->file_bytes - geo->data;
+  uint64_t pool = orl_backed_bytes (w->shm);
+  uint64_t most = geo->file_bytes - geo->data; /* that it can grow to */
   uint64_t slot;
   int r;
 
@@ -244,8 +245,9 @@ orl_window_setup (struct orl_window *w, const struct orl_window_options *opt)
   w->linear = w->backend->linear;
   slot = UINT64_C (1) << w->slot_shift;
   w->extent_shift = w->slot_shift - geo->page_shift;
-  w->nextents = (uint32_t) ((pool + slot - 1) / slot);
+  w->nextents = (uint32_t) ((most + slot - 1) / slot);
   w->nslots = (uint32_t) slots_of (w, slot);
-  w->bytes = w->linear ? pool : w->nslots * slot;
+  w->locked = w->linear ? pool : w->nslots * slot;
+  w->bytes = w->linear ? most : w->locked;
   return 0;
 }

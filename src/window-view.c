@@ -43,8 +43,8 @@ orl_views_cells (const struct orl_window *w, int64_t budget)
   if (geo->page_size < geo->block
       || geo->page_size < (uint64_t) sysconf (_SC_PAGESIZE))
     return 0;
-  if (n > geo->nframes)
-    n = geo->nframes;
+  if (n > orl_frames (w->shm))
+    n = orl_frames (w->shm);
   if (n > BYTES_MAX >> geo->page_shift)
     n = BYTES_MAX >> geo->page_shift;
   if (budget < 0)

@@ -52,7 +52,9 @@ struct orl_window {
   const struct orl_backend *backend;
   const struct orl_shm *shm;
   unsigned char *base;
-  uint64_t bytes;
+  uint64_t bytes;               /* of a linear one, of all that there may be */
+  uint64_t locked;              /* of those, if they are locked in memory: what the
+                                   pool had at open */
   void *reserved;               /* what munmap needs */
   uint64_t reserved_bytes;
   uint32_t page_shift;
@@ -182,6 +184,13 @@ void orl_window_measure (struct orl_window *w);
 /* A page of the frame's extent, which is not shown, is wanted, and a copy will
  * do: has it been wanted often enough for a slot? */
 bool orl_window_worth (struct orl_window *w, uint32_t frame);
+
+/* Bytes of the pool that the window can show at once. */
+static inline uint64_t
+orl_window_bytes (const struct orl_window *w)
+{
+  return w->linear ? orl_backed_bytes (w->shm) : w->bytes;
+}
 
 static inline void *
 orl_window_place (const struct orl_window *w, uint32_t slot, uint32_t frame)

@@ -60,7 +60,7 @@ struct spot {
 
 struct orl_writeback {
   /* constant */
-  uint64_t low, high;           /* pages; high: UINT64_MAX if there is none */
+  uint32_t low, high;           /* permille of the frames; high: 0, none */
   uint64_t rate;                /* bytes a second, 0: any */
   /* under lock */
   pthread_mutex_t lock;
@@ -125,7 +125,7 @@ count_dirty (const struct orl_shm *shm)
 {
   uint64_t n = 0;
 
-  for (uint64_t w = 0; w < (shm->geo.nframes + 63) / 64; w++)
+  for (uint64_t w = 0; w < (orl_span (shm) + 63) / 64; w++)
     n += (uint64_t) __builtin_popcountll (
         atomic_load_explicit (&shm->dirty[w], memory_order_relaxed));
   return n;
@@ -165,7 +165,7 @@ list_dirty (struct orl_writeback *wb, const struct orl_shm *shm)
   int r = 0;
 
   wb->at = wb->n = 0;
-  for (uint64_t w = 0; w < (shm->geo.nframes + 63) / 64; w++)
+  for (uint64_t w = 0; w < (orl_span (shm) + 63) / 64; w++)
     for (uint64_t bits = atomic_load (&shm->dirty[w]); bits && r == 0;
          bits &= bits - 1)
       {
@@ -173,7 +173,7 @@ list_dirty (struct orl_writeback *wb, const struct orl_shm *shm)
         const struct orl_frame *f = &shm->frames[frame];
         uint64_t word;
 
-        if (frame >= shm->geo.nframes)
+        if (frame >= orl_span (shm))
           break;
         word = atomic_load (&f->state);
         if ((word & ORL_DIRTY) && !orl_frame_is_dead (shm, f, word))
@@ -256,6 +256,12 @@ now_ns (void)
   return (uint64_t) ts.tv_sec * SECOND + (uint64_t) ts.tv_nsec;
 }
 
+static uint64_t
+permille_of (uint64_t n, uint32_t permille)
+{
+  return n / 1000 * permille + n % 1000 * permille / 1000;
+}
+
 /* How many pages are to be written now. */
 static uint64_t
 how_many (struct orl_writeback *wb, const struct orl_shm *shm)
@@ -264,9 +270,8 @@ how_many (struct orl_writeback *wb, const struct orl_shm *shm)
   uint32_t clock = atomic_load_explicit (&shm->super->clock,
                                          memory_order_relaxed);
   bool idle = clock == wb->clock && dirty <= wb->dirty;
-  uint64_t n = dirty > wb->low ? dirty - wb->low
-               : idle          ? ORL_CHUNK
-                               : 0;
+  uint64_t low = permille_of (orl_frames (shm), wb->low);
+  uint64_t n = dirty > low ? dirty - low : idle ? ORL_CHUNK : 0;
   uint64_t now = now_ns ();
   uint64_t passed = now - wb->then < SECOND ? now - wb->then : SECOND;
 
@@ -347,12 +352,14 @@ void
 orl_writeback_help (struct orl_thread *me)
 {
   struct orl_writeback *wb = me->pool->writeback;
+  const struct orl_shm *shm = &me->pool->shm;
 
-  if (wb->high == UINT64_MAX || ++me->dirtied < me->pool->batch || me->in_log)
+  if (wb->high == 0 || ++me->dirtied < orl_batch (me->pool) || me->in_log)
     return;
   me->dirtied = 0;
   for (unsigned round = 0; round < HELP_ROUNDS
-                           && count_dirty (&me->pool->shm) > wb->high;
+                           && count_dirty (shm)
+                                  > permille_of (orl_frames (shm), wb->high);
        round++)
     {
       if (write_one (me, wb) != 0)
@@ -455,26 +462,17 @@ orl_writeback_stop (struct oriel_pool *pool)
 
 /* ------------------------------------------------------------------ */
 
-static uint64_t
-permille_of (uint64_t n, uint32_t permille)
-{
-  return n / 1000 * permille + n % 1000 * permille / 1000;
-}
-
 int
 orl_writeback_open (struct oriel_pool *pool, const oriel_options *opt)
 {
   struct orl_writeback *wb = calloc (1, sizeof *wb);
-  uint64_t frames = pool->shm.geo.nframes;
   pthread_condattr_t attr;
 
   if (!wb)
     return orl_fail (-ENOMEM, "%s: no memory", pool->path);
-  wb->low = permille_of (frames,
-                         opt->dirty_low ? opt->dirty_low : LOW_DEFAULT);
-  wb->high = opt->dirty_high ? permille_of (frames, opt->dirty_high)
-                             : UINT64_MAX;
-  if (wb->low > wb->high)
+  wb->low = opt->dirty_low ? opt->dirty_low : LOW_DEFAULT;
+  wb->high = opt->dirty_high;
+  if (wb->high > 0 && wb->low > wb->high)
     wb->low = wb->high;
   wb->rate = opt->writeback_rate;
   wb->then = now_ns ();

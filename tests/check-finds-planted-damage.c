@@ -182,7 +182,7 @@ dirty_not_in_map (void)
 static void
 map_beyond_end (void)
 {
-  shm.dirty[shm.geo.nframes / 64] |= UINT64_C (1) << 63;
+  shm.dirty[orl_span (&shm) / 64] |= UINT64_C (1) << 63;
 }
 
 static void
@@ -282,6 +282,24 @@ static void
 latch_lost (void)
 {
   shm.frames[latched].latch = 0;
+}
+
+static void
+more_frames_than_memory (void)
+{
+  shm.super->frames++;
+}
+
+static void
+frames_unused (void)
+{
+  shm.super->frames--;
+}
+
+static void
+resizer_unknown (void)
+{
+  shm.super->resizer = shm.geo.nledgers + 1;
 }
 
 static void
@@ -485,6 +503,9 @@ static const struct damage {
   { "a latch whose owner has no pin", latched_unpinned, "not pinned it" },
   { "an odd version without latch", version_odd, "half-changed" },
   { "a latch that was lost", latch_lost, "half-changed" },
+  { "more frames than have memory", more_frames_than_memory, "with memory" },
+  { "frames that no one may take", frames_unused, "not in use" },
+  { "a resizer who is none", resizer_unknown, "being resized" },
   { "file_lock with no owner", file_lock_stuck, "file_lock" },
   { "file_lock with an owner who does not know", file_lock_unknown,
     "file_lock" },

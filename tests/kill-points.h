@@ -22,6 +22,7 @@
 #include "lost.h"
 #include "point.h"
 #include "sys.h"
+#include "thread.h"
 
 
 #define FRAMES 512
@@ -209,6 +210,7 @@ options (void)
   oriel_options opt = test_options ();
 
   opt.pool_size = FRAMES * 4096;
+  opt.max_size = 2 * FRAMES * 4096;
   opt.window_size = SLOTS * 4096;
   opt.slot_size = 4096;
   opt.max_processes = 4;
@@ -347,7 +349,7 @@ scrap (oriel_pool *p)
 static void
 cut_last (const struct orl_shm *shm)
 {
-  off_t size = (off_t) shm->geo.file_bytes;
+  off_t size = (off_t) (shm->geo.data + orl_backed_bytes (shm));
 
   need (truncate (pool_path ("test"), size - 4096) == 0);
   need (orl_lost_repair (shm, (uint64_t) size - 4096, 4096, false) == 1);
@@ -460,6 +462,47 @@ doubt (oriel_pool *p, bool makes)
   need (oriel_file_close (file) == 0);
 }
 
+/* Until a frame that goes is the next in its stash; then uses it. */
+struct stasher {
+  oriel_pool *pool;
+  oriel_file *file;
+  steps step;
+};
+
+static void *
+stashes (void *arg)
+{
+  struct stasher *s = arg;
+  struct orl_thread *me;
+
+  need (orl_thread_self (s->pool, &me) == 0);
+  for (uint64_t i = 0; i < 20 * PAGES
+                       && (me->nstash == 0
+                           || me->stash[me->nstash - 1] < FRAMES); i++)
+    need (copy (s->file, i % PAGES));
+  go_to (&s->step, 1);
+  await (&s->step, 2);
+  for (uint64_t i = 0; i < PAGES; i++)
+    need (copy (s->file, i));
+  return NULL;
+}
+
+/* A dead one may have left the pool at any of its sizes. */
+static void
+resize (oriel_pool *p, oriel_file *file)
+{
+  struct stasher s = { .pool = p, .file = file };
+  pthread_t thread;
+
+  need (oriel_pool_resize (p, FRAMES * 4096) == 0);
+  need (oriel_pool_resize (p, (FRAMES + 48) * 4096) == 0);
+  need (pthread_create (&thread, NULL, stashes, &s) == 0);
+  await (&s.step, 1);
+  need (oriel_pool_resize (p, FRAMES * 4096) == 0);
+  go_to (&s.step, 2);
+  need (pthread_join (thread, NULL) == 0);
+}
+
 /* The second write fails: the first is the area's. */
 static ssize_t (*writes) (int, const struct iovec *, int, off_t);
 static int nwrites;
@@ -517,9 +560,11 @@ own_pool (void)
   need (fd >= 0 && write (fd, "junk", 4) == 4);
   close (fd);
   opt.pool_size = 16 * 4096;
+  opt.max_size = 32 * 4096;
   opt.window_size = 4 * 4096;
   opt.store = ORIEL_STORE_POSIX;
   need (oriel_pool_open ("second", &opt, &p) == 0);
+  need (oriel_pool_resize (p, 24 * 4096) == 0);
   need (oriel_file_open (p, scratch_file ("ahead"),
                          ORIEL_CREATE | ORIEL_BUFFERED, &file) == 0
         && oriel_file_truncate (file, 9 * 4096) == 0
@@ -623,6 +668,7 @@ live (void)
     need (copy (file, i));
   for (uint64_t i = 0; i < 8; i++)
     need (oriel_unpin (&pins[i]) == 0);
+  resize (p, file);
   need (oriel_file_close (file) == 0);
   need (oriel_pool_close (p) == 0);
 }

@@ -130,6 +130,7 @@ tests_c = \
 	tests/read-only-file-refuses-writes \
 	tests/recreated-file-never-meets-old-pages \
 	tests/refresh-takes-the-stores-size \
+	tests/resize-under-kills \
 	tests/refused-open-keeps-posix-locks \
 	tests/residency-locks-what-is-shown \
 	tests/signals-are-given-back \
@@ -149,6 +150,7 @@ tests_c = \
 	tests/tool-drop-empties \
 	tests/tool-ls-lists-the-pools \
 	tests/tool-rm-refuses-attached \
+	tests/tool-resize-keeps-every-page \
 	tests/tool-stat-adds-up \
 	tests/tool-top-shows-rates \
 	tests/tool-warm-makes-hits \
@@ -247,6 +249,7 @@ tests_inside = \
 	tests/pages-are-written-atomically-where-that-works \
 	tests/pool-works-without-newer-calls \
 	tests/posix-locks-stand-in-for-ofd-locks \
+	tests/resize-grows-and-shrinks \
 	tests/slot-without-its-guard-is-inaccessible \
 	tests/stash-has-room-for-a-run \
 	tests/store-without-io-uring-reads-as-before \

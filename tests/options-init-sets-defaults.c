@@ -25,6 +25,7 @@ main (void)
   is_int (opt.max_processes, 0, "max_processes is 0");
   is_int (opt.max_threads, 0, "max_threads is 0");
   is_int (opt.max_files, 0, "max_files is 0");
+  is_int ((long long) opt.max_size, 0, "max_size is 0");
   oriel_options_init (NULL);
   ok (1, "a null pointer does not crash it");
   return done_testing ();

@@ -30,6 +30,7 @@ main (void)
     { "max_processes", "many", -EINVAL },
     { "max_threads", "-5", -EINVAL },
     { "max_files", "1.5", -EINVAL },
+    { "max_size", "1.5G", -EINVAL },
     { "pool_size", "18446744073709551616", -ERANGE },
     { "pool_size", "99999999999999999999999", -ERANGE },
     { "pool_size", "17179869184G", -ERANGE },

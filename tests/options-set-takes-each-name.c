@@ -54,6 +54,7 @@ main (void)
   SETS ("max_processes", "17", max_processes, 17);
   SETS ("max_threads", "99", max_threads, 99);
   SETS ("max_files", "7", max_files, 7);
+  SETS ("max_size", "7G", max_size, 7ull << 30);
   SETS ("residency", "locked", residency, ORIEL_RESIDENCY_LOCKED);
   SETS ("residency", "onfault", residency, ORIEL_RESIDENCY_ONFAULT);
   SETS ("store", "posix", store, ORIEL_STORE_POSIX);

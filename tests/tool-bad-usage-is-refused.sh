@@ -26,8 +26,10 @@ refused 'unrecognized option' --nonesuch ls
 refused 'what is "x"' ls x
 refused 'unrecognized option' ls --nonesuch
 refused '--directory takes a path' ls -d ''
-for command in stat top check rm; do
+for command in stat top check rm resize; do
   refused "oriel $command: which POOL?" $command
+done
+for command in stat top check rm; do
   refused 'what is "b"' $command a b
   refused 'unrecognized option' $command --nonesuch a
 done
@@ -49,8 +51,12 @@ refused '--wait takes a number' warm --wait 0 x
 refused '--wait takes a number' rm --wait x a
 refused 'which POOL or FILE?' drop
 refused 'what is "b"' drop a b
+refused 'which SIZE?' resize a
+refused 'SIZE takes a number' resize a 1Q
+refused 'what is "c"' resize a 1M c
+refused 'oriel-a: ' resize a 1M
 
-for command in '' ls stat top check warm drop rm; do
+for command in '' ls stat top check warm drop resize rm; do
   ok "oriel $command --help" "$oriel" $command --help
   ok "oriel $command --version" "$oriel" $command --version
 done

@@ -41,7 +41,7 @@ check_frames (const struct orl_shm *shm, char why[WHY])
 {
   uint64_t have = 0;
 
-  for (uint32_t i = 0; i < shm->geo.nframes; i++) {
+  for (uint32_t i = 0; i < orl_span (shm); i++) {
     struct orl_frame *f = &shm->frames[i];
     uint64_t w = atomic_load (&f->state), seen;
     bool bit = atomic_load (&shm->dirty[i / 64]) >> i % 64 & 1;
@@ -63,9 +63,9 @@ check_frames (const struct orl_shm *shm, char why[WHY])
     if (orl_table_find (shm, f->file, f->page, &seen) != i)
       broken (why, "frame %u is not found by its key", i);
   }
-  if (have != shm->geo.nframes)
+  if (have != orl_span (shm))
     broken (why, "%d frames, and %d are free or have a page",
-            (int) shm->geo.nframes, (int) have);
+            (int) orl_span (shm), (int) have);
 }
 
 UTIL void

@@ -26,8 +26,9 @@ print_pool (const char *name, const char *path, const struct tool_view *view)
   uint64_t asked = s->hits + s->misses;
 
   printf ("%s (%s)\n", tool_text (name), tool_text (path));
-  printf ("  size       %s of pages (%s with tables), pages of %s\n",
-          tool_size (s->frames * s->page_size), tool_size (s->pool_bytes),
+  printf ("  size       %s of pages, %s at most (%s with tables), pages of %s\n",
+          tool_size (s->frames * s->page_size),
+          tool_size (s->frames_max * s->page_size), tool_size (s->pool_bytes),
           tool_size (s->page_size));
   printf ("  frames     %" PRIu64 ": %" PRIu64 " free, %" PRIu64
           " with pages of files, %" PRIu64 " dirty\n",

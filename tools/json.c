@@ -148,6 +148,7 @@ tool_json_view (const char *name, const char *path,
   put (root, "page_size", s->page_size);
   put (root, "pool_bytes", s->pool_bytes);
   put (root, "frames", s->frames);
+  put (root, "frames_max", s->frames_max);
   put (root, "frames_free", s->frames_free);
   put (root, "frames_dirty", s->frames_dirty);
   put (root, "pages", view->pages);

@@ -11,6 +11,7 @@ tools_oriel_SOURCES = \
 	tools/cmd-check.c \
 	tools/cmd-drop.c \
 	tools/cmd-ls.c \
+	tools/cmd-resize.c \
 	tools/cmd-rm.c \
 	tools/cmd-stat.c \
 	tools/cmd-top.c \

@@ -16,9 +16,9 @@ static const struct {
   const char *name;
   int (*run) (int argc, char **argv);
 } commands[] = {
-  { "check", tool_check }, { "drop", tool_drop }, { "ls", tool_ls },
-  { "rm", tool_rm },       { "stat", tool_stat }, { "top", tool_top },
-  { "warm", tool_warm },
+  { "check", tool_check }, { "drop", tool_drop },     { "ls", tool_ls },
+  { "rm", tool_rm },       { "resize", tool_resize }, { "stat", tool_stat },
+  { "top", tool_top },     { "warm", tool_warm },
 };
 
 #define NCOMMANDS (sizeof commands / sizeof *commands)
@@ -32,6 +32,7 @@ static const char doc[] =
   "  check POOL  is the shared state sound?\n"
   "  warm FILE   read files into a pool\n"
   "  drop POOL   give up the clean pages of a pool, or of a file\n"
+  "  resize POOL SIZE  give a pool more memory, or less\n"
   "  rm POOL     remove a pool\n\n"
   "\"oriel COMMAND --help\" says more, oriel(1) all.  Exit status: 0 it is"
   " done, 1 refused, not all done or problems found, 2 something cannot be"

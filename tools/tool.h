@@ -36,6 +36,7 @@
 int tool_check (int argc, char **argv);
 int tool_drop (int argc, char **argv);
 int tool_ls (int argc, char **argv);
+int tool_resize (int argc, char **argv);
 int tool_rm (int argc, char **argv);
 int tool_stat (int argc, char **argv);
 int tool_top (int argc, char **argv);

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * resize.c - give a pool more frames, or fewer
+ *
+ * size.h has the words that this changes, and what a stranger makes of each step.
+ *
+ * Growing makes room first: a file system that is full is an error, and nothing
+ * has changed.  Frames that come back may be in the stash of a thread that took
+ * them before the pool shrank: then they are RESERVED, and as good as free.
+ *
+ * Shrinking closes the frames that are to go: no one takes them any more, but
+ * for who has one in its stash, and looks at the number of frames when it is in
+ * its ledger (load-run.c).  Then their pages are written and evicted as ever,
+ * until none is left, and then the memory is given back.  Others' mappings of it
+ * stay: there is no page that leads there.
+ *
+ * Locks: super.resizer; those of eviction and flush.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <time.h>
+
+#include "error.h"
+#include "flush.h"
+#include "frame.h"
+#include "load-async.h"
+#include "load.h"
+#include "point.h"
+#include "poolfile.h"
+#include "resize.h"
+#include "size.h"
+#include "sys.h"
+
+/* Another's resize is waited for, or its repair, which takes a moment. */
+#define TURN_MS 1000
+
+/* Pages that are pinned, being loaded, or dirty for others are waited for as long
+ * as some go in this time. */
+#define WAIT_MS 2000
+
+static uint64_t
+now_ms (void)
+{
+  struct timespec ts;
+
+  clock_gettime (CLOCK_MONOTONIC, &ts);
+  return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
+}
+
+static int
+no_room (const struct oriel_pool *pool, uint64_t frames, int error)
+{
+  uint64_t room = 0;
+  uint32_t block;
+
+  orl_sys.space (pool->shm.fd, &room, &block);
+  return orl_fail (error,
+                   "%s: cannot grow to %llu bytes, %llu are free there; it has "
+                   "the size that it had",
+                   pool->path,
+                   (unsigned long long) (frames << pool->shm.geo.page_shift),
+                   (unsigned long long) room);
+}
+
+/* Tables for frames that there never were. */
+static int
+grow_tables (const struct orl_shm *shm, uint32_t to)
+{
+  struct orl_range had[ORL_RANGES], want[ORL_RANGES];
+  int r = 0;
+
+  orl_layout_ranges (&shm->geo, orl_span (shm), had);
+  orl_layout_ranges (&shm->geo, to, want);
+  for (int i = 0; i < ORL_RANGES && r == 0; i++)
+    if (want[i].to > had[i].to)
+      r = orl_poolfile_allocate (shm->fd, &shm->geo, had[i].to,
+                                 want[i].to - had[i].to);
+  return r;
+}
+
+static int
+grow (struct oriel_pool *pool, uint32_t to)
+{
+  const struct orl_shm *shm = &pool->shm;
+  uint64_t had = orl_backed_bytes (shm);
+  uint64_t want = orl_data_bytes (&shm->geo, to);
+  int r = 0;
+
+  if (to > orl_span (shm))
+    {
+      r = grow_tables (shm, to);
+      if (r < 0)
+        return no_room (pool, to, r);
+      ORL_POINT ("resize.grow.tables");
+      atomic_store (&shm->super->span, to);
+      ORL_POINT ("resize.grow.span");
+    }
+  if (want > had)
+    r = orl_poolfile_allocate (shm->fd, &shm->geo, shm->geo.data + had,
+                               want - had);
+  ORL_POINT ("resize.grow.filled");
+  if (r < 0)
+    {
+      orl_size_punch (shm);
+      return no_room (pool, to, r);
+    }
+  atomic_store (&shm->super->backed, to);
+  ORL_POINT ("resize.grow.backed");
+  atomic_store (&shm->super->frames, to);
+  ORL_POINT ("resize.grown");
+  return 0;
+}
+
+struct kinds {
+  const struct orl_shm *shm;
+  uint32_t from, to;
+  uint64_t pins;
+};
+
+static void
+see_pin (void *arg, uint32_t ledger, uint32_t frame, uint32_t mode)
+{
+  struct kinds *k = arg;
+
+  (void) ledger;
+  (void) mode;
+  k->pins += frame >= k->from && frame < k->to;
+}
+
+static int
+busy (struct oriel_pool *pool, uint32_t from, uint32_t to)
+{
+  const struct orl_shm *shm = &pool->shm;
+  struct kinds k = { shm, from, to, 0 };
+  uint64_t dirty = 0;
+
+  for (uint32_t i = from; i < to; i++)
+    dirty += (atomic_load (&shm->frames[i].state) & ORL_DIRTY) != 0;
+  orl_ledger_scan (shm, ORL_EVERYONE, see_pin, &k);
+  return orl_fail (-EBUSY,
+                   "%s: of the frames that were to go %llu are pinned, and %llu "
+                   "have dirty pages that this process may not write or could "
+                   "not; it has the size that it had: unpin them, or sync "
+                   "their files",
+                   pool->path, (unsigned long long) k.pins,
+                   (unsigned long long) dirty);
+}
+
+/* Wait for what is being loaded, by others too. */
+static void
+wait_loads (struct orl_thread *me, uint32_t from, uint32_t to)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+
+  orl_async_reap (me);
+  for (uint32_t i = from; i < to; i++)
+    {
+      uint64_t word = atomic_load (&shm->frames[i].state);
+
+      if (orl_state (word) == ORL_LOADING)
+        {
+          orl_load_wait (me, i, word, false);
+          return;
+        }
+    }
+}
+
+/* Have the frames empty.  -EBUSY; errors of the stores. */
+static int
+empty (struct orl_thread *me, uint32_t from, uint32_t to)
+{
+  uint64_t since = now_ms ();
+  uint32_t least = UINT32_MAX;
+  int error = 0;
+
+  for (unsigned round = 0;; round++)
+    {
+      struct orl_dirty_list dirty;
+      uint32_t left = orl_evict_range (me, from, to, &dirty);
+      int r = 0;
+
+      if (left == 0)
+        return 0;
+      if (dirty.n > 0)
+        r = orl_flush_list (me, &dirty);
+      if (r < 0)
+        error = r;
+      if (left < least || r > 0)
+        since = now_ms ();
+      if (left < least)
+        least = left;
+      if (r > 0)
+        continue;
+      if (now_ms () - since > WAIT_MS)
+        return error < 0 ? error : busy (me->pool, from, to);
+      wait_loads (me, from, to);
+      if (round % 64 == 63)
+        me->pool->repair (me->pool, me->owner, ORL_ALL_DEAD);
+      orl_backoff (round < 96 ? round : 96);
+    }
+}
+
+static int
+shrink (struct orl_thread *me, uint32_t to)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+  uint32_t from = orl_frames (shm);
+  int r;
+
+  atomic_store (&shm->super->frames, to);
+  ORL_POINT ("resize.shrink.closed");
+  r = empty (me, to, from);
+  if (r < 0)
+    {
+      atomic_store (&shm->super->frames, from);
+      return r;
+    }
+  ORL_POINT ("resize.shrink.empty");
+  atomic_store (&shm->super->backed, to);
+  ORL_POINT ("resize.shrink.given");
+  orl_size_punch (shm);
+  ORL_POINT ("resize.shrunk");
+  return 0;
+}
+
+static int
+take (struct orl_thread *me)
+{
+  uint64_t from = now_ms ();
+  int r;
+
+  for (unsigned round = 0;
+       (r = orl_size_take (&me->pool->shm, me->owner)) < 0
+       && now_ms () - from < TURN_MS;
+       round++)
+    orl_backoff (round);
+  return r;
+}
+
+int
+orl_resize (struct orl_thread *me, uint64_t bytes)
+{
+  struct oriel_pool *pool = me->pool;
+  const struct orl_geometry *geo = &pool->shm.geo;
+  uint64_t n = bytes >> geo->page_shift;
+  int r;
+
+  if (n < ORL_MIN_FRAMES)
+    return orl_fail (-EINVAL, "%s: %llu bytes are too few, it has %d pages at "
+                              "least",
+                     pool->path, (unsigned long long) bytes, ORL_MIN_FRAMES);
+  if (n > geo->nframes)
+    return orl_fail (-EINVAL,
+                     "%s: was made to have at most %llu bytes (max_size); make "
+                     "another pool to have more",
+                     pool->path,
+                     (unsigned long long) geo->nframes << geo->page_shift);
+  r = take (me);
+  if (r < 0)
+    return orl_fail (r, "%s: is being resized by another", pool->path);
+  if (n > orl_frames (&pool->shm))
+    r = grow (pool, (uint32_t) n);
+  else if (n < orl_frames (&pool->shm))
+    r = shrink (me, (uint32_t) n);
+  orl_size_give (&pool->shm);
+  return r;
+}
