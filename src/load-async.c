@@ -505,7 +505,7 @@ orl_async_begin (struct orl_thread *me, struct oriel_file *file, uint64_t key,
   orl_uring_unlock (fl->ring);
   if (!f)
     return -EAGAIN;
-  r = orl_run_gather (me, file, key, page, want, true, &f->run);
+  r = orl_run_gather (me, file, key, page, left, true, &f->run);
   if (r == 0)
     {
       f->file = file;

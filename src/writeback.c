@@ -282,10 +282,14 @@ how_many (struct orl_writeback *wb, const struct orl_shm *shm)
     n = dirty;
   if (wb->rate > 0)
     {
-      /* Of what was not written in a second nothing is caught up on. */
+      /* Of what was not written in a second nothing is caught up on, but for
+       * one page, which may take longer. */
+      uint64_t most
+          = wb->rate > shm->geo.page_size ? wb->rate : shm->geo.page_size;
+
       wb->credit += (uint64_t) ((double) wb->rate * (double) passed / SECOND);
-      if (wb->credit > wb->rate)
-        wb->credit = wb->rate;
+      if (wb->credit > most)
+        wb->credit = most;
       if (n > wb->credit >> shm->geo.page_shift)
         n = wb->credit >> shm->geo.page_shift;
     }

@@ -55,4 +55,21 @@ plain_is_huge (void)
   return huge;
 }
 
+/* So many pages written and read back through the pool. */
+static void
+use_pages (oriel_pool *pool, uint64_t pages)
+{
+  oriel_file *file
+      = must_open_file (pool, scratch_file ("data"), ORIEL_CREATE);
+  uint64_t good = 0;
+
+  for (uint64_t i = 0; i < pages; i++)
+    stamp_page (pool, file, i, 7);
+  for (uint64_t i = 0; i < pages; i++)
+    good += (uint64_t) page_is_stamped (pool, file, i, 7);
+  is_int ((long long) good, (long long) pages, "every page is right");
+  is_int (oriel_pool_check (pool, NULL, NULL), 0, "the pool is well");
+  must (oriel_file_close (file), "oriel_file_close");
+}
+
 #endif /* TEST_HUGE_H */

@@ -24,23 +24,6 @@ refuse_later (void *at, size_t n, int advice)
   return real_madvise (at, n, advice);
 }
 
-/* All pages written and read back through the pool. */
-static void
-use (oriel_pool *pool)
-{
-  oriel_file *file
-      = must_open_file (pool, scratch_file ("data"), ORIEL_CREATE);
-  uint64_t pages = oriel_pool_frames (pool) - 256, good = 0;
-
-  for (uint64_t i = 0; i < pages; i++)
-    stamp_page (pool, file, i, 7);
-  for (uint64_t i = 0; i < pages; i++)
-    good += (uint64_t) page_is_stamped (pool, file, i, 7);
-  is_int ((long long) good, (long long) pages, "every page is right");
-  is_int (oriel_pool_check (pool, NULL, NULL), 0, "the pool is well");
-  must (oriel_file_close (file), "oriel_file_close");
-}
-
 /* Nothing of the pages' part is a hole: to touch it can't fail. */
 static void
 check_blocks (const char *name)
@@ -82,7 +65,7 @@ main (void)
   opt.pool_size = POOL;
   opt.window_size = POOL;
   pool = must_open_pool ("huge", &opt);
-  use (pool);
+  use_pages (pool, oriel_pool_frames (pool) - 256);
   /* Memory may be in pieces: half of it will do. */
   ok (huge_kib ("oriel-huge", false) >= POOL / 2 / KiB,
       "%lu KiB of pages are mapped by huge ones",
@@ -96,7 +79,7 @@ main (void)
   left = 3;
   pool = must_open_pool ("some", &opt);
   orl_sys.madvise = real_madvise;
-  use (pool);
+  use_pages (pool, oriel_pool_frames (pool) - 256);
   is_int ((long long) huge_kib ("oriel-some", false), 3 * HUGE / KiB,
           "so many are huge");
   must (oriel_pool_close (pool), "oriel_pool_close");

@@ -17,23 +17,6 @@ refuse (void *at, size_t n, int advice)
   return advice == ORL_COLLAPSE ? -EINVAL : real_madvise (at, n, advice);
 }
 
-/* All pages written and read back through the pool. */
-static void
-use (oriel_pool *pool)
-{
-  oriel_file *file
-      = must_open_file (pool, scratch_file ("data"), ORIEL_CREATE);
-  uint64_t pages = oriel_pool_frames (pool), good = 0;
-
-  for (uint64_t i = 0; i < pages; i++)
-    stamp_page (pool, file, i, 7);
-  for (uint64_t i = 0; i < pages; i++)
-    good += (uint64_t) page_is_stamped (pool, file, i, 7);
-  is_int ((long long) good, (long long) pages, "every page is right");
-  is_int (oriel_pool_check (pool, NULL, NULL), 0, "the pool is well");
-  must (oriel_file_close (file), "oriel_file_close");
-}
-
 static uint64_t
 bytes_in_use (const char *name)
 {
@@ -66,7 +49,7 @@ main (void)
   opt.pool_size = 64 * MiB;
   opt.window_size = 8 * MiB;
   pool = must_open_pool ("huge", &opt);
-  use (pool);
+  use_pages (pool, oriel_pool_frames (pool));
   /* Memory may be in pieces: most of it will do. */
   ok (huge_kib ("oriel-huge", true) >= 2 * HUGE / KiB,
       "%lu KiB of tables are mapped by huge pages", huge_kib ("oriel-huge", true));
@@ -76,7 +59,7 @@ main (void)
   diag ("the kernel refuses");
   orl_sys.madvise = refuse;
   pool = must_open_pool ("small", &opt);
-  use (pool);
+  use_pages (pool, oriel_pool_frames (pool));
   is_int (refused, 2, "it was asked once for pages and once for tables");
   is_int ((long long) huge_kib ("oriel-small", true), 0, "no huge page is mapped");
   must (oriel_pool_close (pool), "oriel_pool_close");

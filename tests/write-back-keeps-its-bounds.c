@@ -131,6 +131,18 @@ main (void)
   must (oriel_file_close (file), "close");
   must (oriel_pool_close (pool), "close");
 
+  opt.writeback_rate = 4000;
+  file = attach (&opt, &pool);
+  make_dirty (pool, file, 0, 300);
+  pages = 0;
+  for (int i = 0; i < 3000 && pages == 0; i++) {
+    pages = write_back (pool);
+    usleep (10000);
+  }
+  is_int ((long long) pages, 1, "by less than a page a second: one at a time");
+  must (oriel_file_close (file), "close");
+  must (oriel_pool_close (pool), "close");
+
   opt = options ();
   opt.dirty_high = 200;
   file = attach (&opt, &pool);
