@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <jansson.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -31,6 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "figures.h"
 #include "oriel.h"
 
 #define PAGE 4096
@@ -305,17 +307,25 @@ number_in (const json_t *job, const char *name)
   return json_number_value (json_object_get (job, name));
 }
 
+/* 1 or 0; -1: not known yet. */
+static int has_fio = -1;
+
 static struct result
 fio (const char *how)
 {
   char command[1024];
-  struct result r = { 0 };
+  struct result r = { NAN, NAN };
   json_t *all, *jobs, *job;
   double cpu = 0, n = 0;
   json_error_t error;
   size_t i;
   FILE *f;
 
+  if (has_fio < 0)
+    has_fio = system ("fio --version > /dev/null 2>&1") == 0;
+  if (!has_fio)
+    return r;
+  r.rate = 0;
   snprintf (command, sizeof command,
             "fio --name=io --filename='%s' --rw=randread --bs=4k --direct=1 "
             "--norandommap --random_generator=tausworthe64 --thread "
@@ -327,7 +337,7 @@ fio (const char *how)
     die ("fio: %s", strerror (errno));
   all = json_loadf (f, 0, &error);
   if (pclose (f) != 0 || !all)
-    die ("fio failed (is it installed?): %s", error.text);
+    die ("fio failed: %s", error.text);
   jobs = json_object_get (all, "jobs");
   json_array_foreach (jobs, i, job) {
     json_t *read = json_object_get (job, "read");
@@ -421,8 +431,9 @@ print (const struct part *p)
 {
   double rate = median (p->our, false), other = median (p->other, false);
   double cpu = median (p->our, true), other_cpu = median (p->other, true);
-  bool good = rate >= p->want * other
-              && (p->want_cpu == 0 || cpu <= p->want_cpu * other_cpu);
+  bool good = isnan (other)
+              || (rate >= p->want * other
+                  && (p->want_cpu == 0 || cpu <= p->want_cpu * other_cpu));
 
   printf ("%-6s %9.0f %9.0f %-8s %5.2f (%.2f) %7.2f %7.2f us %5.2f  %s%s\n",
           p->name, rate, other, p->unit, rate / other, p->want, cpu, other_cpu,
@@ -430,32 +441,56 @@ print (const struct part *p)
   return good;
 }
 
-static json_t *
-rounds_of (const struct result *r)
+static void
+write_series (const char *name, enum figures_role role,
+              const struct result *r, bool cpu)
 {
-  json_t *all = json_array ();
+  double v[MAX_ROUNDS];
 
   for (unsigned i = 0; i < arg.rounds; i++)
-    json_array_append_new (all, json_pack ("{s:f,s:f}", "rate", r[i].rate,
-                                           "cpu_us", r[i].cpu));
-  return all;
+    v[i] = cpu ? r[i].cpu : r[i].rate;
+  figures_series (name, role, v, (int) arg.rounds);
 }
 
 static void
-write_json (const bool *chosen)
+write_part (const struct part *p, bool good)
 {
-  json_t *all = json_object ();
+  char name[60];
 
-  for (size_t i = 0; i < PARTS; i++)
-    if (chosen[i])
-      json_object_set_new (
-          all, parts[i].name,
-          json_pack ("{s:s,s:s,s:o,s:o}", "unit", parts[i].unit, "peer",
-                     parts[i].peer_name, "oriel", rounds_of (parts[i].our),
-                     "other", rounds_of (parts[i].other)));
-  if (json_dump_file (all, arg.json, JSON_INDENT (2)) < 0)
-    die ("%s: cannot be written", arg.json);
-  json_decref (all);
+  for (int cpu = 0; cpu < 2; cpu++) {
+    snprintf (name, sizeof name, "%s/%s", p->name, cpu ? "CPU" : "rate");
+    figures_case (name, cpu ? "us/page" : p->unit,
+                  cpu ? FIGURES_LESS : FIGURES_MORE);
+    write_series ("oriel", FIGURES_OURS, p->our, cpu);
+    if (!isnan (median (p->other, false)))
+      write_series (p->peer_name, FIGURES_PEER, p->other, cpu);
+  }
+  if (!isnan (median (p->other, false)))
+    figures_target (good, "%s: %.2f of the rate of %s (at least %.2f), "
+                    "%.2f of its CPU time%s",
+                    p->name, median (p->our, false) / median (p->other, false),
+                    p->peer_name, p->want,
+                    median (p->our, true) / median (p->other, true),
+                    p->want_cpu > 0 ? " (at most 1.5)" : "");
+  else
+    figures_left_out ("%s: no fio here", p->peer_name);
+}
+
+static void
+begin_figures (int argc, char **argv)
+{
+  int rc = figures_open (arg.json, "io", "Pages from the disk");
+
+  if (rc < 0)
+    die ("%s: %s", arg.json, strerror (-rc));
+  figures_command (argc, argv);
+  figures_setup ("memory", "a pool of a quarter of the file; fio has none, "
+                 "cat the page cache");
+  figures_setup ("data", "a file of %.0f MiB, pages of %d bytes",
+                 (double) arg.file_bytes / MiB, PAGE);
+  figures_setup ("durability", "nothing is written");
+  figures_setup ("warm-up", "reads at random: the pool is full before; scan: "
+                 "all is cold");
 }
 
 static void
@@ -528,6 +563,7 @@ main (int argc, char **argv)
   }
   for (size_t i = 0; i < PARTS && optind == argc; i++)
     chosen[i] = true;
+  begin_figures (argc, argv);
   made = access (arg.file, F_OK) < 0;
   make_file ();
   for (unsigned r = 0; r < arg.rounds; r++)
@@ -541,10 +577,14 @@ main (int argc, char **argv)
           arg.rounds, (double) arg.file_bytes / MiB, arg.store, "part",
           "oriel", "other", "", "ratio (want)", "CPU", "other", "ratio");
   for (size_t i = 0; i < PARTS; i++)
-    if (chosen[i])
-      good &= print (&parts[i]);
-  if (arg.json)
-    write_json (chosen);
+    if (chosen[i]) {
+      bool part_good = print (&parts[i]);
+
+      write_part (&parts[i], part_good);
+      good &= part_good;
+    }
+  if (figures_close () < 0)
+    die ("%s: cannot be written", arg.json);
   if (made)
     unlink (arg.file);
   return good ? 0 : 3;

@@ -12,15 +12,15 @@
  */
 #include <errno.h>
 #include <regex.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <jansson.h>
-
 #include "bench-kv.h"
+#include "figures.h"
 
 #define ENGINES 4
 
@@ -195,41 +195,65 @@ judge (size_t w, struct run *run)
     ratio = rate_of (w, 0, run->rounds) / rate_of (w, e, run->rounds);
     target (run, ratio >= want, "%s: %.2f times %s, wanted %.1f",
             works[w].name, ratio, engines[e]->name, want);
+    figures_target (ratio >= want, "%s: %.2f times %s (at least %.1f)",
+                    works[w].name, ratio, engines[e]->name, want);
+  }
+}
+
+/* What is measured of each case. */
+static const struct {
+  const char *name, *unit;
+  enum figures_better better;
+  size_t offset;
+} fields[] = {
+  { "throughput", "1/s", FIGURES_MORE, offsetof (struct outcome, rate) },
+  { "CPU", "us/op", FIGURES_LESS, offsetof (struct outcome, cpu_us) },
+  { "p50", "us", FIGURES_LESS, offsetof (struct outcome, us[0]) },
+  { "p95", "us", FIGURES_LESS, offsetof (struct outcome, us[1]) },
+  { "p99", "us", FIGURES_LESS, offsetof (struct outcome, us[2]) },
+  { "p99.9", "us", FIGURES_LESS, offsetof (struct outcome, us[3]) },
+  { "read", "bytes/op", FIGURES_LESS, offsetof (struct outcome, read_bytes) },
+  { "written", "bytes/op", FIGURES_LESS,
+    offsetof (struct outcome, write_bytes) },
+  { "PSS", "bytes", FIGURES_LESS, offsetof (struct outcome, pss) },
+  { "page tables", "bytes", FIGURES_LESS,
+    offsetof (struct outcome, page_tables) },
+};
+
+static void
+write_work (size_t w, int rounds)
+{
+  for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+    char name[80];
+
+    snprintf (name, sizeof name, "%s/%s", works[w].name, fields[i].name);
+    figures_case (name, fields[i].unit, fields[i].better);
+    for (int e = 0; e < ENGINES; e++) {
+      struct measured m = numbers (w, e, rounds, fields[i].offset);
+
+      if (takes_part (&works[w], e))
+        figures_series (engines[e]->name, e ? FIGURES_PEER : FIGURES_OURS,
+                        m.ns, m.n);
+    }
   }
 }
 
 static void
-write_json (const struct run *run, const bool *chosen)
+begin_figures (const struct run *run, int argc, char **argv)
 {
-  json_t *all = json_object ();
-
-  for (size_t w = 0; w < WORKS; w++) {
-    json_t *one = json_object ();
-
-    for (int e = 0; e < ENGINES && chosen[w]; e++) {
-      json_t *rounds = json_array ();
-
-      for (int i = 0; i < run->rounds && takes_part (&works[w], e); i++) {
-        const struct outcome *o = &outcome[w][e][i];
-
-        json_array_append_new (
-            rounds,
-            json_pack ("{s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f}", "rate",
-                       o->rate, "cpu_us", o->cpu_us, "p50_us", o->us[0],
-                       "p95_us", o->us[1], "p99_us", o->us[2], "p99_9_us",
-                       o->us[3], "read_bytes", o->read_bytes, "write_bytes",
-                       o->write_bytes, "pss", o->pss, "page_tables",
-                       o->page_tables));
-      }
-      json_object_set_new (one, engines[e]->name, rounds);
-    }
-    if (chosen[w])
-      json_object_set_new (all, works[w].name, one);
-    else
-      json_decref (one);
-  }
-  need (json_dump_file (all, run->json, JSON_INDENT (2)) == 0, run->json);
-  json_decref (all);
+  need (figures_open (run->json, "kv", "A key-value store, and its peers") == 0,
+        run->json);
+  figures_command (argc, argv);
+  figures_setup ("memory", "larger: a memory cgroup of a quarter of the data, "
+                 "for all; else room for all of it");
+  figures_setup ("durability", "durable: each put is on the disk when it "
+                 "returns; ycsb: no put is waited for; the same for all");
+  figures_setup ("data", "%u keys with %s, %u with %s", small.records,
+                 small.name, large.records, large.name);
+  figures_setup ("warm-up", "larger: 3 s; else all is read before");
+  for (int e = 0; e < ENGINES; e++)
+    if (!engines[e]->open)
+      figures_left_out ("%s: not found by configure", engines[e]->name);
 }
 
 /* ------------------------------------------------------------------ */
@@ -266,6 +290,7 @@ main (int argc, char **argv)
     large.records = 8000;
     run.rounds = 1;
   }
+  begin_figures (&run, argc, argv);
   snprintf (home, sizeof home, "%s/bench-kv-%d",
             tmp && *tmp ? tmp : "/var/tmp", (int) getpid ());
   need (mkdir (home, 0700) == 0, home);
@@ -313,7 +338,9 @@ main (int argc, char **argv)
   for (size_t w = 0; w < WORKS; w++)
     if (chosen[w])
       judge (w, &run);
-  if (run.json)
-    write_json (&run, chosen);
+  for (size_t w = 0; w < WORKS; w++)
+    if (chosen[w])
+      write_work (w, run.rounds);
+  need (figures_close () == 0, run.json);
   return run.missed ? 3 : 0;
 }

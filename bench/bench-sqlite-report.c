@@ -13,11 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifdef HAVE_JANSSON
-# include <jansson.h>
-#endif
-
 #include "bench-sqlite.h"
+#include "figures.h"
 
 static int
 compare (const void *a, const void *b)
@@ -188,95 +185,66 @@ bench_report (struct bench *b)
 /* ------------------------------------------------------------------ */
 /* JSON                                                               */
 
-#ifdef HAVE_JANSSON
-
-static json_t *
-number (double value)
-{
-  return isnan (value) || isinf (value) ? json_null () : json_real (value);
-}
-
-static json_t *
-metric_json (const struct bench *b, int test, int v)
+static void
+metric_figures (const struct bench *b, int test, int v)
 {
   const struct metric *m = &tests[test].metric[v];
-  json_t *o = json_pack ("{s:s, s:s, s:b}", "name", m->name, "unit",
-                         m->scale > 1 ? "s" : m->unit, "less_is_better",
-                         m->less);
-  json_t *all = json_object (), *targets = json_array ();
   double value[ROUNDS];
+  char name[80];
 
+  snprintf (name, sizeof name, "%s/%s", tests[test].name, m->name);
+  figures_case (name, m->unit, m->less ? FIGURES_LESS : FIGURES_MORE);
   for (enum setting s = ORIEL; s < SETTINGS; s++)
     {
-      json_t *list = json_array ();
-
-      rounds (b, test, s, v, value);
+      if (isnan (rounds (b, test, s, v, value)))
+        continue;
       for (int i = 0; i < b->rounds; i++)
-        json_array_append_new (list, number (value[i]));
-      json_object_set_new (all, setting_name[s], list);
+        value[i] *= m->scale;
+      figures_series (setting_name[s], s == ORIEL ? FIGURES_OURS : FIGURES_PEER,
+                      value, b->rounds);
     }
-  json_object_set_new (o, "rounds", all);
   for (int k = 0; k < 2; k++)
     {
       const struct target *t = &m->target[k];
       struct ratio r;
 
-      if (!t->text)
+      if (!t->text || !(t->ratio > 0))
         continue;
       r = get_ratio (b, test, v, t);
-      json_array_append_new (
-          targets,
-          json_pack ("{s:s, s:f, s:o, s:o, s:o, s:b}", "with",
-                     t->against == ITSELF ? "itself" : setting_name[r.with],
-                     "wanted", t->ratio, "ratio", number (r.median), "least",
-                     number (r.least), "largest", number (r.largest), "met",
-                     r.met));
+      if (!isnan (r.median))
+        figures_target (r.met, "%s: %.2f of %s's (%s %.2f)", name, r.median,
+                        t->against == ITSELF ? "itself" : setting_name[r.with],
+                        m->less ? "at most" : "at least", t->ratio);
     }
-  json_object_set_new (o, "targets", targets);
-  return o;
 }
 
 int
-bench_report_json (struct bench *b)
+bench_report_json (struct bench *b, int argc, char **argv)
 {
-  json_t *root = json_pack ("{s:s, s:s, s:i, s:b}", "sqlite",
-                            sqlite3_libversion (), "oriel", oriel_version (),
-                            "rounds", b->rounds, "quick", b->quick);
-  json_t *cases = json_array ();
-  int err;
+  int rc = figures_open (b->json, "sqlite", "SQLite on the VFS and on stock");
 
+  if (rc < 0)
+    return tpcc_fail (b->tpcc.shared, "%s: %s", b->json, strerror (-rc));
+  figures_command (argc, argv);
+  figures_setup ("memory", "a memory cgroup for each run, the same for all; "
+                 "it counts page cache, pool and private memory");
+  figures_setup ("durability", "the same journal and synchronous for all: see "
+                 "the cases");
+  figures_setup ("data", "the same database, made once for a case");
+  figures_setup ("warm-up", "all is read before, but for larger, killed and "
+                 "load");
+  figures_setup ("settings", "oriel, pread and mmap: SQLite's default cache; "
+                 "cache: as large as the memory allows");
+  figures_setup ("SQLite", "%s", sqlite3_libversion ());
+  if (!b->grouped)
+    figures_left_out ("memory cgroups: memory was not bounded");
   for (int i = 0; i < ntests; i++)
-    {
-      json_t *list = json_array ();
-
-      if (!(b->chosen & 1u << i))
-        continue;
-      for (int v = 0; v < metrics (&tests[i]); v++)
-        json_array_append_new (list, metric_json (b, i, v));
-      json_array_append_new (cases, json_pack ("{s:s, s:s, s:o}", "name",
-                                               tests[i].name, "title",
-                                               tests[i].title, "metrics",
-                                               list));
-    }
-  json_object_set_new (root, "cases", cases);
-  err = json_dump_file (root, b->json, JSON_INDENT (2)
-                                       | JSON_REAL_PRECISION (9));
-  json_decref (root);
-  if (err != 0)
+    for (int v = 0; (b->chosen & 1u << i) && v < metrics (&tests[i]); v++)
+      metric_figures (b, i, v);
+  if (figures_close () < 0)
     return tpcc_fail (b->tpcc.shared, "writing %s failed", b->json);
   return 0;
 }
-
-#else /* the options refuse --json */
-
-int
-bench_report_json (struct bench *b)
-{
-  (void) b;
-  return 1;
-}
-
-#endif
 
 /* ------------------------------------------------------------------ */
 /* The plot                                                           */

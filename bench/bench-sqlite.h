@@ -174,7 +174,7 @@ void bench_tpcc_end (struct bench *b);
 
 /* bench-sqlite-report.c */
 int bench_report (struct bench *b); /* how many targets were missed */
-int bench_report_json (struct bench *b);
+int bench_report_json (struct bench *b, int argc, char **argv);
 int bench_plot (struct bench *b);
 
 /* KiB of SQLite's own cache. */

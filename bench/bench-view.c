@@ -9,10 +9,12 @@
  * in the kernel's page cache.  "read" is the reading alone, of a buffer that is
  * not copied to: what the others take more is their cost.
  *
- * Rounds are interleaved; the medians are printed, in ns for each page.
+ * Rounds are interleaved; the medians are printed, in ns for each page.  --json
+ * FILE has every round.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,12 +22,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "figures.h"
 #include "oriel.h"
 
 #define PAGE 4096
 #define PAGES 8192              /* 32 MiB */
 #define MOST 256
-#define ROUNDS 41
+#define ROUNDS 41               /* at most, and if nothing is said */
 #define BUDGET 2048             /* pages a round */
 
 static oriel_pool *pool;
@@ -33,6 +36,7 @@ static oriel_file *scattered, *runs;
 static unsigned char *buffer;
 static int plain;
 static volatile uint64_t sink;
+static int rounds = ROUNDS;
 
 static void
 check (int r, const char *what)
@@ -117,9 +121,15 @@ by_nothing (uint64_t first, uint64_t n)
 static const struct {
   const char *name;
   void (*run) (uint64_t first, uint64_t n);
+  const char *title;
+  enum figures_role role;
 } ways[] = {
-  { "scattered", by_scattered }, { "runs", by_runs }, { "pins", by_pins },
-  { "oriel_read", by_read },     { "pread", by_pread }, { "read", by_nothing },
+  { "scattered", by_scattered, "view, scattered", FIGURES_OURS },
+  { "runs", by_runs, "view, runs", FIGURES_OURS },
+  { "pins", by_pins, "pins and memcpy", FIGURES_OURS },
+  { "oriel_read", by_read, "oriel_read", FIGURES_OURS },
+  { "pread", by_pread, "pread", FIGURES_PEER },
+  { "read", by_nothing, "the reading alone", FIGURES_FLOOR },
 };
 #define WAYS (sizeof ways / sizeof *ways)
 
@@ -145,8 +155,9 @@ measure (uint64_t n)
 {
   static double took[WAYS][ROUNDS];
   uint64_t first = 0;
+  char name[40];
 
-  for (int round = 0; round < ROUNDS; round++)
+  for (int round = 0; round < rounds; round++)
     for (size_t w = 0; w < WAYS; w++)
       {
         double from = now ();
@@ -159,10 +170,13 @@ measure (uint64_t n)
         took[w][round] = (now () - from) / BUDGET;
       }
   printf ("%6llu", (unsigned long long) n);
+  snprintf (name, sizeof name, "%llu pages", (unsigned long long) n);
+  figures_case (name, "ns", FIGURES_LESS);
   for (size_t w = 0; w < WAYS; w++)
     {
-      qsort (took[w], ROUNDS, sizeof *took[w], ascending);
-      printf (" %10.0f", took[w][ROUNDS / 2]);
+      figures_series (ways[w].title, ways[w].role, took[w], rounds);
+      qsort (took[w], (size_t) rounds, sizeof *took[w], ascending);
+      printf (" %10.0f", took[w][rounds / 2]);
     }
   putchar ('\n');
 }
@@ -189,13 +203,50 @@ load (const char *path, uint64_t step)
   return file;
 }
 
+static void
+parse (int argc, char **argv)
+{
+  static const struct option options[] = {
+    { "json", required_argument, NULL, 'j' },
+    { "rounds", required_argument, NULL, 'r' },
+    { NULL, 0, NULL, 0 },
+  };
+  const char *json = NULL;
+  int c;
+
+  while ((c = getopt_long (argc, argv, "", options, NULL)) != -1)
+    if (c == 'j')
+      json = optarg;
+    else if (c == 'r')
+      rounds = atoi (optarg);
+    else
+      rounds = 0;
+  if (optind < argc || rounds < 1 || rounds > ROUNDS)
+    {
+      fprintf (stderr, "usage: bench-view [--rounds N] [--json FILE]\n");
+      exit (2);
+    }
+  c = figures_open (json, "view", "A run of pages as one range of memory");
+  if (c < 0)
+    {
+      fprintf (stderr, "bench-view: %s: %s\n", json, strerror (-c));
+      exit (1);
+    }
+  figures_command (argc, argv);
+  figures_setup ("memory", "a pool of 96 MiB; pread has the page cache");
+  figures_setup ("data", "%d pages of %d bytes, all in the pool", PAGES, PAGE);
+  figures_setup ("durability", "nothing is written");
+  figures_setup ("warm-up", "all pages are in memory before the first round");
+}
+
 int
-main (void)
+main (int argc, char **argv)
 {
   static const uint64_t sizes[] = { 1, 2, 4, 8, 16, 64, MOST };
   char a[] = "/var/tmp/bench-view-XXXXXX", b[] = "/var/tmp/bench-view-XXXXXX";
   oriel_options opt;
 
+  parse (argc, argv);
   close (mkstemp (a));
   close (mkstemp (b));
   buffer = aligned_alloc (PAGE, (size_t) MOST * PAGE);
@@ -219,5 +270,10 @@ main (void)
   check (oriel_pool_destroy ("bench-view", NULL, 0), "oriel_pool_destroy");
   unlink (a);
   unlink (b);
+  if (figures_close () < 0)
+    {
+      perror ("bench-view: the file of --json");
+      return 1;
+    }
   return 0;
 }

@@ -4,13 +4,24 @@
 EXTRA_DIST += bench/demo.sh
 
 noinst_PROGRAMS += bench/bench-restart
+bench_bench_restart_SOURCES = \
+	bench/bench-restart.c \
+	bench/figures.c \
+	bench/figures.h \
+	$(NULL)
+bench_bench_restart_LDADD = liboriel.la -lm
 
 # make bench-io BENCHFLAGS='--rounds 9 depth': pages from the disk, beside fio and
 # cat; the file that is read is made in /var/tmp
 if HAVE_JANSSON
 noinst_PROGRAMS += bench/bench-io
+bench_bench_io_SOURCES = \
+	bench/bench-io.c \
+	bench/figures.c \
+	bench/figures.h \
+	$(NULL)
 bench_bench_io_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
-bench_bench_io_LDADD = liboriel.la $(JANSSON_LIBS)
+bench_bench_io_LDADD = liboriel.la $(JANSSON_LIBS) -lm
 
 bench-io: bench/bench-io$(EXEEXT)
 	bench/bench-io$(EXEEXT) $(BENCHFLAGS)
@@ -24,12 +35,18 @@ endif
 
 # make bench-restart: kill -9 of all processes of a warm pool, and attach anew
 bench-restart: bench/bench-restart$(EXEEXT)
-	bench/bench-restart$(EXEEXT)
+	bench/bench-restart$(EXEEXT) $(BENCHFLAGS)
 
 # make bench-view: a run of pages as one range, beside copies of it
 noinst_PROGRAMS += bench/bench-view
+bench_bench_view_SOURCES = \
+	bench/bench-view.c \
+	bench/figures.c \
+	bench/figures.h \
+	$(NULL)
+bench_bench_view_LDADD = liboriel.la -lm
 bench-view: bench/bench-view$(EXEEXT)
-	bench/bench-view$(EXEEXT)
+	bench/bench-view$(EXEEXT) $(BENCHFLAGS)
 
 noinst_PROGRAMS += bench/bench-eviction
 bench_bench_eviction_SOURCES = \
@@ -41,6 +58,8 @@ bench_bench_eviction_SOURCES = \
 	bench/eviction-record.c \
 	bench/eviction-traces.c \
 	bench/eviction.h \
+	bench/figures.c \
+	bench/figures.h \
 	$(NULL)
 bench_bench_eviction_CPPFLAGS = $(AM_CPPFLAGS)
 if HAVE_SQLITE3
@@ -126,6 +145,8 @@ bench_bench_checkpoint_SOURCES = \
 	bench/bench-checkpoint.c \
 	bench/bench.c \
 	bench/bench.h \
+	bench/figures.c \
+	bench/figures.h \
 	bench/gbench.h \
 	$(NULL)
 bench_bench_checkpoint_CPPFLAGS = $(AM_CPPFLAGS)
@@ -199,6 +220,8 @@ bench_bench_sqlite_SOURCES = \
 	bench/bench-sqlite-tpcc.c \
 	bench/bench-sqlite.c \
 	bench/bench-sqlite.h \
+	bench/figures.c \
+	bench/figures.h \
 	$(tpcc_sources)
 bench_bench_sqlite_CPPFLAGS = $(bench_oriel_tpcc_CPPFLAGS)
 bench_bench_sqlite_LDADD = $(bench_oriel_tpcc_LDADD) -lm
@@ -241,6 +264,8 @@ noinst_PROGRAMS += bench/bench-kv
 bench_bench_kv_SOURCES = $(bench_kv_sources) \
 	bench/bench.c \
 	bench/bench.h \
+	bench/figures.c \
+	bench/figures.h \
 	bench/gbench.h \
 	bench/tpcc-base.c \
 	bench/tpcc-cgroup.c \

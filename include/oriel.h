@@ -148,127 +148,7 @@ extern "C" {
 typedef struct oriel_pool oriel_pool;   /* this process's attachment */
 typedef struct oriel_file oriel_file;   /* a file that this process opened */
 typedef struct oriel_page oriel_page;   /* a page that is pinned */
-
-/* ------------------------------------------------------------------ */
-/* Options                                                            */
-
-/* Flags of oriel_options.flags. */
-#define ORIEL_ATTACH    0x0001u /* attach only: -ENOENT if there is no pool */
-#define ORIEL_EXCL      0x0002u /* create only: -EEXIST if there is one */
-#define ORIEL_FENCE     0x0004u /* at creation: pins use a full fence and not
-                                   membarrier(2); found by itself where the
-                                   kernel has no membarrier */
-#define ORIEL_NO_FAULT_HANDLER 0x0008u /* leave SIGSEGV and SIGBUS alone */
-#define ORIEL_WATCH     0x0010u /* attach only, to look: see oriel_pool_open() */
-#define ORIEL_LAZY      0x0020u /* slots are mapped when they are touched, by
-                                   the fault handler; see FAULTS */
-#define ORIEL_PROTECT   0x0040u /* to find bugs: a page that this process has
-                                   pinned for reading only cannot be written */
-#define ORIEL_RETIRE    0x0080u /* to find bugs: a page that it has not pinned
-                                   cannot be accessed at all.  See STRICT
-                                   WINDOWS */
-#define ORIEL_HOLES     0x10000u /* also in a window that is swapped, notice
-                                   holes that someone punches into the pool's
-                                   file; see FAULTS */
-
-#define ORIEL_TRY_LOCK  0x20000u /* where the kernel refuses to lock the window
-                                    go on without; oriel_stats.residency says
-                                    what holds */
-#define ORIEL_WRITEBACK 0x40000u /* a thread writes dirty pages back; see
-                                    oriel/log.h */
-
-/* How a window's slots are swapped; see oriel_options.backend. */
-#define ORIEL_BACKEND_AUTO     0 /* linear if the window covers the pool, else
-                                    what a probe at open finds best */
-#define ORIEL_BACKEND_EMULATED 1 /* remap_file_pages(2), each slot a VMA */
-#define ORIEL_BACKEND_MMAP     2 /* mmap(2) with MAP_FIXED */
-#define ORIEL_BACKEND_LINEAR   3 /* one mapping of the whole pool */
-#define ORIEL_BACKEND_NATIVE   4 /* remap_file_pages(2) of kernels before 4.0:
-                                    the whole window is one VMA */
-
-/* What a swap maps at once of what it shows; see oriel_options.populate.  Page
- * tables are filled for good reasons only: it costs time and memory. */
-#define ORIEL_POPULATE_NONE     0 /* as touched; the kernel maps neighbours of
-                                     what is in memory along, 64 KiB usually */
-#define ORIEL_POPULATE_ALL      1 /* all of it; waits for what was swapped out */
-#define ORIEL_POPULATE_RESIDENT 2 /* what is in memory, waiting for nothing
-                                     (Linux 5.14; else as NONE) */
-
-/* What of a window's memory stays in memory when that is short; see
- * oriel_options.residency and RESIDENCY. */
-#define ORIEL_RESIDENCY_NONE    0 /* the kernel may swap all of it out */
-#define ORIEL_RESIDENCY_LOCKED  1 /* all that the slots show stays */
-#define ORIEL_RESIDENCY_ONFAULT 2 /* what was touched since its slot shows it
-                                     (Linux 4.4; else as LOCKED) */
-
-/* How files are read and written; see oriel_options.store. */
-#define ORIEL_STORE_AUTO  0     /* by io_uring where the kernel lets us */
-#define ORIEL_STORE_POSIX 1     /* preadv(2), pwritev(2) */
-#define ORIEL_STORE_URING 2     /* what no one waits for, by io_uring(7) */
-#define ORIEL_STORE_PMEM  3     /* mapped; on persistent memory (DAX) what is
-                                   written is durable at once, by libpmem;
-                                   elsewhere by msync(2): oriel_file_store() */
-#define ORIEL_STORE_MSYNC 4     /* none to choose: what that is then */
-
-/*
- * Initialise with oriel_options_init(), which makes every field its default;
- * then set fields, or use oriel_options_set().  The strings are only read
- * while oriel_pool_open() runs.
- */
-typedef struct oriel_options {
-  uint32_t struct_size;   /* set by oriel_options_init() */
-  uint32_t flags;         /* ORIEL_ATTACH, ... */
-  const char *directory;  /* where pools are; NULL: $ORIEL_DIR or /dev/shm */
-  uint64_t pool_size;     /* bytes of pages that the pool holds, at creation;
-                             at least 16 pages and one slot.  0: 128 MiB, or
-                             half of what the directory has free if less */
-  uint64_t window_size;   /* bytes of this process's window, at least one slot;
-                             0: the pool's size or 1 GiB, whichever is less */
-  uint32_t page_size;     /* power of two, 512 to 65536.  0: 4096 at creation,
-                             the pool's own when attaching */
-  uint32_t slot_size;     /* power of two, 4096 to 2 MiB, and at least one page.
-                             0: 64 KiB, more where the VMA budget asks for it;
-                             on hugetlbfs, and tmpfs with huge pages, the huge
-                             page */
-  uint32_t backend;       /* ORIEL_BACKEND_* */
-  uint32_t max_processes; /* at creation; 1 to 4096, 0: 128 */
-  uint32_t max_threads;   /* at creation, of all processes together;
-                             at least 1, with max_processes at most 65535;
-                             0: 256 */
-  uint32_t max_files;     /* at creation; 1 to 65536, 0: 256 */
-  uint32_t populate;      /* ORIEL_POPULATE_*; a linear window is never
-                             populated ahead */
-  uint32_t residency;     /* ORIEL_RESIDENCY_* */
-  uint32_t store;         /* ORIEL_STORE_* */
-  uint64_t max_size;      /* at creation: bytes that oriel_pool_resize() can
-                             give it, at least pool_size; 0: that.  A linear
-                             window reserves address space for all of it */
-  uint64_t writeback_rate; /* bytes a second that write-back writes; 0: as fast
-                              as it goes */
-  uint32_t dirty_low;     /* permille of the pool that may be dirty before
-                             write-back hurries; 0: 100 */
-  uint32_t dirty_high;    /* permille above which whoever pins pages for writing
-                             writes some, or waits; 0: none.  This process's,
-                             as the other two; see oriel/log.h */
-} oriel_options;
-
-ORIEL_API void oriel_options_init (oriel_options *opt);
-
-/*
- * Set one option from text, as a URI or a command line has it.  Names are those
- * of the fields: directory, pool_size, max_size, window_size (or window),
- * page_size,
- * slot_size (or slot), backend (auto, native, emulated, mmap, linear), populate
- * (none, all, resident), residency (none, locked, onfault), store (auto, posix,
- * uring, pmem), writeback_rate, dirty_low, dirty_high, max_processes, max_threads,
- * max_files; and for flags lazy, holes, protect, retire, try_lock and writeback,
- * each 0 or 1.  Sizes take K, M and G (powers of
- * 1024).  The text of "directory" is kept
- * by reference.
- * Errors: -ENOENT no such option; -EINVAL not a value for it; -ERANGE too large.
- */
-ORIEL_API int oriel_options_set (oriel_options *opt, const char *name,
-                                 const char *value);
+typedef struct oriel_options oriel_options; /* of a pool: oriel/options.h */
 
 /* ------------------------------------------------------------------ */
 /* Pools                                                              */
@@ -298,7 +178,8 @@ ORIEL_API int oriel_options_set (oriel_options *opt, const char *name,
  * -EINVAL options that contradict each other or the pool; -EUSERS all process
  * places are taken; -ENOMEM no memory, address space or VMAs for the window;
  * -EOPNOTSUPP the kernel cannot do what was asked (a backend that was forced,
- * membarrier where the pool was made with it, locks); other errors of open(2), mmap(2), fallocate(2).
+ * membarrier where the pool was made with it, locks); other errors of open(2),
+ * mmap(2), fallocate(2).
  */
 ORIEL_API int oriel_pool_open (const char *name, const oriel_options *opt,
                                oriel_pool **pool);
@@ -628,7 +509,8 @@ ORIEL_API int oriel_unpin (oriel_page *page);
 /*
  * Say that a page pinned with ORIEL_WRITE has new content.  lsn is the position
  * of the log record that describes it, and the page's lsn only grows; 0 if
- * there is no log.  No page is written before its log (oriel/log.h).  Errors: -EINVAL not pinned with ORIEL_WRITE.
+ * there is no log.  No page is written before its log (oriel/log.h).
+ * Errors: -EINVAL not pinned with ORIEL_WRITE.
  */
 ORIEL_API int oriel_dirty (oriel_page *page, uint64_t lsn);
 
@@ -681,204 +563,7 @@ ORIEL_API int oriel_flush (oriel_file *file);
 ORIEL_API int oriel_sync (oriel_file *file);
 
 /* ------------------------------------------------------------------ */
-/* Statistics and errors                                              */
-
-/* Counters of the whole pool since its creation, by all processes, then gauges
- * of the pool, then of this process.  Counters of others are read while they
- * run: each is exact, together they are no snapshot. */
-typedef struct oriel_stats {
-  uint32_t struct_size;    /* the caller's sizeof (oriel_stats) */
-  uint32_t backend;        /* this process's: ORIEL_BACKEND_* */
-  /* counters, of all processes */
-  uint64_t hits;           /* pages found in the pool */
-  uint64_t misses;         /* pages that had to be loaded, or made fresh */
-  uint64_t readahead;      /* pages loaded before they were asked for */
-  uint64_t reads;          /* read calls to stores */
-  uint64_t read_bytes;
-  uint64_t writes;         /* write calls to stores */
-  uint64_t write_bytes;
-  uint64_t syncs;
-  uint64_t evictions;      /* pages that gave up their frame */
-  uint64_t writebacks;     /* dirty pages written */
-  uint64_t swaps;          /* slots remapped from one extent to another */
-  uint64_t installs;       /* slots mapped for the first time */
-  uint64_t copies;         /* pages copied from or to the pool file, because no
-                              slot showed them and a swap would have cost more */
-  uint64_t barriers;       /* membarrier calls (or fences in their place) */
-  uint64_t latch_waits;
-  uint64_t drops;          /* oriel_file_drop() calls */
-  uint64_t repairs;        /* states of dead processes put right */
-  uint64_t remaps;         /* system calls that made the swaps and installs */
-  uint64_t frames_lost;    /* whose memory was taken away, see FAULTS */
-  uint64_t reinstalls;     /* slots mapped by the fault handler */
-  uint64_t pages_damaged;  /* calls that failed because a page did not pass its
-                              check after reading, see oriel/hooks.h */
-  uint64_t views;          /* oriel_view() calls that gave one */
-  uint64_t view_pages;     /* pages in them */
-  uint64_t view_maps;      /* system calls that mapped them */
-  /* gauges of the pool */
-  uint64_t page_size;      /* bytes */
-  uint64_t frames;         /* that it has */
-  uint64_t frames_max;     /* that oriel_pool_resize() can give it */
-  uint64_t frames_free;
-  uint64_t frames_dirty;
-  uint64_t pool_bytes;     /* of the pool file, without what it could grow to */
-  uint64_t processes;      /* attached */
-  uint64_t threads;        /* ledgers in use */
-  uint64_t files;          /* known to the pool */
-  uint64_t pins;           /* pages pinned by all threads */
-  /* gauges of this process */
-  uint64_t window_bytes;
-  uint64_t slot_size;
-  uint64_t slots;
-  uint64_t slots_used;     /* showing an extent */
-  uint64_t vmas;           /* lines of /proc/self/maps inside the window */
-  uint64_t page_table_bytes; /* VmPTE of the process; 0 where unknown */
-  uint64_t copies_per_swap;  /* pages that can be copied in the time that a swap
-                                takes, as measured at open; 0: linear */
-  uint64_t residency;      /* ORIEL_RESIDENCY_*: what holds */
-  uint64_t locked_bytes;   /* VmLck of the process: what it has locked, Oriel's
-                              and other; 0 where unknown */
-  uint64_t huge_page;      /* bytes, if the pool was found on huge pages at
-                              open; else 0 */
-  uint64_t other_boot;     /* with ORIEL_WATCH, 1: the pool is of an earlier boot,
-                              and whoever opens it to use it makes it anew */
-  uint64_t store;          /* ORIEL_STORE_*: POSIX, or URING if the kernel lets
-                              us and it was not chosen otherwise */
-} oriel_stats;
-
-/* stats->struct_size must be set.  Takes some microseconds per MiB of pool.
- * Errors: -EINVAL struct_size is not one that any version had. */
-ORIEL_API int oriel_pool_stats (oriel_pool *pool, oriel_stats *stats);
-
-/*
- * A file that the pool knows, open or not.  misses, readahead and writebacks
- * were counted, by all processes, since the file entered the pool.
- */
-typedef struct oriel_file_info {
-  uint32_t struct_size;    /* sizeof (oriel_file_info) */
-  uint32_t foreign;        /* 1: last opened with ORIEL_FOREIGN */
-  const char *path;        /* a path that it was opened by; of a long one, the
-                              last 199 bytes.  Gone when the call returns */
-  uint64_t dev;            /* with ino, what fstat(2) says of it */
-  uint64_t ino;
-  uint64_t size;           /* bytes, with what is not yet in the store */
-  uint64_t pages;          /* in the pool */
-  uint64_t dirty;          /* of those, not yet in the store */
-  uint64_t pinned;         /* pins on them */
-  uint64_t openers;        /* living processes that have it open */
-  uint64_t misses;         /* pages that had to be loaded, or made fresh */
-  uint64_t readahead;      /* pages loaded before they were asked for */
-  uint64_t writebacks;     /* dirty pages written */
-  uint64_t hooks;          /* id of what is done to its pages; 0: nothing */
-  uint64_t durable;        /* the log is, up to this lsn */
-  uint64_t error;          /* errno of a sync that failed, or of a write that did
-                              and has not been made good; 0: none */
-} oriel_file_info;
-
-/* Call each for every file that the pool knows.  Like all calls of this part it
- * takes no lock that another process could hold; what others change meanwhile
- * is seen or not.  each may not close the pool.  Errors: -ENOMEM. */
-ORIEL_API int oriel_pool_files (oriel_pool *pool,
-                                void (*each) (void *arg,
-                                              const oriel_file_info *info),
-                                void *arg);
-
-/* A page of a file that the pool has. */
-typedef struct oriel_page_info {
-  uint32_t struct_size;    /* sizeof (oriel_page_info) */
-  uint32_t dirty;          /* 1: not yet in the store */
-  uint64_t number;
-  uint64_t frame;
-  int64_t slot;            /* of this process's window that shows the page, -1
-                              if none does; 0 if the window is linear */
-  uint32_t pinned;         /* pins on it, of all processes */
-  uint32_t used;           /* what eviction knows of its use: 0 goes first */
-  uint64_t lsn;            /* the greatest that oriel_dirty() was given for it
-                              since it was loaded */
-  uint64_t first;          /* that of the first change that the store has not;
-                              0: none that has one */
-} oriel_page_info;
-
-/* Call each for every page of the file that is in the pool, in the order of
- * frames, likewise.  Takes a look at every frame of the pool, some microseconds
- * per MiB.  each may not close the file.  Errors: -ENOMEM. */
-ORIEL_API int oriel_file_pages (oriel_file *file,
-                                void (*each) (void *arg,
-                                              const oriel_page_info *info),
-                                void *arg);
-
-/*
- * A process that is attached, or that died and whose state no one has put right
- * yet.  The counters are those of oriel_stats, counted by this process since it
- * attached; those of processes that are gone are in oriel_stats alone.
- */
-typedef struct oriel_process_info {
-  uint32_t struct_size;    /* sizeof (oriel_process_info) */
-  uint32_t pid;            /* in its own pid namespace; for people */
-  uint64_t token;          /* see oriel_self() */
-  uint32_t alive;          /* 0: it died; the next who attaches repairs */
-  uint32_t backend;        /* ORIEL_BACKEND_* */
-  uint64_t window_bytes;
-  uint64_t slot_size;
-  uint64_t threads;        /* that use the pool */
-  uint64_t pins;
-  uint64_t hits;
-  uint64_t misses;
-  uint64_t readahead;
-  uint64_t reads;
-  uint64_t read_bytes;
-  uint64_t writes;
-  uint64_t write_bytes;
-  uint64_t syncs;
-  uint64_t evictions;
-  uint64_t writebacks;
-  uint64_t swaps;
-  uint64_t installs;
-  uint64_t copies;
-  uint64_t barriers;
-  uint64_t latch_waits;
-  uint64_t drops;
-  uint64_t repairs;
-  uint64_t remaps;
-  uint64_t frames_lost;
-  uint64_t reinstalls;
-  uint64_t pages_damaged;
-  uint64_t views;
-  uint64_t view_pages;
-  uint64_t view_maps;
-  uint64_t residency;      /* ORIEL_RESIDENCY_*: what holds */
-  uint64_t huge_page;      /* bytes, if it found the pool on huge pages */
-} oriel_process_info;
-
-/* Call each for every process, likewise. */
-ORIEL_API int oriel_pool_processes (oriel_pool *pool,
-                                    void (*each) (void *arg,
-                                      const oriel_process_info *info),
-                                    void *arg);
-
-/*
- * Check every rule that the shared state keeps, also while others work on the
- * pool: what a process is in the middle of, or died in the middle of and left
- * for repair, breaks none.  problem, if not NULL, is called with one line for
- * each finding.  What may have been a moment's is looked at again, some times
- * over some milliseconds.
- * Returns the number of findings, 0 if all is well.  Errors: -ENOMEM.
- */
-ORIEL_API int oriel_pool_check (oriel_pool *pool,
-                                void (*problem) (void *arg, const char *text),
-                                void *arg);
-
-/*
- * Call each for every pool of this user in the directory (as in oriel_options),
- * sorted by name, damaged ones and those of other versions too.  name and path
- * are gone when the call returns; either opens the pool.
- * Errors: those of opendir(3).
- */
-ORIEL_API int oriel_pool_list (const char *directory,
-                               void (*each) (void *arg, const char *name,
-                                             const char *path),
-                               void *arg);
+/* Errors, names                                                      */
 
 /* The text for the last error in this thread; "" if none.  Valid until the next
  * call of this thread that fails. */
@@ -901,6 +586,8 @@ ORIEL_API const char *oriel_store_name (uint32_t store);
 }
 #endif
 
+#include "oriel/options.h"
+#include "oriel/stats.h"
 #include "oriel/hooks.h"
 #include "oriel/torn.h"
 #include "oriel/log.h"

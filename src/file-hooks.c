@@ -14,6 +14,7 @@
 #include <errno.h>
 
 #include "error.h"
+#include "file-record.h"
 #include "file.h"
 #include "load.h"
 #include "point.h"

@@ -26,16 +26,4 @@ int orl_file_sync (struct orl_thread *me, struct oriel_file *file);
 int orl_file_hooks (struct orl_thread *me, struct oriel_file *file,
                     const oriel_hooks *hooks);
 
-/* For file-*.c: super.file_lock, under which records change. */
-void orl_file_lock (struct orl_thread *me);
-void orl_file_unlock (struct orl_thread *me);
-
-/* Does a living process other than this one have the file open? */
-bool orl_file_is_open_elsewhere (const struct orl_shm *shm, uint32_t index);
-bool orl_file_has_dirty_pages (const struct orl_shm *shm, uint32_t index);
-
-/* Make all clean pages of the file STALE, and those that are being loaded, by a
- * look at every frame.  What is being written is dirty until that is done. */
-void orl_file_drop_clean (const struct orl_shm *shm, uint32_t index);
-
 #endif /* ORL_FILE_H */

@@ -2,7 +2,10 @@
 # The core.  A new file gets a line here and one in layers.txt.
 
 core_sources = \
+	src/api-file.c \
+	src/api-page.c \
 	src/api.c \
+	src/api.h \
 	src/attach.c \
 	src/attach.h \
 	src/check-pages.c \
@@ -34,6 +37,8 @@ core_sources = \
 	src/fault.h \
 	src/file-hooks.c \
 	src/file-options.c \
+	src/file-record.c \
+	src/file-record.h \
 	src/file.c \
 	src/file.h \
 	src/flush-chunk.c \

@@ -4,7 +4,7 @@
  *
  * The file's record says how: `torn' is set by the first who opens the file to
  * write it, `dw_ready' when what a crash left in the area was looked at.  Both
- * are 0 again when the next first one comes (file.c).
+ * are 0 again when the next first one comes (file-record.c).
  *
  * With a double-write area each batch of pages does this:
  *   1. take the area: its holder is a word of the record;

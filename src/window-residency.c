@@ -63,7 +63,9 @@ orl_residency_open (struct orl_window *w, uint64_t beside)
   w->guard = false;
   if (need > SIZE_MAX)
     return orl_fail (-ENOMEM, "window: no address space");
-  at = orl_sys.mmap (NULL, (size_t) need, PROT_NONE,
+  /* The address, which is taken, is for musl: without one its mmap() makes
+   * ENOMEM of EPERM, which the kernel says where the limit is 0. */
+  at = orl_sys.mmap (w->shm->super, (size_t) need, PROT_NONE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_LOCKED,
                      -1, 0);
   if (at == MAP_FAILED && errno != EAGAIN && errno != EPERM)

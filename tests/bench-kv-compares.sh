@@ -34,13 +34,18 @@ is "$(ls "$ORIEL_DIR")" '' 'no pool is left'
 ok 'rounds are in the JSON' python3 - "$scratch/json" << 'END'
 import json, sys
 all = json.load(open(sys.argv[1]))
-assert set(all) == {"memory-processes", "ycsb-d", "ycsb-e"}, all
-for case in all.values():
-    round, = case["oriel kv"]
-    assert round["rate"] > 0 and round["cpu_us"] > 0, round
-    assert (0 < round["p50_us"] <= round["p95_us"] <= round["p99_us"]
-            <= round["p99_9_us"]), round
-    assert round["pss"] > 0 and round["page_tables"] > 0, round
+cases = {c["name"]: c for c in all["cases"]}
+for work in "memory-processes", "ycsb-d", "ycsb-e":
+    def ours(figure):
+        series = cases[work + "/" + figure]["series"][0]
+        assert series["name"] == "oriel kv" and series["role"] == "ours"
+        value, = series["rounds"]
+        return value
+    assert ours("throughput") > 0 and ours("CPU") > 0
+    assert 0 < ours("p50") <= ours("p95") <= ours("p99") <= ours("p99.9")
+    assert ours("PSS") > 0 and ours("page tables") > 0
+assert len(cases) == 30, cases.keys()
+assert all["setup"]["durability"], all["setup"]
 END
 
 "$bench" --nonesuch > "$scratch/out" 2>&1

@@ -397,6 +397,8 @@ EXTRA_DIST += \
 	tests/huge.h \
 	tests/instructions.txt \
 	tests/hooked.h \
+	tests/kill-points-child.h \
+	tests/kill-points-data.h \
 	tests/kill-points.h \
 	tests/kv.h \
 	tests/latch.h \

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * file-record.h - the pool's record of a file, which all processes share
+ */
+#ifndef ORL_FILE_RECORD_H
+#define ORL_FILE_RECORD_H
+
+#include "thread.h"
+
+/* super.file_lock, under which records change. */
+void orl_file_lock (struct orl_thread *me);
+void orl_file_unlock (struct orl_thread *me);
+
+/* Does a living process other than this one have the file open? */
+bool orl_file_is_open_elsewhere (const struct orl_shm *shm, uint32_t index);
+bool orl_file_has_dirty_pages (const struct orl_shm *shm, uint32_t index);
+bool orl_file_is_same (const struct orl_frec *rec,
+                       const struct orl_store_id *id);
+
+/* Make all clean pages of the file STALE, and those that are being loaded, by a
+ * look at every frame.  What is being written is dirty until that is done. */
+void orl_file_drop_clean (const struct orl_shm *shm, uint32_t index);
+
+/* Forget the file's pages, where others have it open, or this process has.  Of
+ * what log there is now is not known; who does know says so again. */
+void orl_file_discard (struct orl_frec *rec);
+
+/* The file's record, its own or a new one, marked open by this process; flags
+ * as in oriel_file_open().  Errors: -ENFILE, -ESTALE as there. */
+int orl_file_enter (struct orl_thread *me, const char *path, unsigned flags,
+                    const struct orl_store_id *id, uint32_t *index);
+void orl_file_leave (struct orl_thread *me, uint32_t index);
+
+#endif /* ORL_FILE_RECORD_H */
