@@ -70,7 +70,7 @@ static struct {
   unsigned rounds;
   double seconds;
   unsigned batch;
-} arg = { "/var/tmp/oriel-bench-io", NULL, "auto", 1ull << 30, 5, 2, BATCH };
+} arg = { NULL, NULL, "auto", 1ull << 30, 5, 2, BATCH };
 
 static void __attribute__ ((noreturn, format (printf, 1, 2)))
 die (const char *format, ...)
@@ -499,7 +499,8 @@ usage (FILE *to)
   fputs ("Usage: bench-io [OPTION]... [depth|pins|scan]...\n"
          "\n"
          "  --file PATH      on the disk to be measured; made if it is shorter\n"
-         "                   (/var/tmp/oriel-bench-io, removed at the end)\n"
+         "                   (oriel-bench-io in $TMPDIR or /var/tmp, removed at the\n"
+         "                   end)\n"
          "  --size MIB       of the file, four times the pool (1024)\n"
          "  --rounds N       (5)\n"
          "  --seconds S      of a round (2)\n"
@@ -539,6 +540,14 @@ parse (int argc, char **argv)
     case 'h': usage (stdout); exit (0);
     default: usage (stderr); exit (2);
     }
+  if (!arg.file) {
+    static char path[4096];
+    const char *tmp = getenv ("TMPDIR");
+
+    snprintf (path, sizeof path, "%.4000s/oriel-bench-io",
+              tmp && *tmp ? tmp : "/var/tmp");
+    arg.file = path;
+  }
   if (arg.rounds < 1 || arg.rounds > MAX_ROUNDS || arg.seconds < 1
       || arg.batch < 1 || DEPTH % arg.batch != 0
       || arg.file_bytes < 16 << 20)

@@ -222,10 +222,10 @@ work (void *arg)
       memset (&w->hist, 0, sizeof w->hist);
       turn = go;
     }
-    then = tpcc_now ();
+    then = sql_now ();
     one (w, session, &random, &at);
-    now = tpcc_now ();
-    tpcc_hist_add (&w->hist, (uint64_t) (now - then));
+    now = sql_now ();
+    sql_hist_add (&w->hist, (uint64_t) (now - then));
   }
   s->engine->end (session);
   return NULL;
@@ -298,7 +298,7 @@ process (const struct setup *s, int number)
   r->cpu_ns = cpu_ns () - cpu;
   for (int i = 0; i < s->work->threads; i++) {
     pthread_join (id[i], NULL);
-    tpcc_hist_merge (&r->hist, &worker[i].hist);
+    sql_hist_merge (&r->hist, &worker[i].hist);
   }
   r->read_bytes = proc_number ("io", "read_bytes") - in;
   r->write_bytes = proc_number ("io", "write_bytes") - out;
@@ -323,7 +323,7 @@ sum_up (const struct setup *s, double seconds)
   for (int i = 0; i < s->work->processes; i++) {
     const struct report *r = &board->report[i];
 
-    tpcc_hist_merge (&all, &r->hist);
+    sql_hist_merge (&all, &r->hist);
     cpu += (double) r->cpu_ns;
     o.read_bytes += (double) r->read_bytes;
     o.write_bytes += (double) r->write_bytes;
@@ -336,7 +336,7 @@ sum_up (const struct setup *s, double seconds)
   o.read_bytes /= n;
   o.write_bytes /= n;
   for (int i = 0; i < 4; i++)
-    o.us[i] = (double) tpcc_hist_at (&all, at[i]) / 1000;
+    o.us[i] = (double) sql_hist_at (&all, at[i]) / 1000;
   return o;
 }
 
@@ -354,7 +354,7 @@ run_work (const struct setup *s)
   atomic_store (&board->stop, 0);
   if (!s->place.warm)
     forget_files (s->place.path);
-  if (s->memory > 0 && tpcc_cgroup_make (&group, s->memory, why) != 0) {
+  if (s->memory > 0 && sql_cgroup_make (&group, s->memory, why) != 0) {
     static bool told;
 
     if (!told)
@@ -367,7 +367,7 @@ run_work (const struct setup *s)
     int status;
 
     if (child (&pid[i])) {
-      need (tpcc_cgroup_join (&group) == 0, "joining a cgroup");
+      need (sql_cgroup_join (&group) == 0, "joining a cgroup");
       process (s, i);
     }
     while (atomic_load (&board->report[i].state) < 1) {
@@ -382,14 +382,14 @@ run_work (const struct setup *s)
   atomic_store (&board->go, 1);
   usleep ((useconds_t) (s->warm * 1e6));
   atomic_store (&board->go, 2);
-  began = tpcc_now ();
+  began = sql_now ();
   usleep ((useconds_t) (s->seconds * 1e6));
   atomic_store (&board->stop, 1);
-  began = tpcc_now () - began;
+  began = sql_now () - began;
   for (int i = 0; i < s->work->processes; i++)
     await_end (pid[i]);
   o = sum_up (s, (double) began / NSEC);
   remove_caches ();
-  tpcc_cgroup_remove (&group);
+  sql_cgroup_remove (&group);
   return o;
 }

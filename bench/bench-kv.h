@@ -14,7 +14,7 @@
 #include <stdatomic.h>
 
 #include "bench.h"
-#include "tpcc.h"
+#include "sql-base.h"
 
 #define MAX_PROCESSES 8
 #define MAX_THREADS 8

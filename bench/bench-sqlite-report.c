@@ -224,7 +224,7 @@ bench_report_json (struct bench *b, int argc, char **argv)
   int rc = figures_open (b->json, "sqlite", "SQLite on the VFS and on stock");
 
   if (rc < 0)
-    return tpcc_fail (b->tpcc.shared, "%s: %s", b->json, strerror (-rc));
+    return sql_fail (b->sql.shared, "%s: %s", b->json, strerror (-rc));
   figures_command (argc, argv);
   figures_setup ("memory", "a memory cgroup for each run, the same for all; "
                  "it counts page cache, pool and private memory");
@@ -242,7 +242,7 @@ bench_report_json (struct bench *b, int argc, char **argv)
     for (int v = 0; (b->chosen & 1u << i) && v < metrics (&tests[i]); v++)
       metric_figures (b, i, v);
   if (figures_close () < 0)
-    return tpcc_fail (b->tpcc.shared, "writing %s failed", b->json);
+    return sql_fail (b->sql.shared, "writing %s failed", b->json);
   return 0;
 }
 
@@ -294,7 +294,7 @@ bench_plot (struct bench *b)
   snprintf (path, sizeof path, "%.3000s/sqlite.gp", b->out);
   f = fopen (path, "we");
   if (!f)
-    return tpcc_fail (b->tpcc.shared, "%s: %s", path, strerror (errno));
+    return sql_fail (b->sql.shared, "%s: %s", path, strerror (errno));
   fprintf (f,
            "set terminal svg size 900,560 font 'sans,13' background 'white'\n"
            "set output '%s/sqlite.svg'\nset grid ytics\n"
@@ -309,7 +309,7 @@ bench_plot (struct bench *b)
            " $data using 0:5 with points pt 9 ps 1 lc 'red' title 'wanted',"
            " 1 lc 'black' title 'stock'\n");
   if (fclose (f) != 0)
-    return tpcc_fail (b->tpcc.shared, "%s: %s", path, strerror (errno));
+    return sql_fail (b->sql.shared, "%s: %s", path, strerror (errno));
   fflush (NULL);
   pid = fork ();
   if (pid == 0)

@@ -28,7 +28,7 @@ static pid_t child[PROCESSES];  /* 0: there is none, or it has ended */
 void
 bench_die (struct bench *b, sqlite3 *db, const char *what)
 {
-  exit (tpcc_fail (b->tpcc.shared, "%s: %s", what,
+  exit (sql_fail (b->sql.shared, "%s: %s", what,
                    db ? sqlite3_errmsg (db) : "no memory"));
 }
 
@@ -101,7 +101,7 @@ int
 bench_start (struct bench *b, worker *run, const struct test *t,
              enum setting s, const char *path, int first, int n)
 {
-  struct shared *shared = b->tpcc.shared;
+  struct shared *shared = b->sql.shared;
   pid_t parent = getpid ();
 
   fflush (NULL);
@@ -112,7 +112,7 @@ bench_start (struct bench *b, worker *run, const struct test *t,
       memset (&b->board->report[i], 0, sizeof b->board->report[i]);
       pid = fork ();
       if (pid < 0)
-        return tpcc_fail (shared, "fork: %s", strerror (errno));
+        return sql_fail (shared, "fork: %s", strerror (errno));
       if (pid == 0)
         {
           signal (SIGINT, SIG_IGN);
@@ -120,8 +120,8 @@ bench_start (struct bench *b, worker *run, const struct test *t,
           prctl (PR_SET_PDEATHSIG, SIGKILL);
           if (getppid () != parent)
             _exit (1);
-          if (tpcc_cgroup_join (&b->group) != 0)
-            exit (tpcc_fail (shared, "joining %s failed", b->group.path));
+          if (sql_cgroup_join (&b->group) != 0)
+            exit (sql_fail (shared, "joining %s failed", b->group.path));
           exit (run (b, t, s, path, i));
         }
       child[i] = pid;
@@ -133,7 +133,7 @@ bench_start (struct bench *b, worker *run, const struct test *t,
 static int
 look_after (struct bench *b)
 {
-  struct shared *shared = b->tpcc.shared;
+  struct shared *shared = b->sql.shared;
   int alive = 0, status = 0;
 
   for (int i = 0; i < PROCESSES; i++)
@@ -147,15 +147,15 @@ look_after (struct bench *b)
         }
       child[i] = 0;
       if (WIFSIGNALED (status))
-        tpcc_fail (shared, "a process was killed by signal %d%s",
+        sql_fail (shared, "a process was killed by signal %d%s",
                    WTERMSIG (status),
-                   tpcc_cgroup_was_full (&b->group)
+                   sql_cgroup_was_full (&b->group)
                        ? ": the memory cgroup was full" : "");
       else if (status != 0)
-        tpcc_fail (shared, "a process failed");
+        sql_fail (shared, "a process failed");
     }
-  if (tpcc_interrupted)
-    tpcc_fail (shared, "stopped by signal %d", (int) tpcc_interrupted);
+  if (sql_interrupted)
+    sql_fail (shared, "stopped by signal %d", (int) sql_interrupted);
   return shared->error_taken ? -1 : alive;
 }
 
@@ -178,7 +178,7 @@ bench_kill (struct bench *b)
 int
 bench_await (struct bench *b, int n, int state)
 {
-  int64_t end = tpcc_now () + PATIENCE;
+  int64_t end = sql_now () + PATIENCE;
 
   for (int i = 0; i < n;)
     {
@@ -186,10 +186,10 @@ bench_await (struct bench *b, int n, int state)
         i++;
       else if (look_after (b) < 0)
         return 1;
-      else if (tpcc_now () > end)
-        return tpcc_fail (b->tpcc.shared, "a process does not answer");
+      else if (sql_now () > end)
+        return sql_fail (b->sql.shared, "a process does not answer");
       else
-        tpcc_sleep (1);
+        sql_sleep (1);
     }
   return 0;
 }
@@ -197,24 +197,24 @@ bench_await (struct bench *b, int n, int state)
 void
 bench_sleep (struct bench *b, double seconds)
 {
-  int64_t end = tpcc_now () + (int64_t) (seconds * NSEC);
+  int64_t end = sql_now () + (int64_t) (seconds * NSEC);
   int64_t left;
 
-  while ((left = end - tpcc_now ()) > 0 && look_after (b) >= 0)
-    tpcc_sleep (left > NSEC / 50 ? 20 : (int) (left * 1000 / NSEC) + 1);
+  while ((left = end - sql_now ()) > 0 && look_after (b) >= 0)
+    sql_sleep (left > NSEC / 50 ? 20 : (int) (left * 1000 / NSEC) + 1);
 }
 
 int
 bench_wait (struct bench *b)
 {
-  int64_t end = tpcc_now () + PATIENCE;
+  int64_t end = sql_now () + PATIENCE;
   int alive;
 
   while ((alive = look_after (b)) > 0)
     {
-      if (tpcc_now () > end)
-        tpcc_fail (b->tpcc.shared, "a process does not end");
-      tpcc_sleep (1);
+      if (sql_now () > end)
+        sql_fail (b->sql.shared, "a process does not end");
+      sql_sleep (1);
     }
   bench_kill (b);
   return alive < 0;
@@ -265,14 +265,14 @@ bench_database (struct bench *b, const struct test *t, char path[PATH_MAX])
   if (r == 0 && w->writes > 0)
     {
       snprintf (path, PATH_MAX, "%.3000s/run.db", b->directory);
-      r = tpcc_file_copy (base, path);
+      r = sql_file_copy (base, path);
     }
   else
     snprintf (path, PATH_MAX, "%s", base);
   if (r == 0)
-    r = tpcc_file_uncache (path);
+    r = sql_file_uncache (path);
   if (r < 0)
-    tpcc_fail (b->tpcc.shared, "%s: %s", path, strerror (-r));
+    sql_fail (b->sql.shared, "%s: %s", path, strerror (-r));
   return r != 0;
 }
 
@@ -281,7 +281,7 @@ bench_database_end (struct bench *b, const struct test *t, const char *path)
 {
   (void) b;
   if (t->work.writes > 0)
-    tpcc_file_remove (path);
+    sql_file_remove (path);
 }
 
 /* ------------------------------------------------------------------ */
@@ -292,11 +292,11 @@ bench_begin (struct bench *b, uint64_t memory)
 {
   if (!b->grouped)
     return 0;
-  if (tpcc_cgroup_make (&b->group, memory, b->tpcc.cgroup_why) == 0)
+  if (sql_cgroup_make (&b->group, memory, b->sql.cgroup_why) == 0)
     return 0;
   b->grouped = false;
   fprintf (stderr, "bench-sqlite: no memory cgroup, so memory is not bounded:"
-                   " %s\n", b->tpcc.cgroup_why);
+                   " %s\n", b->sql.cgroup_why);
   return 0;
 }
 
@@ -309,5 +309,5 @@ bench_end (struct bench *b)
   snprintf (pool, sizeof pool, "bench-sqlite-%ld", (long) getpid ());
   oriel_pool_destroy (pool, NULL, 1);
   if (b->group.version)
-    tpcc_cgroup_remove (&b->group);
+    sql_cgroup_remove (&b->group);
 }

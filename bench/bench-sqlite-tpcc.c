@@ -7,20 +7,21 @@
 #include <unistd.h>
 
 #include "bench-sqlite.h"
+#include "tpcc.h"
 
 /* Load once, by the stock VFS; all runs start from copies. */
 static int
 need_base (struct bench *b)
 {
-  struct tpcc *tpcc = &b->load;
+  struct sql *tpcc = &b->load;
   char quiet[] = "-q", terminals[] = "-t2", scale[] = "--scale=full";
   char small[] = "--scale=small", name[] = "bench-sqlite";
   char *argv[] = { name, quiet, terminals, b->quick ? small : scale, NULL };
 
   if (tpcc->base[0])
     return 0;
-  tpcc->shared = b->tpcc.shared;
-  tpcc_options_parse (4, argv, &tpcc->opt);
+  tpcc->shared = b->sql.shared;
+  tpcc_options_parse (tpcc, 4, argv);
   tpcc->opt.cgroup = b->grouped;
   tpcc->opt.seed = 1;
   tpcc->opt.warm = 1;
@@ -28,7 +29,7 @@ need_base (struct bench *b)
   snprintf (tpcc->side[0].name, sizeof tpcc->side[0].name, "stock");
   snprintf (tpcc->side[0].vfs, sizeof tpcc->side[0].vfs, "unix");
   snprintf (tpcc->side[0].path, sizeof tpcc->side[0].path, "%s", tpcc->base);
-  return tpcc_run_load (tpcc, &tpcc->side[0]);
+  return sql_run_load (tpcc, &tpcc->side[0]);
 }
 
 int
@@ -36,9 +37,9 @@ bench_tpcc (struct bench *b, const struct test *t, enum setting s,
             struct outcome *o)
 {
   const struct work *w = &t->work;
-  struct tpcc *tpcc = &b->load;
+  struct sql *tpcc = &b->load;
   struct side side = { .oriel = s == ORIEL };
-  struct result result;
+  static struct result result;
   char cache[24], pool[24], mmap[24];
   double done = 0;
   int r;
@@ -62,16 +63,16 @@ bench_tpcc (struct bench *b, const struct test *t, enum setting s,
   snprintf (side.pool, sizeof side.pool, "bench-sqlite-%ld",
             (long) getpid ());
   memset (&result, 0, sizeof result);
-  r = tpcc_file_copy (tpcc->base, side.path);
+  r = sql_file_copy (tpcc->base, side.path);
   if (r < 0)
-    return tpcc_fail (b->tpcc.shared, "copying to %s: %s", side.path,
+    return sql_fail (b->sql.shared, "copying to %s: %s", side.path,
                       strerror (-r));
-  r = tpcc_run_terminals (tpcc, &side, &result);
+  r = sql_run_workers (tpcc, &side, &result);
   for (int type = 0; type < TYPES; type++)
-    done += (double) result.done[type];
+    done += (double) result.pass[0].done[type];
   if (r == 0)
-    o->value[0] = done / result.seconds;
-  tpcc_file_remove (side.path);
+    o->value[0] = done / result.pass[0].seconds;
+  sql_file_remove (side.path);
   bench_end (b);
   return r;
 }

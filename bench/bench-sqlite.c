@@ -61,7 +61,7 @@ show_usage (FILE *f)
 static void
 on_signal (int sig)
 {
-  tpcc_interrupted = sig;
+  sql_interrupted = sig;
 }
 
 /* ------------------------------------------------------------------ */
@@ -75,13 +75,13 @@ make_rows (struct bench *b)
   struct rng rng;
 
   if (!sum)
-    return tpcc_fail (b->tpcc.shared, "no memory");
+    return sql_fail (b->sql.shared, "no memory");
   for (uint32_t r = 0; r < RANKS; r++)
     sum[r] = total += pow (r + 1, -SKEW);
-  tpcc_rng_seed (&rng, 1, 1);
+  sql_rng_seed (&rng, 1, 1);
   for (uint32_t i = 0; i < SEQUENCE; i++)
     {
-      uint32_t u = (uint32_t) tpcc_uniform (&rng, 0, UINT32_MAX);
+      uint32_t u = (uint32_t) sql_uniform (&rng, 0, UINT32_MAX);
       double wanted = u / 4294967296.0 * total;
       uint32_t from = 0, to = RANKS - 1;
 
@@ -94,7 +94,7 @@ make_rows (struct bench *b)
           else
             to = middle;
         }
-      b->board->row[0][i] = (uint32_t) tpcc_uniform (&rng, 0, UINT32_MAX);
+      b->board->row[0][i] = (uint32_t) sql_uniform (&rng, 0, UINT32_MAX);
       b->board->row[1][i] = from * 2654435761u;
     }
   free (sum);
@@ -151,7 +151,7 @@ make_directory (struct bench *b)
       int err = errno;
 
       b->directory[0] = 0;
-      return tpcc_fail (b->tpcc.shared, "a directory in %s: %s",
+      return sql_fail (b->sql.shared, "a directory in %s: %s",
                         tmp && *tmp ? tmp : "/var/tmp", strerror (err));
     }
   return 0;
@@ -168,12 +168,12 @@ remove_directory (struct bench *b)
     {
       snprintf (path, sizeof path, "%.3000s/base-%llu.db", b->directory,
                 (unsigned long long) (tests[i].work.data / MiB));
-      tpcc_file_remove (path);
+      sql_file_remove (path);
     }
   snprintf (path, sizeof path, "%.3000s/run.db", b->directory);
-  tpcc_file_remove (path);
+  sql_file_remove (path);
   snprintf (path, sizeof path, "%.3000s/tpcc.db", b->directory);
-  tpcc_file_remove (path);
+  sql_file_remove (path);
   rmdir (b->directory);
 }
 
@@ -210,10 +210,10 @@ show_progress (const struct bench *b, const char *test, const char *setting,
 
   if (terminal)
     fprintf (stderr, "\r[%d of %d, %lld s] %s %s\033[K", run + 1, runs,
-             (long long) (tpcc_now () - b->started) / NSEC, test, setting);
+             (long long) (sql_now () - b->started) / NSEC, test, setting);
   else if (run % 10 == 0)
     fprintf (stderr, "[%d of %d, %lld s] %s %s\n", run + 1, runs,
-             (long long) (tpcc_now () - b->started) / NSEC, test, setting);
+             (long long) (sql_now () - b->started) / NSEC, test, setting);
 }
 
 /* All rounds of a case, before the next: what is made for it stays warm on the
@@ -324,11 +324,11 @@ main (int argc, char **argv)
   struct sigaction action = { .sa_handler = on_signal };
   int failed, missed = 0;
 
-  b.started = tpcc_now ();
+  b.started = sql_now ();
   failed = parse (argc, argv, &b);
   if (failed)
     return failed;
-  b.tpcc.shared = share (sizeof *b.tpcc.shared);
+  b.sql.shared = share (sizeof *b.sql.shared);
   b.board = share (sizeof *b.board);
   b.grouped = true;
   sigaction (SIGINT, &action, NULL);
@@ -344,12 +344,12 @@ main (int argc, char **argv)
       failed = (b.json && bench_report_json (&b, argc, argv))
                || (b.out && bench_plot (&b));
       printf ("%lld s in all\n",
-              (long long) (tpcc_now () - b.started) / NSEC);
+              (long long) (sql_now () - b.started) / NSEC);
     }
   if (failed)
     {
       fprintf (stderr, "%sbench-sqlite: %s\n",
-               isatty (STDERR_FILENO) ? "\n" : "", b.tpcc.shared->error);
+               isatty (STDERR_FILENO) ? "\n" : "", b.sql.shared->error);
       return 1;
     }
   return missed && !b.quick ? 3 : 0;

@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "tpcc.h"
+#include "sql.h"
 
 #define KiB UINT64_C (1024)
 #define MiB (KiB * 1024)
@@ -108,6 +108,7 @@ struct report {
 
 struct board {
   _Atomic int64_t deadline;     /* 0: not yet to start */
+  _Atomic bool warm;            /* from here on scans count */
   _Atomic bool stop;
   struct report report[PROCESSES];
   uint32_t row[2][SEQUENCE];    /* in millionths of the table: even, zipf */
@@ -122,8 +123,8 @@ struct bench {
   const char *out;              /* directory of the plot, or NULL */
   unsigned chosen;              /* tests, a bit each */
   unsigned settings;            /* likewise */
-  struct tpcc tpcc;             /* for what is shared with oriel-tpcc */
-  struct tpcc load;             /* TPC-C's base, once it is loaded */
+  struct sql sql;              /* for what is shared with oriel-tpcc */
+  struct sql load;              /* TPC-C's base, once it is loaded */
   struct board *board;
   struct cgroup group;
   bool grouped;                 /* groups can be had */

@@ -177,23 +177,42 @@ bench-checkpoint bench-micro bench-window:
 endif
 
 if HAVE_SQLITE3
+# What the benchmarks on SQLite share.
+sql_sources = \
+	bench/figures.c \
+	bench/figures.h \
+	bench/sql-actions.c \
+	bench/sql-base.c \
+	bench/sql-base.h \
+	bench/sql-cgroup.c \
+	bench/sql-check.c \
+	bench/sql-db.c \
+	bench/sql-fail.c \
+	bench/sql-family.c \
+	bench/sql-figures.c \
+	bench/sql-files.c \
+	bench/sql-hist.c \
+	bench/sql-json.c \
+	bench/sql-load.c \
+	bench/sql-main.c \
+	bench/sql-observe.c \
+	bench/sql-options.c \
+	bench/sql-options.h \
+	bench/sql-proc.c \
+	bench/sql-progress.c \
+	bench/sql-random.c \
+	bench/sql-report.c \
+	bench/sql-run.c \
+	bench/sql-worker.c \
+	bench/sql.h \
+	$(NULL)
+
 # bench-sqlite has all of oriel-tpcc but its main file.
 tpcc_sources = \
-	bench/tpcc-base.c \
-	bench/tpcc-cgroup.c \
-	bench/tpcc-check.c \
-	bench/tpcc-db.c \
-	bench/tpcc-files.c \
-	bench/tpcc-hist.c \
-	bench/tpcc-json.c \
+	bench/tpcc-driver.c \
 	bench/tpcc-load.c \
-	bench/tpcc-observe.c \
 	bench/tpcc-options.c \
-	bench/tpcc-proc.c \
-	bench/tpcc-progress.c \
 	bench/tpcc-random.c \
-	bench/tpcc-report.c \
-	bench/tpcc-run.c \
 	bench/tpcc-schema.c \
 	bench/tpcc-terminal.c \
 	bench/tpcc-txn-delivery.c \
@@ -203,12 +222,12 @@ tpcc_sources = \
 	bench/tpcc-txn-stock-level.c \
 	bench/tpcc-txn.c \
 	bench/tpcc.h \
-	$(NULL)
+	$(sql_sources)
 
 bin_PROGRAMS += bench/oriel-tpcc
 bench_oriel_tpcc_SOURCES = bench/tpcc-main.c $(tpcc_sources)
-bench_oriel_tpcc_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE3_CFLAGS) $(JANSSON_CFLAGS)
-bench_oriel_tpcc_LDADD = liboriel_vfs.la $(SQLITE3_LIBS) $(JANSSON_LIBS)
+bench_oriel_tpcc_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE3_CFLAGS)
+bench_oriel_tpcc_LDADD = liboriel_vfs.la $(SQLITE3_LIBS) -lm
 
 dist_man_MANS += man/oriel-tpcc.1
 
@@ -220,8 +239,6 @@ bench_bench_sqlite_SOURCES = \
 	bench/bench-sqlite-tpcc.c \
 	bench/bench-sqlite.c \
 	bench/bench-sqlite.h \
-	bench/figures.c \
-	bench/figures.h \
 	$(tpcc_sources)
 bench_bench_sqlite_CPPFLAGS = $(bench_oriel_tpcc_CPPFLAGS)
 bench_bench_sqlite_LDADD = $(bench_oriel_tpcc_LDADD) -lm
@@ -232,11 +249,41 @@ bench-sqlite: bench/bench-sqlite$(EXEEXT)
 	$(AM_V_at)$(MKDIR_P) bench/out
 	bench/bench-sqlite$(EXEEXT) --out bench/out $(BENCHFLAGS)
 
+# make bench-tpcb BENCHFLAGS='--rounds 5 --branches 10': TPC-B on SQLite, our VFS
+# and stock in turns; all rounds as JSON in bench/out.
+noinst_PROGRAMS += bench/bench-tpcb
+bench_bench_tpcb_SOURCES = bench/bench-tpcb.c $(sql_sources)
+bench_bench_tpcb_CPPFLAGS = $(bench_oriel_tpcc_CPPFLAGS)
+bench_bench_tpcb_LDADD = $(bench_oriel_tpcc_LDADD)
+
+bench-tpcb: bench/bench-tpcb$(EXEEXT)
+	$(AM_V_at)$(MKDIR_P) bench/out
+	bench/bench-tpcb$(EXEEXT) --json bench/out/tpcb.json $(BENCHFLAGS)
+
+# make bench-tpch BENCHFLAGS='--scale 0.1': scans and joins after TPC-H, likewise
+noinst_PROGRAMS += bench/bench-tpch
+bench_bench_tpch_SOURCES = \
+	bench/bench-tpch.c \
+	bench/tpch-answers.c \
+	bench/tpch-load.c \
+	bench/tpch-queries.c \
+	bench/tpch.h \
+	$(sql_sources)
+bench_bench_tpch_CPPFLAGS = $(bench_oriel_tpcc_CPPFLAGS)
+bench_bench_tpch_LDADD = $(bench_oriel_tpcc_LDADD)
+
+bench-tpch: bench/bench-tpch$(EXEEXT)
+	$(AM_V_at)$(MKDIR_P) bench/out
+	bench/bench-tpch$(EXEEXT) --json bench/out/tpch.json $(BENCHFLAGS)
+
 # make demo DEMOFLAGS='--seconds 5 --backend mmap'
 demo: bench/oriel-tpcc$(EXEEXT)
 	ORIEL_TPCC='$(top_builddir)/bench/oriel-tpcc$(EXEEXT)' \
 	    $(SHELL) $(top_srcdir)/bench/demo.sh $(DEMOFLAGS)
 else
+bench-tpcb bench-tpch:
+	@echo '$@ needs SQLite, which configure did not find.' >&2; \
+	exit 1
 bench-sqlite:
 	@echo 'bench-sqlite needs SQLite, which configure did not find.' >&2; \
 	exit 1
@@ -247,8 +294,7 @@ endif
 
 # make bench-kv BENCHFLAGS='--only larger --rounds 3': examples/kv beside LMDB and
 # Berkeley DB, where configure found them; tables on the terminal, all rounds as
-# JSON in bench/out.  It has the memory cgroups and the histogram of oriel-tpcc,
-# whose header wants SQLite's.
+# JSON in bench/out.  It has the memory cgroups and the histogram of sql-base.h.
 bench_kv_sources = \
 	bench/bench-kv-peers.c \
 	bench/bench-kv-run.c \
@@ -267,10 +313,10 @@ bench_bench_kv_SOURCES = $(bench_kv_sources) \
 	bench/figures.c \
 	bench/figures.h \
 	bench/gbench.h \
-	bench/tpcc-base.c \
-	bench/tpcc-cgroup.c \
-	bench/tpcc-hist.c \
-	bench/tpcc.h \
+	bench/sql-base.c \
+	bench/sql-base.h \
+	bench/sql-cgroup.c \
+	bench/sql-hist.c \
 	$(NULL)
 bench_bench_kv_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE3_CFLAGS) $(JANSSON_CFLAGS) \
 	$(LMDB_CFLAGS)
@@ -292,3 +338,48 @@ bench-kv: $(BENCH_KV)
 	    'libbenchmark-dev), of which configure missed some.' >&2; exit 1; }
 	$(AM_V_at)$(MKDIR_P) bench/out
 	$(BENCH_KV) --json bench/out/kv.json $(BENCHFLAGS)
+
+# make bench: a fair subset of all of these, in less than 20 minutes, and a report
+# of it, bench/report.html, with its figures in bench/report.json.
+#   make bench PARTS='io kv'      only these, and what was run before
+#   make bench NOTE='others ...'  shown at the top
+# make bench-full: all of them; it takes hours.  make bench-report: the report of
+# what was run before.  make bench-pictures: the report's main plots into
+# bench/plots and its figures into README.md, both in the source tree.
+REPORT = $(PYTHON) -B $(srcdir)/bench/report.py
+REPORT_FLAGS = --source '$(srcdir)' --gnuplot '$(GNUPLOT)' \
+	--compiler '$(CC) $(CFLAGS)' --note '$(NOTE)'
+PARTS =
+NOTE =
+
+bench bench-full: all
+	@test -n '$(PYTHON)' || { echo 'make $@ needs python3, which configure' \
+	  'did not find.' >&2; exit 1; }
+	@$(MKDIR_P) bench/out/report
+	@f=; test $@ = bench || f=--full; \
+	  exec $(REPORT) run $$f $(REPORT_FLAGS) $(PARTS)
+
+bench-report:
+	@$(MKDIR_P) bench/out/report
+	@$(REPORT) write $(REPORT_FLAGS)
+
+bench-pictures:
+	@$(REPORT) pictures $(REPORT_FLAGS)
+
+clean-local:
+	rm -rf bench/out bench/report.html bench/report.json doc/html
+	-rmdir doc 2>/dev/null
+
+EXTRA_DIST += \
+	bench/report.py \
+	bench/report_machine.py \
+	bench/report_page.py \
+	bench/report_plot.py \
+	bench/report_read.py \
+	bench/report_readme.py \
+	bench/report_run.py \
+	bench/plots/hit.svg \
+	bench/plots/kv.svg \
+	bench/plots/sqlite.svg \
+	bench/plots/zipf.svg \
+	$(NULL)

@@ -161,7 +161,7 @@ tpcc_schema_indexes (sqlite3 *db)
 int
 tpcc_meta_write (sqlite3 *db, const struct meta *meta)
 {
-  return tpcc_db_exec (db,
+  return sql_db_exec (db,
                        "INSERT INTO oriel_tpcc VALUES"
                        " ('version', %d), ('scale', '%s'), ('warehouses', %d),"
                        " ('items', %d), ('customers', %d), ('orders', %d),"
@@ -233,19 +233,4 @@ tpcc_meta_read (sqlite3 *db, struct meta *meta)
   if (rc == SQLITE_OK)
     name_scale (meta);
   return rc;
-}
-
-int
-tpcc_orders (sqlite3 *db, int64_t *orders)
-{
-  sqlite3_stmt *stmt;
-  int rc;
-
-  rc = sqlite3_prepare_v2 (db, "SELECT total (d_next_o_id) FROM district", -1,
-                           &stmt, NULL);
-  if (rc != SQLITE_OK)
-    return rc;
-  if (sqlite3_step (stmt) == SQLITE_ROW)
-    *orders = sqlite3_column_int64 (stmt, 0);
-  return sqlite3_finalize (stmt);
 }

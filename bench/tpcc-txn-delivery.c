@@ -60,6 +60,6 @@ tpcc_delivery (struct terminal *t, const struct input *in)
       if (rc != SQLITE_OK)
         return rc;
     }
-  t->report->skipped_districts += skipped;
+  *t->skipped += skipped;
   return SQLITE_OK;
 }

@@ -159,7 +159,7 @@ tpcc_done (sqlite3_stmt *stmt)
 static int
 start (struct terminal *t, enum query q, const char *format, va_list ap)
 {
-  int rc = tpcc_db_bind (t->stmt[q], format, ap);
+  int rc = sql_db_bind (t->stmt[q], format, ap);
 
   return rc == SQLITE_OK ? sqlite3_step (t->stmt[q]) : rc;
 }
@@ -232,7 +232,7 @@ tpcc_row (struct terminal *t, enum query q, sqlite3_stmt **stmt,
 static int
 uniform (struct terminal *t, int low, int high)
 {
-  return (int) tpcc_uniform (&t->rng, low, high);
+  return (int) sql_uniform (t->rng, low, high);
 }
 
 static int
@@ -246,7 +246,7 @@ other_warehouse (struct terminal *t)
 static int
 any_customer (struct terminal *t)
 {
-  return tpcc_nurand (&t->rng, 1023, t->c.c_id, 1, t->scale.customers);
+  return tpcc_nurand (t->rng, 1023, t->c.c_id, 1, t->scale.customers);
 }
 
 /* 60% by last name, else by number. */
@@ -256,7 +256,7 @@ choose_customer (struct terminal *t, struct input *in)
   int names = tpcc_last_names (&t->scale);
 
   if (uniform (t, 1, 100) <= 60)
-    tpcc_last_name (tpcc_nurand (&t->rng, 255, t->c.c_last, 0, names - 1),
+    tpcc_last_name (tpcc_nurand (t->rng, 255, t->c.c_last, 0, names - 1),
                     in->last);
   else
     in->customer = any_customer (t);
@@ -274,7 +274,7 @@ input_new_order (struct terminal *t, struct input *in)
     {
       struct line *line = &in->line[n];
 
-      line->item = tpcc_nurand (&t->rng, 8191, t->c.i_id, 1, t->scale.items);
+      line->item = tpcc_nurand (t->rng, 8191, t->c.i_id, 1, t->scale.items);
       line->supplier = t->warehouse;
       if (t->warehouses > 1 && uniform (t, 1, 100) == 1)
         line->supplier = other_warehouse (t);

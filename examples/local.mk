@@ -42,7 +42,7 @@ endif
 # and bench-kv, too; it finds oriel.h as any user's would.
 EXTRA_DIST += $(kv_sources) examples/06-kv.c
 kv_sources = \
-	examples/kv/kv-cursor.c \
+	examples/kv/kv-find.c \
 	examples/kv/kv-impl.h \
 	examples/kv/kv-log.c \
 	examples/kv/kv-page.c \

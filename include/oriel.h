@@ -309,11 +309,29 @@ ORIEL_API int oriel_file_truncate (oriel_file *file, uint64_t bytes);
 ORIEL_API int oriel_file_refresh (oriel_file *file);
 
 /*
+ * Of a file opened with ORIEL_FOREIGN nothing is read in the background but
+ * between these.  on: the caller has a lock that keeps others from changing what
+ * it reads, so pages may be read ahead behind its calls.  0: it is about to give
+ * the lock up; waits for what is being read, unless another caller in this
+ * process has such a lock still.  Calls are counted: each begin wants its end.
+ * Errors: -EINVAL the file is not ORIEL_FOREIGN, or there was no begin.
+ */
+ORIEL_API int oriel_file_stable (oriel_file *file, int on);
+
+/*
  * Forget all pages of the file, in every process, dirty or not, in constant
  * time.  Pages pinned stay readable, as they were, until unpin; a page that is
  * being loaded is not found again after this returns.
  */
 ORIEL_API int oriel_file_drop (oriel_file *file);
+
+/*
+ * Forget the pages that are dirty, likewise, and keep the others: of a file with
+ * ORIEL_FOREIGN, whose writer has died and whose clean pages the caller knows to
+ * be right.  Whoever opens such a file, when no living process has it open, finds
+ * it so.  Errors: -EINVAL the file was opened without ORIEL_FOREIGN.
+ */
+ORIEL_API int oriel_file_drop_dirty (oriel_file *file);
 
 /* Forget count pages from first on, likewise, one by one.
  * Errors: -EINVAL first + count overflows. */

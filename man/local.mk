@@ -12,6 +12,7 @@ dist_man_MANS += \
 	man/oriel_file_abandon.3 \
 	man/oriel_file_close.3 \
 	man/oriel_file_drop.3 \
+	man/oriel_file_drop_dirty.3 \
 	man/oriel_file_drop_pages.3 \
 	man/oriel_file_durable.3 \
 	man/oriel_file_durable_lsn.3 \
@@ -26,6 +27,7 @@ dist_man_MANS += \
 	man/oriel_file_pages.3 \
 	man/oriel_file_refresh.3 \
 	man/oriel_file_size.3 \
+	man/oriel_file_stable.3 \
 	man/oriel_file_store.3 \
 	man/oriel_file_torn.3 \
 	man/oriel_file_truncate.3 \
@@ -68,4 +70,13 @@ dist_man_MANS += \
 	man/oriel_window_trim.3 \
 	man/oriel_write.3 \
 	man/oriel_writeback.3 \
+	$(NULL)
+
+# make html: these and README.md as HTML, in doc/html of the build directory
+html-local:
+	$(AM_V_GEN)$(SHELL) $(srcdir)/man/html.sh $(srcdir) doc/html $(dist_man_MANS)
+
+EXTRA_DIST += \
+	man/html.sh \
+	man/manual.css \
 	$(NULL)

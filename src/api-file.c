@@ -6,8 +6,10 @@
 
 #include "api.h"
 #include "error.h"
+#include "file-record.h"
 #include "file.h"
 #include "flush.h"
+#include "load.h"
 #include "log.h"
 
 #define OPEN_FLAGS                                                            \
@@ -117,6 +119,38 @@ oriel_file_refresh (oriel_file *file)
 }
 
 int
+oriel_file_stable (oriel_file *file, int on)
+{
+  struct orl_thread *me;
+  uint32_t n;
+  int r;
+
+  if (!file)
+    return orl_api_null ("oriel_file_stable");
+  r = orl_thread_self (file->pool, &me);
+  if (r < 0)
+    return r;
+  if (!(file->flags & ORIEL_FOREIGN))
+    return orl_fail (-EINVAL,
+                     "%s: was not opened with ORIEL_FOREIGN: no one changes it "
+                     "without Oriel",
+                     file->path);
+  if (on)
+    {
+      atomic_fetch_add (&file->stable, 1);
+      return 0;
+    }
+  n = atomic_load (&file->stable);
+  do
+    if (n == 0)
+      return orl_fail (-EINVAL, "%s: was not said to be stable", file->path);
+  while (!atomic_compare_exchange_weak (&file->stable, &n, n - 1));
+  if (n == 1)
+    orl_load_settle (me, file);
+  return 0;
+}
+
+int
 oriel_file_drop (oriel_file *file)
 {
   struct orl_thread *me;
@@ -127,6 +161,25 @@ oriel_file_drop (oriel_file *file)
   r = orl_thread_self (file->pool, &me);
   if (r == 0)
     orl_file_drop (me, file);
+  return r;
+}
+
+int
+oriel_file_drop_dirty (oriel_file *file)
+{
+  struct orl_thread *me;
+  int r;
+
+  if (!file)
+    return orl_api_null ("oriel_file_drop_dirty");
+  if (!(file->flags & ORIEL_FOREIGN))
+    return orl_fail (-EINVAL,
+                     "%s: was not opened with ORIEL_FOREIGN: what is dirty will "
+                     "be written",
+                     file->path);
+  r = orl_thread_self (file->pool, &me);
+  if (r == 0)
+    orl_file_drop_dirty (&file->pool->shm, file->index);
   return r;
 }
 

@@ -55,6 +55,9 @@ struct oriel_pool {
   /* set once, by load-async.c */
   struct orl_flights *_Atomic flights; /* NULL: no ring yet, */
   _Atomic int ring;             /* < 0: and this is why there will be none */
+  /* set once, by flush-ring.c */
+  struct orl_uring *_Atomic writes; /* NULL: no ring for writes yet, */
+  _Atomic int no_writes;        /* < 0: and this is why there will be none */
   /* a trace (trace.c); changed under lock */
   _Atomic bool tracing;
   _Atomic int trace_error;
@@ -102,6 +105,7 @@ struct oriel_file {
   /* by all threads */
   struct orl_streams streams;
   orl_a32 flying;               /* reads under way by the ring */
+  orl_a32 stable;               /* oriel_file_stable() calls not ended */
   /* under pool->lock */
   uint32_t opens;
   uint32_t holds;               /* flushers of other files that use it */

@@ -206,7 +206,7 @@ process_is_right (struct orl_check *c, uint64_t index)
                                "no process",
                             (unsigned long long) index,
                             (unsigned long long) token);
-  if (backend > ORIEL_BACKEND_LINEAR)
+  if (backend > ORIEL_BACKEND_NATIVE)
     return orl_check_wrong (c, "process place %llu: there is no backend %u",
                             (unsigned long long) index, backend);
   return true;

@@ -16,10 +16,12 @@
  *   2. what was being written behind has been, also of the page that the end lies
  *      in, as the writer of a copy has no latch; and the store gets its length.
  *      If that fails cut_phase becomes even, and nothing was done;
- *   3. the pages behind are STALE;
+ *   3. the pages behind are STALE; who was just making the file longer for one of
+ *      them (orl_grow()) has done so, or will not;
  *   4. the page that the end lies in gets zeroes behind it;
  *   5. size goes from cut_old to bytes; if it has changed, someone grew the file
- *      meanwhile, which is as if it had been cut just before;
+ *      meanwhile, which is as if it had been cut just before.  But not if that
+ *      was for the page that was the last one, and that was dropped in 3;
  *   6. cut_phase becomes even; cutter = 0.
  * Of a file that gets longer there are no steps 3 and 4, and if someone grew it
  * meanwhile beyond bytes, that is its size.
@@ -47,6 +49,7 @@
 #include "evict.h"
 #include "frame.h"
 #include "image.h"
+#include "latch.h"
 #include "lock.h"
 #include "point.h"
 #include "seen.h"
@@ -54,14 +57,39 @@
 #include "table.h"
 #include "torn.h"
 
+/* Rounds of orl_backoff(): some seconds. */
+#define GROW_ROUNDS 2000
+
 /* ------------------------------------------------------------------ */
 /* Pages                                                              */
 
+/* The frame is STALE now.  Whoever looked at that before, in orl_grow(), has the
+ * latch and an even version until the size is what it wants: a few instructions.
+ * One that is stopped among them is not waited for long. */
+static void
+wait_grown (const struct orl_shm *shm, uint32_t frame, bool repair)
+{
+  const struct orl_frame *f = &shm->frames[frame];
+
+  for (unsigned round = 0; round < GROW_ROUNDS; round++)
+    {
+      uint32_t owner = orl_latch_owner (atomic_load (&f->latch));
+
+      if (owner == 0 || (atomic_load (&f->version) & 1)
+          || atomic_load (&f->end) == 0
+          || (!orl_owner_alive (shm, owner)
+              && (repair || !orl_in_repair (shm, owner))))
+        return;
+      orl_backoff (round);
+    }
+}
+
 /* Set STALE if the frame has a page of the file in [first, end).  True if
- * someone is writing it to the store just now. */
+ * someone is writing it to the store just now.  repair: we do it for the dead, and
+ * wait for no other repair. */
 static bool
 drop_frame (const struct orl_shm *shm, uint32_t frame, uint64_t key,
-            uint64_t first, uint64_t end)
+            uint64_t first, uint64_t end, bool repair)
 {
   struct orl_frame *f = &shm->frames[frame];
   uint64_t word = atomic_load (&f->state);
@@ -77,6 +105,7 @@ drop_frame (const struct orl_shm *shm, uint32_t frame, uint64_t key,
       if (atomic_compare_exchange_weak (&f->state, &word, word | ORL_STALE))
         {
           ORL_POINT ("file.drop.stale");
+          wait_grown (shm, frame, repair);
           return orl_state (word) == ORL_WRITING;
         }
     }
@@ -118,13 +147,13 @@ orl_drop_pages (struct orl_thread *me, struct oriel_file *file,
           uint32_t frame = orl_table_find (shm, key, page, &word);
 
           if (frame != ORL_NO_FRAME
-              && drop_frame (shm, frame, key, first, end))
+              && drop_frame (shm, frame, key, first, end, false))
             wait_written (me, frame);
         }
       return;
     }
   for (uint32_t frame = 0; frame < orl_span (shm); frame++)
-    if (drop_frame (shm, frame, key, first, end))
+    if (drop_frame (shm, frame, key, first, end, false))
       wait_written (me, frame);
 }
 
@@ -209,16 +238,34 @@ gets_shorter (const struct orl_frec *rec)
   return atomic_load (&rec->cut_bytes) < atomic_load (&rec->cut_old);
 }
 
+/* Did the file grow to size for its old last page, and that is gone? */
+static bool
+grew_in_vain (const struct orl_shm *shm, uint32_t index, uint64_t size)
+{
+  const struct orl_frec *rec = &shm->files[index];
+  uint64_t key = orl_file_key (index, atomic_load (&rec->epoch));
+  uint64_t old = atomic_load (&rec->cut_old);
+  uint64_t end = pages_of (shm, old);
+  uint64_t word = 0;
+
+  return old < size && pages_of (shm, size) == end
+         && (orl_table_find (shm, key, end - 1, &word) == ORL_NO_FRAME
+             || (word & ORL_STALE));
+}
+
 /* Steps 5 and 6 of a file that gets shorter. */
 static void
-finish (struct orl_frec *rec)
+finish (const struct orl_shm *shm, uint32_t index)
 {
+  struct orl_frec *rec = &shm->files[index];
   uint64_t size = atomic_load (&rec->cut_old);
 
   if (!(atomic_load (&rec->cut_phase) & 1))
     return;
-  atomic_compare_exchange_strong (&rec->size, &size,
-                                  atomic_load (&rec->cut_bytes));
+  while (!atomic_compare_exchange_strong (&rec->size, &size,
+                                          atomic_load (&rec->cut_bytes))
+         && grew_in_vain (shm, index, size))
+    ;
   ORL_POINT ("cut.sized");
   end (rec);
 }
@@ -241,8 +288,8 @@ orl_cut_repair (const struct orl_shm *shm, uint32_t index)
   ORL_POINT ("cut.repair.void");
   for (uint32_t frame = 0; frame < orl_span (shm); frame++)
     drop_frame (shm, frame, key, pages_of (shm, bytes),
-                pages_of (shm, atomic_load (&rec->cut_old)));
-  finish (rec);
+                pages_of (shm, atomic_load (&rec->cut_old)), true);
+  finish (shm, index);
 }
 
 size_t
@@ -417,7 +464,7 @@ shorten (struct orl_thread *me, struct oriel_file *file,
   if (last->held)
     r = zero_tail (me, file, last,
                    (size_t) (bytes & (shm->geo.page_size - 1)));
-  finish (rec);
+  finish (shm, file->index);
   return r;
 }
 
@@ -486,10 +533,12 @@ orl_grow (const struct orl_shm *shm, uint32_t frame)
   if (end == 0)
     return;
   ORL_POINT ("grow.even");
-  /* A page that was dropped while it was pinned makes no file longer. */
+  /* A page that was dropped while it was pinned makes no file longer; who drops
+   * it now waits for us (wait_grown()). */
   if (index < shm->geo.nfiles
       && !orl_frame_is_dead (shm, f, atomic_load (&f->state)))
     {
+      ORL_POINT ("grow.checked");
       rec = &shm->files[index];
       size = atomic_load (&rec->size);
       do

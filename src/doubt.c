@@ -102,7 +102,8 @@ orl_doubt_latch (const struct orl_shm *shm, struct orl_doubt *d, uint32_t me,
   claimed = orl_owner_alive (shm, owner)
             && has_pin (&shm->ledgers[owner - 1], frame,
                         owner == me ? ORL_PIN_EXCL : ORL_PIN_PLAIN);
-  claimed = claimed || orl_in_repair (shm, owner);
+  claimed = claimed || orl_in_repair (shm, owner)
+            || orl_proc_io_is_on (shm, owner - 1);
   if (!is_enough (d, word, claimed))
     return;
   if (atomic_load (&f->version) & 1)

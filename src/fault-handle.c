@@ -185,11 +185,14 @@ extent_of (const struct fault *f, uint64_t *from)
   return p.any && atomic_load (&w->extent[slot]) == extent;
 }
 
-/* Where all slots are one VMA they stay so. */
+/* Where all slots are one VMA they stay so, unless someone has taken it away, or
+ * the right to use it, which is a SIGSEGV. */
 static bool
-remap (struct orl_window *w, uint32_t slot, uint64_t from)
+remap (const struct fault *f, uint32_t slot, uint64_t from)
 {
-  return w->backend->one_vma && !w->linear
+  struct orl_window *w = f->w;
+
+  return w->backend->one_vma && !w->linear && f->sig == SIGBUS
          && w->backend->show (w, slot, (uint32_t) (from >> w->slot_shift),
                               1)
                 == 0;
@@ -208,7 +211,7 @@ map_slot (const struct fault *f)
   if (start + size > w->bytes)
     size = w->bytes - start;
   return extent_of (f, &from)
-         && (remap (w, slot, from)
+         && (remap (f, slot, from)
              || orl_window_map (w, w->base + start, (size_t) size, 0, from,
                                 true)
                     == 0);

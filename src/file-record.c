@@ -198,6 +198,31 @@ orl_file_drop_clean (const struct orl_shm *shm, uint32_t index)
     }
 }
 
+void
+orl_file_drop_dirty (const struct orl_shm *shm, uint32_t index)
+{
+  /* Of those whose memory was taken away likewise. */
+  atomic_fetch_and (&shm->files[index].io_error, 0xffffu);
+  for (uint64_t w = 0; w < (orl_span (shm) + 63) / 64; w++)
+    for (uint64_t bits = atomic_load (&shm->dirty[w]); bits; bits &= bits - 1)
+      {
+        uint64_t frame = w * 64 + (uint64_t) __builtin_ctzll (bits);
+        struct orl_frame *f = &shm->frames[frame];
+        uint64_t word;
+
+        if (frame >= orl_span (shm))
+          continue;
+        word = atomic_load (&f->state);
+        /* The generation in the word vouches for the key. */
+        while (((word & ORL_DIRTY) || orl_state (word) == ORL_WRITING)
+               && !(word & ORL_STALE)
+               && (uint32_t) atomic_load (&f->file) == index
+               && !atomic_compare_exchange_weak (&f->state, &word,
+                                                 word | ORL_STALE))
+          ;
+      }
+}
+
 /* No one else has the file open: do the pool's pages still belong to what the
  * store has?  Under file_lock. */
 static int
@@ -206,9 +231,17 @@ judge (const struct orl_shm *shm, uint32_t index,
 {
   struct orl_frec *rec = &shm->files[index];
   bool dirty = orl_file_has_dirty_pages (shm, index);
-  bool foreign = (flags & ORIEL_FOREIGN) || atomic_load (&rec->foreign);
+  bool was_foreign = atomic_load (&rec->foreign);
+  bool foreign = (flags & ORIEL_FOREIGN) || was_foreign;
   enum orl_seen seen = orl_seen_compare (rec, id);
 
+  /* Who opens it knows which pages it may believe, and no one writes those that
+   * the dead left dirty. */
+  if (dirty && was_foreign && (flags & ORIEL_FOREIGN))
+    {
+      orl_file_drop_dirty (shm, index);
+      dirty = false;
+    }
   if (foreign)
     seen = dirty ? ORL_SEEN_OTHER : ORL_SEEN_SAME;
   else if (seen == ORL_SEEN_OTHER && dirty && !(flags & ORIEL_DISCARD))

@@ -21,6 +21,10 @@ bool orl_file_is_same (const struct orl_frec *rec,
  * look at every frame.  What is being written is dirty until that is done. */
 void orl_file_drop_clean (const struct orl_shm *shm, uint32_t index);
 
+/* Likewise its dirty pages, and those that are being written: of a foreign
+ * file. */
+void orl_file_drop_dirty (const struct orl_shm *shm, uint32_t index);
+
 /* Forget the file's pages, where others have it open, or this process has.  Of
  * what log there is now is not known; who does know says so again. */
 void orl_file_discard (struct orl_frec *rec);

@@ -22,6 +22,7 @@
 #include "log.h"
 #include "pin.h"
 #include "point.h"
+#include "proc.h"
 #include "seen.h"
 #include "sync.h"
 #include "sys.h"
@@ -178,6 +179,8 @@ orl_file_open (struct orl_thread *me, const char *path,
   bool known;
   int r;
 
+  /* What the dead were writing changes what is there. */
+  orl_proc_settle (&pool->shm);
   pthread_mutex_lock (&pool->lock);
   for (unsigned round = 0;; round++)
     {
@@ -226,9 +229,8 @@ drop_foreign (struct orl_thread *me, struct oriel_file *file)
 
   orl_file_lock (me);
   if (atomic_load (&file->rec->foreign)
-      && !orl_file_is_open_elsewhere (shm, file->index)
-      && orl_file_has_dirty_pages (shm, file->index))
-    atomic_fetch_add (&file->rec->epoch, 1);
+      && !orl_file_is_open_elsewhere (shm, file->index))
+    orl_file_drop_dirty (shm, file->index);
   orl_file_unlock (me);
 }
 
@@ -438,6 +440,10 @@ orl_file_drop (struct orl_thread *me, struct oriel_file *file)
    * rest: its store is what counts. */
   if (file->flags & ORIEL_FOREIGN)
     atomic_fetch_and (&file->rec->io_error, 0xffffu);
+  else
+    /* What a dead process was writing must not come behind what is written
+     * next. */
+    orl_proc_settle (&me->pool->shm);
   atomic_fetch_add (&file->rec->epoch, 1);
   ORL_POINT ("file.dropped");
   orl_count (me->ledger, ORL_DROPS, 1);

@@ -34,6 +34,7 @@
 #include "error.h"
 #include "evict.h"
 #include "flush-chunk.h"
+#include "flush-ring.h"
 #include "hooks.h"
 #include "latch.h"
 #include "log.h"
@@ -42,6 +43,12 @@
 #include "seen.h"
 #include "table.h"
 #include "torn.h"
+
+_Static_assert (ORL_CHUNK + ORL_BATCH <= ORL_WORK, "room in ledger.work");
+_Static_assert (ORL_CHUNK <= ORL_DW_MAX, "a chunk is a batch of the area");
+
+/* Runs that are worth a ring; see ORL_CHUNK. */
+#define TOGETHER_MIN 64
 
 static bool
 is_to_write (const struct oriel_file *file, const struct orl_item *it,
@@ -108,8 +115,8 @@ hold (struct orl_thread *me, const struct orl_chunk *c,
  * it, else, or if it has to be private memory, a copy, so that no slot is taken
  * from those who pin. */
 static int
-content (struct orl_thread *me, uint32_t i, uint32_t frame, bool private,
-         void **at)
+content (struct orl_thread *me, struct orl_chunk *c, uint32_t frame,
+         bool private, void **at)
 {
   struct orl_window *w = me->pool->window;
   const struct orl_geometry *geo = &me->pool->shm.geo;
@@ -119,10 +126,12 @@ content (struct orl_thread *me, uint32_t i, uint32_t frame, bool private,
   *at = orl_window_find (w, frame);
   if (*at && !private)
     return 0;
+  if (c->bounced == ORL_BATCH)
+    return -ENOBUFS;
   bounce = orl_thread_bounce (me);
   if (!bounce)
     return private ? -ENOMEM : orl_window_show (w, me->ledger, frame, at);
-  bounce += (size_t) i << geo->page_shift;
+  bounce += (size_t) c->bounced++ << geo->page_shift;
   *at = bounce;
   if (orl_lost_peek (me->pool, frame, *at))
     return 0;
@@ -143,6 +152,7 @@ static int
 begin (struct orl_thread *me, struct orl_chunk *c, const struct orl_item *it)
 {
   struct orl_frame *f = &me->pool->shm.frames[it->frame];
+  uint32_t bounced = c->bounced;
   struct held h;
   uint64_t lsn;
   void *at;
@@ -158,7 +168,7 @@ begin (struct orl_thread *me, struct orl_chunk *c, const struct orl_item *it)
       r = -ENOTCONN;
     }
   if (r == 0)
-    r = content (me, c->n, it->frame,
+    r = content (me, c, it->frame,
                  orl_hooks_copy (c->file) || orl_torn_copies (c->file), &at);
   if (r == 0)
     r = orl_work_begin (me->ledger, it->frame);
@@ -170,6 +180,7 @@ begin (struct orl_thread *me, struct orl_chunk *c, const struct orl_item *it)
     }
   if (r < 0)
     {
+      c->bounced = bounced;
       let_go (me, it->frame, &h);
       return r;
     }
@@ -431,36 +442,52 @@ prepare_run (struct orl_chunk *c, uint32_t first, uint32_t last)
   return 0;
 }
 
+/* What of items first to last - 1 is to be written: how many parts. */
 static int
-write_run (struct orl_thread *me, struct orl_chunk *c, uint32_t first,
-           uint32_t last)
+vector (const struct orl_chunk *c, uint32_t first, uint32_t last,
+        struct iovec *iov, uint64_t *bytes)
 {
-  const struct orl_geometry *geo = &me->pool->shm.geo;
-  struct oriel_file *file = c->file;
-  uint64_t at = c->item[first].page << geo->page_shift;
-  struct iovec iov[ORL_CHUNK];
-  uint64_t bytes = 0;
   int n = 0;
-  int r;
 
+  *bytes = 0;
   for (uint32_t i = first; i < last && c->length[i] > 0; i++)
     {
       iov[n].iov_base = c->at[i];
       iov[n].iov_len = c->length[i];
-      bytes += iov[n++].iov_len;
+      *bytes += iov[n++].iov_len;
     }
+  return n;
+}
+
+static void
+count_write (struct orl_thread *me, uint64_t bytes)
+{
+  orl_count (me->ledger, ORL_WRITES, 1);
+  orl_count (me->ledger, ORL_WRITE_BYTES, bytes);
+}
+
+static int
+write_run (struct orl_thread *me, struct orl_chunk *c, uint32_t first,
+           uint32_t last)
+{
+  struct oriel_file *file = c->file;
+  uint64_t at = c->item[first].page << me->pool->shm.geo.page_shift;
+  struct iovec iov[ORL_CHUNK];
+  uint64_t bytes;
+  int n = vector (c, first, last, iov, &bytes);
+  int r;
+
   if (n == 0) /* cut off meanwhile */
     return 0;
   ORL_POINT ("flush.write");
   r = orl_torn_write (file, iov, n, at);
   ORL_POINT ("flush.written");
-  orl_count (me->ledger, ORL_WRITES, 1);
+  count_write (me, r < 0 ? 0 : bytes);
   if (r < 0)
     return orl_fail (r, "%s: writing %llu bytes at %llu failed; the pages stay "
                         "dirty",
                      file->path, (unsigned long long) bytes,
                      (unsigned long long) at);
-  orl_count (me->ledger, ORL_WRITE_BYTES, bytes);
   return 0;
 }
 
@@ -473,6 +500,46 @@ end_of_run (const struct orl_chunk *c, uint32_t first)
   while (last < c->n && c->item[last].page == c->item[last - 1].page + 1)
     last++;
   return last;
+}
+
+/* Write what can be written together; written[first] says of which runs that was
+ * so.  How many pages they have. */
+static uint32_t
+write_together (struct orl_thread *me, struct orl_chunk *c,
+                bool written[ORL_CHUNK])
+{
+  unsigned shift = me->pool->shm.geo.page_shift;
+  struct orl_ring_write w[ORL_CHUNK];
+  struct iovec iov[ORL_CHUNK];
+  struct orl_store_id id;
+  uint32_t n = 0, pages = 0;
+
+  if (orl_torn_alone (c->file) || !orl_ring_ready (me, c->file)
+      || orl_store_times (c->file->store, &id) < 0)
+    return 0;
+  for (uint32_t first = 0, last; first < c->n; first = last)
+    {
+      last = end_of_run (c, first);
+      w[n].at = c->item[first].page << shift;
+      w[n].iov = &iov[first];
+      w[n].n = vector (c, first, last, &iov[first], &w[n].bytes);
+      w[n].first = first;
+      w[n].last = last;
+      if (!c->failed[first] && w[n].n > 0
+          && orl_ring_takes (c->file, id.size, w[n].at, w[n].bytes))
+        n++;
+    }
+  if (n < TOGETHER_MIN)
+    return 0;
+  orl_ring_write (me, c->file, w, n);
+  for (uint32_t i = 0; i < n; i++)
+    if (w[i].whole)
+      {
+        written[w[i].first] = true;
+        pages += w[i].last - w[i].first;
+        count_write (me, w[i].bytes);
+      }
+  return pages;
 }
 
 static void
@@ -497,6 +564,7 @@ static uint32_t
 write_all (struct orl_thread *me, struct orl_chunk *c, int *result)
 {
   struct orl_dw_page pages[ORL_CHUNK];
+  bool by_ring[ORL_CHUNK] = { false };
   uint32_t written = 0;
   uint32_t last, n = 0;
   bool whole = true;
@@ -518,10 +586,12 @@ write_all (struct orl_thread *me, struct orl_chunk *c, int *result)
       fail_run (c, 0, c->n, r, result);
       return 0;
     }
+  if (c->together && c->n >= TOGETHER_MIN)
+    written = write_together (me, c, by_ring);
   for (uint32_t first = 0; first < c->n; first = last)
     {
       last = end_of_run (c, first);
-      if (c->failed[first])
+      if (c->failed[first] || by_ring[first])
         continue;
       r = write_run (me, c, first, last);
       if (r < 0)

@@ -12,7 +12,10 @@
 
 #include "thread.h"
 
-#define ORL_CHUNK ORL_BATCH     /* with the stash, what ledger.work holds */
+/* With the stash, less than ledger.work holds; and as many as a double-write
+ * area takes in a batch.  32 at once write no faster than one by one through the
+ * page cache (src/README.md). */
+#define ORL_CHUNK 128
 
 /* A page that was found dirty. */
 struct orl_item {
@@ -24,6 +27,7 @@ struct orl_chunk {
   struct oriel_file *file;
   unsigned char *copies;        /* room for all, aligned for O_DIRECT; NULL: the
                                    first way */
+  bool together;                /* the runs at once, where that can be */
   uint64_t lsn;                 /* the greatest of those not begun since their
                                    log is not durable */
   uint32_t n;
@@ -34,6 +38,7 @@ struct orl_chunk {
   bool faulted[ORL_CHUNK];      /* failed, and worth another try: the slot wants a
                                    touch, or the store has to be cut first */
   /* the first way */
+  uint32_t bounced;             /* of the thread's private pages */
   int entry[ORL_CHUNK];         /* in the ledger */
   bool sole[ORL_CHUNK];         /* the latch wants to be told the end */
   /* the second: what the copy is of */

@@ -30,6 +30,7 @@
 #include "lost.h"
 #include "sys.h"
 #include "table.h"
+#include "torn.h"
 
 /* Of the rounds in which busy pages are tried again: one of so many goes the
  * other way.  A page that has no lsn, and changes all the time, cannot be
@@ -87,7 +88,7 @@ gather (struct orl_thread *me, struct orl_chunk *c,
         struct orl_item *left, size_t *nleft, uint32_t gap[ORL_CHUNK],
         uint32_t *ngaps)
 {
-  for (c->n = *ngaps = 0; *i < n && c->n < ORL_CHUNK && *ngaps < ORL_CHUNK;)
+  for (c->n = c->bounced = *ngaps = 0; *i < n && c->n < ORL_CHUNK && *ngaps < ORL_CHUNK;)
     {
       const struct orl_item it = items[*i];
       int r = orl_chunk_begin (me, c, &it);
@@ -107,15 +108,16 @@ gather (struct orl_thread *me, struct orl_chunk *c,
   return 0;
 }
 
-/* Write the n items, sorted here, as copies if there is room for those.  What was
- * busy, or has changed and wants the log flushed again, is left at the front,
+/* Write the n items, sorted here, as copies if there is room for those, and runs
+ * together if they are to be durable soon: page by page the page cache is
+ * quicker.  What was busy, or has changed and wants the log flushed again, is left at the front,
  * *busy of them.  The first error. */
 static int
 write_items (struct orl_thread *me, struct oriel_file *file,
              struct orl_item *items, size_t n, unsigned char *copies,
-             size_t *busy)
+             bool together, size_t *busy)
 {
-  struct orl_chunk c = { .file = file, .copies = copies };
+  struct orl_chunk c = { .file = file, .copies = copies, .together = together };
   uint32_t gap[ORL_CHUNK];
   uint32_t gaps;
   int result = 0;
@@ -276,7 +278,7 @@ flush_once (struct orl_thread *me, struct oriel_file *file,
         own = orl_flush_room (me->pool);
       result = write_items (me, file, items, n,
                             copies && !other ? copies : other ? own : NULL,
-                            &n);
+                            true, &n);
       /* What has changed since the begin, and no one has said that its log is
        * durable now. */
       if (result == 0 && n > 0 && other && refused == 0
@@ -315,7 +317,12 @@ orl_flush_room (const struct oriel_pool *pool)
 int
 orl_flush_file (struct orl_thread *me, struct oriel_file *file, bool copies)
 {
-  unsigned char *room = copies ? orl_flush_room (me->pool) : NULL;
+  /* With a double-write area, and what no slot shows, has to be copied anyway: so
+   * rather all of a chunk, and without latches. */
+  unsigned char *room = copies || orl_torn_copies (file)
+                                || !me->pool->window->linear
+                            ? orl_flush_room (me->pool)
+                            : NULL;
   int r = orl_cut_settle (me, file);
   int settled;
 
@@ -344,16 +351,36 @@ orl_flush_may (const struct oriel_file *file)
                     == file->pool->shm.token);
 }
 
+/* What the dead were writing no one else can: for the next time. */
+static void
+repair_busy (struct orl_thread *me, const struct orl_item *items, size_t n)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+
+  for (size_t i = 0; i < n; i++)
+    {
+      uint64_t word = atomic_load (&shm->frames[items[i].frame].state);
+      uint32_t owner = orl_state_owner (word);
+
+      if (orl_state (word) == ORL_WRITING && owner != 0
+          && !orl_owner_alive (shm, owner))
+        me->pool->repair (me->pool, me->owner, owner - 1);
+    }
+}
+
 int
 orl_flush_items (struct orl_thread *me, struct oriel_file *file,
                  struct orl_item *items, size_t n, unsigned char *copies)
 {
   size_t left = 0;
+  int r;
 
   for (size_t i = 0; i < n; i++)
     if (orl_log_lets (me, items[i].frame))
       items[left++] = items[i];
-  return write_items (me, file, items, left, copies, &left);
+  r = write_items (me, file, items, left, copies, copies != NULL, &left);
+  repair_busy (me, items, left);
+  return r;
 }
 
 int

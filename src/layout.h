@@ -26,7 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ORL_FORMAT 2
+#define ORL_FORMAT 3
 #define ORL_MAGIC "ORIEL\r\n\032"
 #define ORL_LINE 64             /* bytes of a cache line */
 
@@ -197,6 +197,8 @@ struct orl_ledger {
 /* In orl_ledger.locks. */
 #define ORL_HAS_FILE_LOCK 1u
 #define ORL_HAS_WRITER 2u
+#define ORL_HAS_WRITES 4u       /* pages that it has WRITING are with the kernel,
+                                   which goes on when it is dead */
 
 #define ORL_PATH_WORDS 25       /* 199 characters and a 0 */
 
@@ -246,7 +248,8 @@ struct orl_frec {
   orl_a64 dw_holder;            /* token: who has the area */
   orl_a64 dw_lap;
   orl_a64 dw_at;
-  orl_a64 dw_ino;               /* of the area */
+  orl_a64 dw_dev;               /* of the area */
+  orl_a64 dw_ino;
   _Alignas (ORL_LINE) orl_a64 words[16];
   /* for people: counted since the file entered the pool, off the hit path, and
    * a path that led to it; the end of one that is too long */

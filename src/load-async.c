@@ -24,16 +24,18 @@
  * private memory, as a slot that has to stay until the read has ended would be
  * one less for pins.
  *
- * A file that others change without Oriel is read under locks of the caller's,
- * of which we know nothing: of that one nothing is under way when a call
- * returns.
+ * A file that others change without Oriel is read under locks of the caller's.
+ * Of that one nothing is under way when a call returns, but for windows read
+ * ahead if the caller says for how long it has the lock (oriel_file_stable()):
+ * then it is the call that ends this which waits.  Of several such callers of a
+ * process the last one waits, as the lock of any keeps the file as it is; and it
+ * stops when there is another one, so who reads on and on has no one wait.
  *
  * Locks: the ring's, under which the process's work is changed, and in it the
  * window's or a partition's.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -82,34 +84,12 @@ static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 /* ------------------------------------------------------------------ */
 /* The ring                                                           */
 
-/* The pool's file by a description of its own, locked: the ring's.  Where POSIX
- * locks stand in for OFD locks there can be none: closing it would drop those. */
-static int
-open_locked (const struct orl_shm *shm)
-{
-  struct flock none = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
-  int r = orl_sys.fcntl_lock (shm->fd, F_OFD_GETLK, &none);
-  char path[40];
-  int fd;
-
-  if (r < 0)
-    return r;
-  snprintf (path, sizeof path, "/proc/self/fd/%d", shm->fd);
-  fd = orl_sys.open (path, O_RDWR, 0);
-  if (fd < 0)
-    return fd;
-  r = orl_proc_io_begin (shm, fd);
-  if (r < 0)
-    orl_sys.close (fd);
-  return r < 0 ? r : fd;
-}
-
 static int
 make (struct oriel_pool *pool)
 {
   struct orl_flights *fl = calloc (1, sizeof *fl);
   uint32_t index = pool->shm.geo.nthreads + pool->shm.proc;
-  int fd = fl ? open_locked (&pool->shm) : -ENOMEM;
+  int fd = fl ? orl_proc_io_open (&pool->shm, ORL_PROC_READS) : -ENOMEM;
   int r = fd < 0 ? fd : orl_uring_open (fd, &fl->ring);
 
   /* The ring keeps the description, and forked children do not. */
@@ -186,6 +166,8 @@ orl_async_close (struct oriel_pool *pool)
 {
   struct orl_flights *fl = atomic_load (&pool->flights);
 
+  if (!orl_forked (pool))
+    orl_uring_close (atomic_load (&pool->writes)); /* flush-ring.c */
   if (!fl)
     return;
   if (!orl_forked (pool))
@@ -208,6 +190,7 @@ orl_async_forked (struct oriel_pool *pool)
 {
   struct orl_flights *fl = atomic_load (&pool->flights);
 
+  orl_uring_forked (atomic_load (&pool->writes));
   if (fl)
     orl_uring_forked (fl->ring);
 }
@@ -603,15 +586,30 @@ orl_load_wait (struct orl_thread *me, uint32_t frame, uint64_t word,
   orl_uring_unlock (fl->ring);
 }
 
-void
-orl_load_drain (struct orl_thread *me, struct oriel_file *file)
+static void
+drain (struct orl_thread *me, struct oriel_file *file, bool always)
 {
   struct orl_flights *fl = atomic_load (&me->pool->flights);
 
   if (!fl)
     return;
   orl_uring_lock (fl->ring);
-  while (atomic_load (&file->flying) > 0 && orl_uring_wait (fl->ring, me))
+  while (atomic_load (&file->flying) > 0
+         && (always || atomic_load (&file->stable) == 0)
+         && orl_uring_wait (fl->ring, me))
     ;
   orl_uring_unlock (fl->ring);
+}
+
+void
+orl_load_drain (struct orl_thread *me, struct oriel_file *file)
+{
+  drain (me, file, true);
+}
+
+void
+orl_load_settle (struct orl_thread *me, struct oriel_file *file)
+{
+  if (atomic_load (&file->flying) > 0)
+    drain (me, file, false);
 }

@@ -216,11 +216,17 @@ key_of (const struct oriel_file *file)
   return orl_file_key (file->index, atomic_load (&file->rec->epoch));
 }
 
-/* Whatever is read of it is read while the caller waits (load-async.c). */
 static bool
 is_foreign (const struct oriel_file *file)
 {
   return (file->flags & ORIEL_FOREIGN) != 0;
+}
+
+/* May a window of it be under way when a call returns (load-async.c)? */
+static bool
+may_fly (const struct oriel_file *file)
+{
+  return !is_foreign (file) || atomic_load (&file->stable) > 0;
 }
 
 /* Are windows read ahead?  Where slots are swapped the run that is read with a
@@ -228,7 +234,7 @@ is_foreign (const struct oriel_file *file)
 static bool
 may_window (struct orl_thread *me, struct oriel_file *file)
 {
-  return me->pool->window->linear && !is_foreign (file)
+  return me->pool->window->linear && may_fly (file)
          && orl_async_ready (me, file);
 }
 

@@ -35,6 +35,9 @@ void orl_load_wait (struct orl_thread *me, uint32_t frame, uint64_t word,
 /* Wait until nothing of the file is being read that no one waits for. */
 void orl_load_drain (struct orl_thread *me, struct oriel_file *file);
 
+/* The same, or until someone says that the file is stable. */
+void orl_load_settle (struct orl_thread *me, struct oriel_file *file);
+
 /* A page that was loaded ahead, in this frame, is wanted for the first time
  * (frame.h: ahead). */
 void orl_load_marked (struct orl_thread *me, struct oriel_file *file,

@@ -43,6 +43,8 @@ core_sources = \
 	src/file.h \
 	src/flush-chunk.c \
 	src/flush-chunk.h \
+	src/flush-ring.c \
+	src/flush-ring.h \
 	src/flush.c \
 	src/flush.h \
 	src/frame.c \

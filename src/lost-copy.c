@@ -9,7 +9,9 @@
  *
  * A write into a hole makes zeroes of the rest of its block, and one behind the
  * file's end makes holes: so it is asked about before each write, and blocks are
- * written whole where pages are no smaller.
+ * written whole where pages are no smaller.  Of a page that is being loaded there
+ * is nothing to lose, so a hole does not matter: a block that lost.c has reserved
+ * looks like one until something is written to it.
  *
  * That a hole is found empty holds as long as every process has holes fault
  * (layout.h: uffd): else a touch fills it, with zeroes, and no one is told.
@@ -134,6 +136,19 @@ orl_lost_copy_out (struct oriel_pool *pool, uint32_t frame, size_t skip,
   return !orl_lost_there (pool, frame) || done;
 }
 
+/* Is the page being loaded, with blocks of its own, before the file's end? */
+static bool
+is_room (const struct orl_shm *shm, uint32_t frame, size_t n)
+{
+  const struct orl_frame *f = &shm->frames[frame];
+  struct stat st;
+
+  return n == shm->geo.page_size && n >= shm->geo.block
+         && orl_state (atomic_load (&f->state)) == ORL_LOADING
+         && orl_sys.fstat (shm->fd, &st) == 0
+         && (uint64_t) st.st_size >= in_file (shm, frame) + n;
+}
+
 bool
 orl_lost_copy_in (struct orl_thread *me, uint32_t frame, size_t skip,
                   const void *from, size_t n)
@@ -142,7 +157,7 @@ orl_lost_copy_in (struct orl_thread *me, uint32_t frame, size_t skip,
   const struct orl_geometry *geo = &pool->shm.geo;
   unsigned char *page;
 
-  if (!orl_lost_there (pool, frame))
+  if (!is_room (&pool->shm, frame, n) && !orl_lost_there (pool, frame))
     return true;
   if (n == geo->page_size || geo->page_size < geo->block)
     return orl_window_copy_in (pool->window, frame, skip, from, n);

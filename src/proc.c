@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "point.h"
@@ -19,10 +20,11 @@
 
 /* Far behind any byte that the file has, and the same on 32 bits. */
 #define LOCK_BASE ((off_t) 1 << 60)
-#define IO_BASE (LOCK_BASE + ORL_MAX_PROCS)
+#define READS_BASE (LOCK_BASE + ORL_MAX_PROCS)
+#define WRITES_BASE (READS_BASE + ORL_MAX_PROCS)
 
 /* Rounds of orl_backoff() for places that others are just putting right, or to
- * which a dead one's reads still come: some 180 ms. */
+ * which a dead one's transfers still come: some 180 ms. */
 #define ROUNDS 300
 
 static int
@@ -32,7 +34,8 @@ enter (struct orl_shm *shm, uint32_t i, bool (*claim) (struct orl_shm *shm))
 
   if (r < 0)
     return r;
-  if (orl_sys.locked (shm->fd, IO_BASE + i))
+  if (orl_sys.locked (shm->fd, READS_BASE + i)
+      || orl_sys.locked (shm->fd, WRITES_BASE + i))
     {
       orl_sys.lock (shm->fd, F_UNLCK, LOCK_BASE + i);
       return -EBUSY;
@@ -93,17 +96,75 @@ orl_proc_leave (struct orl_shm *shm)
 }
 
 int
-orl_proc_io_begin (const struct orl_shm *shm, int fd)
+orl_proc_io_open (const struct orl_shm *shm, enum orl_proc_io kind)
 {
-  return orl_sys.lock (fd, F_WRLCK, IO_BASE + shm->proc);
+  struct flock none = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
+  int r = orl_sys.fcntl_lock (shm->fd, F_OFD_GETLK, &none);
+  char path[40];
+  int fd;
+
+  if (r < 0)
+    return r;
+  snprintf (path, sizeof path, "/proc/self/fd/%d", shm->fd);
+  fd = orl_sys.open (path, O_RDWR, 0);
+  if (fd < 0)
+    return fd;
+  r = orl_sys.lock (fd, F_WRLCK,
+                    (kind == ORL_PROC_READS ? READS_BASE : WRITES_BASE)
+                        + shm->proc);
+  if (r < 0)
+    orl_sys.close (fd);
+  return r < 0 ? r : fd;
+}
+
+/* Who takes the place of a dead one has waited for its transfers. */
+bool
+orl_proc_writes_go_on (const struct orl_shm *shm, uint64_t token)
+{
+  uint32_t i = (uint32_t) (token & 0xffff) - 1;
+
+  return i < shm->geo.nprocs && token != shm->token
+         && orl_sys.locked (shm->fd, WRITES_BASE + i) != 0
+         && atomic_load (&shm->procs[i].token) == token;
 }
 
 bool
 orl_proc_io_is_on (const struct orl_shm *shm, uint32_t ledger)
 {
-  return ledger >= shm->geo.nthreads && ledger < shm->geo.nledgers
-         && orl_sys.locked (shm->fd, IO_BASE + (ledger - shm->geo.nthreads))
-                != 0;
+  if (ledger >= shm->geo.nledgers)
+    return false;
+  if (ledger >= shm->geo.nthreads
+      && orl_sys.locked (shm->fd, READS_BASE + (ledger - shm->geo.nthreads))
+             != 0)
+    return true;
+  return (atomic_load (&shm->ledgers[ledger].locks) & ORL_HAS_WRITES)
+         && orl_proc_writes_go_on (shm, atomic_load (&shm->tokens[ledger]));
+}
+
+void
+orl_proc_settle (const struct orl_shm *shm)
+{
+  for (uint32_t i = 0; i < shm->geo.nprocs; i++)
+    {
+      uint64_t token = atomic_load (&shm->procs[i].token);
+
+      if (token == 0 || token == shm->token)
+        continue;
+      for (unsigned round = 0; orl_proc_writes_go_on (shm, token)
+                               && !orl_proc_alive (shm, token);
+           round++)
+        orl_backoff (round);
+    }
+}
+
+void
+orl_proc_settle_file (int fd, uint32_t nprocs)
+{
+  for (uint32_t i = 0; i < nprocs; i++)
+    for (unsigned round = 0; orl_sys.locked (fd, WRITES_BASE + i) == 1
+                             && orl_sys.locked (fd, LOCK_BASE + i) == 0;
+         round++)
+      orl_backoff (round);
 }
 
 bool

@@ -34,8 +34,9 @@
  * past it.  Other ledgers are repaired by others meanwhile, and who only looks
  * for room passes it by after some milliseconds; who attaches, at once.
  *
- * A process's own ledger may have frames that the kernel goes on to write for a
- * while (load-async.c): it is repaired when that is over.
+ * A ledger may have frames that the kernel goes on to transfer for a while, reads
+ * in a process's own (load-async.c), writes in a thread's (flush-ring.c): it is
+ * repaired when that is over.
  *
  * Locks: a repairer word, then a partition's.
  */
@@ -352,7 +353,7 @@ recover_dead (struct orl_shm *shm, uint32_t owner, uint32_t index)
 
   if (!is_dead (shm, index))
     return true;
-  /* Frames that are being read for it are no one's until that is over. */
+  /* Its frames that are being transferred are no one's until that is over. */
   if (orl_proc_io_is_on (shm, index))
     return false;
   if (!begin (shm, owner, index, token))

@@ -68,7 +68,10 @@ take (struct oriel_file *file)
 
       if (atomic_compare_exchange_strong (holder, &w, shm->token))
         break;
+      /* What the dead one was writing may still be under way; then there is a
+       * copy of it in the area. */
       if (round % ROUNDS == ROUNDS - 1 && !orl_proc_alive (shm, w)
+          && !orl_proc_writes_go_on (shm, w)
           && atomic_compare_exchange_strong (holder, &w, shm->token))
         break;
       orl_backoff (round);
@@ -216,6 +219,12 @@ orl_torn_copies (const struct oriel_file *file)
 {
   /* A mapped store touches what it copies from. */
   return mode_of (file) == ORIEL_TORN_DOUBLE || file->store->map;
+}
+
+bool
+orl_torn_alone (const struct oriel_file *file)
+{
+  return mode_of (file) == ORIEL_TORN_ATOMIC;
 }
 
 /* ------------------------------------------------------------------ */

@@ -25,6 +25,9 @@ void orl_torn_close (struct oriel_file *file, bool opened);
 /* Must what is written be a copy? */
 bool orl_torn_copies (const struct oriel_file *file);
 
+/* Does each page want a write of its own? */
+bool orl_torn_alone (const struct oriel_file *file);
+
 /* Before pages are written in place: put them into the area, and keep it until
  * orl_torn_end(); whole: all of them have been written.  What is between the
  * two waits for no one.  Errors of the store, with the text; then there is no

@@ -271,7 +271,7 @@ how_many (struct orl_writeback *wb, const struct orl_shm *shm)
                                          memory_order_relaxed);
   bool idle = clock == wb->clock && dirty <= wb->dirty;
   uint64_t low = permille_of (orl_frames (shm), wb->low);
-  uint64_t n = dirty > low ? dirty - low : idle ? ORL_CHUNK : 0;
+  uint64_t n = dirty > low ? dirty - low : idle ? ORL_BATCH : 0;
   uint64_t now = now_ns ();
   uint64_t passed = now - wb->then < SECOND ? now - wb->then : SECOND;
 
@@ -343,7 +343,7 @@ write_one (struct orl_thread *me, struct orl_writeback *wb)
     return 0;
   if (take_turn (me))
     {
-      r = write_some (me, wb, ORL_CHUNK, &pages);
+      r = write_some (me, wb, ORL_BATCH, &pages);
       give_turn (me);
       if (r == 0)
         r = pages > 0;

@@ -11,7 +11,8 @@
 
 #include "sys.h"
 
-#define PAGES 100
+#define PAGES 300
+#define SECOND 200              /* not of the first pages that are written */
 
 static oriel_pool *pool;
 static oriel_file *file;
@@ -49,7 +50,7 @@ on_pwritev (int fd, const struct iovec *iov, int n, off_t at)
     in_store[number] = has;
     if (poking) {
       poking = false;
-      must (change (60, 0), "change");
+      must (change (SECOND, 0), "change");
     }
     if (changing)
       stalled += change (number, ORIEL_NOWAIT) < 0;
@@ -74,10 +75,10 @@ flush_log (void *arg, uint64_t want)
   (void) arg;
   if (again) {
     again = false;
-    must (change (60, 0), "change");
+    must (change (SECOND, 0), "change");
     must (oriel_file_durable (file, lsn), "durable");
     must (oriel_flush (file), "flush by another");
-    must (change (60, 0), "change");
+    must (change (SECOND, 0), "change");
   }
   return want > lsn ? -EINVAL : 0;
 }
@@ -167,7 +168,7 @@ main (void)
     changed += first_of[i] > told[i];
   is_int (changed, PAGES, "from the changes on that it has not");
 
-  /* Page 60 changes when pages 0 to 31 are written: its log is flushed again when
+  /* Page SECOND changes when the first are written: its log is flushed again when
    * it is copied. */
   is_rc (oriel_checkpoint (NULL, file, NULL), -EINVAL, "no pool");
   must (oriel_file_durable (file, lsn), "durable");

@@ -145,7 +145,7 @@ dirty_page (enum how how)
   must (oriel_unpin (&page), "oriel_unpin");
   must (oriel_file_abandon (file), "oriel_file_abandon");
   if (how == BROKEN)
-    how = HOLE;
+    how = holes_fault () ? HOLE : CUT;
   hit (&page, how);
   must (oriel_file_open (pool, scratch_file ("data"), 0, &file), "open");
   must (oriel_read (file, 5 * 4096, &byte, 1, NULL), "oriel_read");

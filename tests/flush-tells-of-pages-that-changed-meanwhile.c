@@ -7,7 +7,7 @@
 
 #include "sys.h"
 
-#define PAGES 40                /* more than one chunk */
+#define PAGES 300               /* several chunks */
 
 static ssize_t (*real_pwritev) (int, const struct iovec *, int, off_t);
 static const char *path;

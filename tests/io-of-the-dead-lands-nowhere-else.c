@@ -14,13 +14,8 @@
  *
  * Where it does not hold: network file systems whose wait for a direct read is
  * killable (NFS: nfs_direct_wait()), and io_uring, whose requests are no part of
- * any thread: a ring that its process left behind is wound up later, by a
- * kernel worker, when the locks of the process are gone.  Measured on Linux 6.18
- * with 64 reads of 256 KiB in the ring: after 26 of 60 kills transfers came
- * behind the lock.  Who reads that way must tie the lock to the ring: with the
- * pool's descriptor registered (IORING_REGISTER_FILES), which the ring gives up
- * only after its last request, so that the open file lives with its lock, it was
- * after none of 460.
+ * any thread: what the library does about those has a test of its own,
+ * rings-of-the-dead-land-nowhere-else.
  */
 #include "util.h"
 

@@ -13,6 +13,7 @@
 
 #include "attach.h"
 #include "double-write.h"
+#include "flush-chunk.h"
 #include "lost.h"
 #include "point.h"
 #include "sys.h"

@@ -67,8 +67,8 @@ leaf_of (int k)
   struct kv_view view;
   char key[20];
   uint64_t page;
-  int r = kv_find (store, key, (size_t) sprintf (key, "key %05d", k), false,
-                   false, NULL, NULL, &view);
+  int r = kv_find (store, NULL, key, (size_t) sprintf (key, "key %05d", k),
+                   false, NULL, &view);
 
   if (r < 0)
     bail_out ("kv_find: %d", r);

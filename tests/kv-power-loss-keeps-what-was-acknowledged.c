@@ -16,7 +16,7 @@
 #define KEYS 3000               /* more than the pool holds: pages are written to
                                    make room */
 #define CHANGES 1500            /* of a run */
-#define BATCH 6
+#define BATCH 3                 /* the pool has 16 pages pinned for writing */
 #define LOG (64 * KiB)
 #define SECOND 1000000          /* a note: what is durable */
 

@@ -11,7 +11,7 @@ static void kv_point (const char *name);
 
 #include "kv.h"
 
-#include "../examples/kv/kv-cursor.c"
+#include "../examples/kv/kv-find.c"
 #include "../examples/kv/kv-log.c"
 #include "../examples/kv/kv-page.c"
 #include "../examples/kv/kv-tree.c"
@@ -23,8 +23,8 @@ static void kv_point (const char *name);
 #define TIMES 4                 /* that a point is died at */
 
 static const char *const points[] = {
-  "append.full", "append.written", "commit.logged", "commit.begun",
-  "commit.copied", "commit.unpinning", "commit.unpinned", "commit.seen",
+  "alone.changed", "append.full", "append.written", "commit.logged",
+  "commit.begun", "commit.dirtied", "commit.unpinning", "commit.unpinned", "commit.seen",
   "commit.applied", "sync.begun", "sync.done", "checkpoint.begun",
   "checkpoint.pages", "checkpoint.head", "begin.inherited", "redo.part",
   "redo.done", "recover.pages", "recover.head",

@@ -57,7 +57,7 @@ kv_look_once (struct kv_tree_check *c, uint64_t page, struct kv_view *view)
   if (page >= c->pages || c->seen[page]++)
     return kv_wrong (c, page, "used twice, or not there");
   c->used++;
-  while ((r = kv_look (c->store, page, true, view)) == -EAGAIN)
+  while ((r = kv_look (c->store, NULL, page, view)) == -EAGAIN)
     ;
   return r < 0 ? kv_wrong (c, page, oriel_error ()) : 0;
 }
@@ -145,10 +145,10 @@ kv_check (kv *store)
   struct kv_view view;
   uint64_t page = 0;
   int64_t keys;
-  int r = kv_begin (store);
+  int r = kv_take_log (store);
 
   if (r < 0)
-    bail_out ("kv_begin: %d", r);
+    bail_out ("kv_take_log: %d", r);
   c->store = store;
   c->pages = KV_META + 1;
   r = kv_look_once (c, KV_META, &view);
@@ -167,7 +167,7 @@ kv_check (kv *store)
     page = kv_head (view.data)->link;
     kv_unlook (&view);
   }
-  kv_end (store);
+  kv_unlock (&store->shared->log);
   if (r == 0 && c->used != c->pages)
     r = kv_wrong (c, 0, "pages are in no one's use");
   if (r < 0)

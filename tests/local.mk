@@ -27,6 +27,7 @@ tests_c = \
 	tests/dirty-without-write-pin-is-einval \
 	tests/discard-forgets-cached-pages \
 	tests/double-write-area-belongs-to-its-file \
+	tests/drop-dirty-forgets-only-those \
 	tests/drop-forgets-all-pages \
 	tests/drop-pages-forgets-those \
 	tests/error-text-names-the-object \
@@ -129,6 +130,7 @@ tests_c = \
 	tests/read-of-own-written-page-is-edeadlk \
 	tests/read-only-file-refuses-writes \
 	tests/recreated-file-never-meets-old-pages \
+	tests/refilled-frames-are-lost-once \
 	tests/refresh-takes-the-stores-size \
 	tests/resize-under-kills \
 	tests/refused-open-keeps-posix-locks \
@@ -236,6 +238,7 @@ tests_inside = \
 	tests/file-without-birth-time-is-known-by-its-handle \
 	tests/flush-leaves-no-reader-behind \
 	tests/flush-tells-of-pages-that-changed-meanwhile \
+	tests/foreign-file-is-read-ahead-while-stable \
 	tests/given-up-slots-are-inaccessible \
 	tests/lengthening-never-cuts \
 	tests/locking-on-fault-has-a-fallback \
@@ -250,6 +253,7 @@ tests_inside = \
 	tests/pool-works-without-newer-calls \
 	tests/posix-locks-stand-in-for-ofd-locks \
 	tests/resize-grows-and-shrinks \
+	tests/rings-of-the-dead-land-nowhere-else \
 	tests/slot-without-its-guard-is-inaccessible \
 	tests/stash-has-room-for-a-run \
 	tests/store-without-io-uring-reads-as-before \
@@ -316,7 +320,9 @@ tests_sqlite = \
 # Linked with libcore and the VFS, both from inside; left out without SQLite.
 tests_sqlite_inside = \
 	tests/vfs-every-failing-call-is-an-error \
+	tests/vfs-killed-checkpointers-leave-a-warm-pool \
 	tests/vfs-readers-seldom-ask-who-lives \
+	tests/vfs-reads-ahead-end-before-the-lock \
 	$(NULL)
 
 # Linked with examples/kv; left out without xxHash.
@@ -324,10 +330,12 @@ tests_kv = \
 	tests/kv-damage-is-an-error \
 	tests/kv-failed-sync-closes-the-store \
 	tests/kv-matches-a-model \
+	tests/kv-pages-are-well-filled \
 	tests/kv-power-loss-keeps-what-was-acknowledged \
 	tests/kv-refuses-what-does-not-fit \
 	tests/kv-survives-death-at-each-step \
 	tests/kv-survives-kills \
+	tests/kv-writers-in-other-leaves-do-not-wait \
 	$(NULL)
 
 # Scripts; see run-test.sh for what they find in the environment.
@@ -343,10 +351,14 @@ tests_sh = \
 	tests/fault-path-calls-only-safe-functions.sh \
 	tests/header-alone-as-c99.sh \
 	tests/header-alone-as-cxx.sh \
+	tests/html-manual-has-every-page.sh \
 	tests/installed-library-links.sh \
 	tests/instructions-do-not-grow.sh \
 	tests/layers-include-downwards.sh \
 	tests/man-pages-are-lint-clean.sh \
+	tests/report-figures-go-into-readme.sh \
+	tests/report-runs-what-it-can.sh \
+	tests/report-says-where-a-peer-wins.sh \
 	tests/static-window-test-passes.sh \
 	tests/tool-bad-usage-is-refused.sh \
 	tests/tool-survives-a-cut-pool.sh \
@@ -363,10 +375,12 @@ tests_sqlite_sh = \
 	tests/client-tcl.sh \
 	tests/example-03-sqlite.sh \
 	tests/example-04-preload.sh \
+	tests/tpcb-balances-agree.sh \
 	tests/tpcc-bad-options-are-refused.sh \
 	tests/tpcc-check-finds-damage.sh \
 	tests/tpcc-consistency-holds.sh \
 	tests/tpcc-survives-kills.sh \
+	tests/tpch-answers-match-stock.sh \
 	tests/vfs-shell-loads-the-module.sh \
 	tests/vfs-shims-work-above-and-below.sh \
 	$(NULL)
@@ -403,6 +417,7 @@ EXTRA_DIST += \
 	tests/kv.h \
 	tests/latch.h \
 	tests/recorder.h \
+	tests/report-fixture.sh \
 	tests/run-test.sh \
 	tests/sqlite/README.md \
 	tests/sqlite/build.sh \
@@ -562,6 +577,7 @@ tests_libcore_points_a_SOURCES = $(core_sources)
 tests_libcore_points_a_CPPFLAGS = $(AM_CPPFLAGS) -DORL_DEBUG=1
 
 tests_points = \
+	tests/cut-page-makes-no-file-longer \
 	tests/every-kill-point-is-survived \
 	tests/every-kill-point-of-a-repair-is-survived \
 	tests/killed-truncate-leaves-no-old-bytes \
@@ -727,6 +743,7 @@ static_tests = \
 	tests/populate-maps-what-it-says \
 	tests/posix-locks-stand-in-for-ofd-locks \
 	tests/random-swaps-show-the-right-page \
+	tests/refilled-frames-are-lost-once \
 	tests/residency-locks-what-is-shown \
 	tests/signals-are-given-back \
 	tests/signals-are-passed-on-as-the-kernel-would \

@@ -27,6 +27,7 @@ main (void)
   REFUSED (oriel_file_truncate (NULL, 0));
   REFUSED (oriel_file_refresh (NULL));
   REFUSED (oriel_file_drop (NULL));
+  REFUSED (oriel_file_drop_dirty (NULL));
   REFUSED (oriel_file_on_indoubt (NULL, NULL, NULL));
   REFUSED (oriel_file_drop_pages (NULL, 0, 1));
   REFUSED (oriel_file_hooks (NULL, NULL));

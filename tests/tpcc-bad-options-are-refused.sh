@@ -61,13 +61,19 @@ refused 'exclude each other' --load-only --run-only --db "$db"
 refused 'need --db' --load-only
 refused 'need --db' --run-only
 refused 'need --db' --check-only
-refused 'are for loading' --run-only --db "$db" --warehouses 3
-refused 'are for loading' --check-only --db "$db" --scale tiny
+refused '--scale and --page-size are for loading' --run-only --db "$db" --warehouses 3
+refused '--scale and --page-size are for loading' --check-only --db "$db" --scale tiny
 refused 'no --vfs' --compare --vfs unix
 refused '--kill-every takes a number' --kill-every 0
 refused '--kill-every is for a run' --kill-every 100 --load-only --db "$db"
 refused '--warm is for a run' --warm --load-only --db "$db"
 refused 'dies with its transaction' --kill-every 100 --journal memory
+refused '--rounds takes a number from 1 to 25' --compare --rounds 26
+refused '--rounds needs --compare' --rounds 2
+refused '--sides takes one of oriel, stock, mmap, cache, not "x"' --sides x
+refused '--sides takes one of' --sides oriel,
+refused '--sides names mmap twice' --sides mmap,oriel,mmap
+refused 'no --vfs' --sides oriel --vfs unix
 refused '--compare runs' --compare --load-only --db "$db"
 refused "need Oriel's VFS" --vfs unix --pool-size 64M
 refused "need Oriel's VFS" --vfs unix --backend mmap
@@ -76,6 +82,8 @@ fails 'No such file' --run-only --db "$db"
 fails 'No such file' --check-only --db "$db"
 fails 'there is no VFS called nonesuch' --vfs nonesuch --scale tiny
 fails 'loading /nonesuch.so' --module /nonesuch.so --scale tiny
+
+fails 'nonesuch/json: No such file' --scale tiny --json="$scratch/nonesuch/json"
 
 echo precious > "$db"
 fails 'exists already' --db "$db" --scale tiny

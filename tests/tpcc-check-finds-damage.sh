@@ -31,7 +31,7 @@ damage ()
   for vfs in unix oriel; do
     check "$bad" --vfs $vfs
     is $? 1 "through $vfs, condition $1 fails after: $2"
-    ok "and is named" grep -q "condition $1: " "$scratch/out"
+    ok "and is named" grep -q ", condition $1: " "$scratch/out"
   done
 }
 

@@ -5,9 +5,27 @@
 
 #include "util.h"
 
+#include <sys/syscall.h>
+
 static const uint32_t swapping_backends[] = {
   ORIEL_BACKEND_NATIVE, ORIEL_BACKEND_EMULATED, ORIEL_BACKEND_MMAP
 };
+
+/* Has the kernel mlock2() (4.4), without which onfault is locked? */
+UTIL int
+locks_on_fault (void)
+{
+#ifdef SYS_mlock2
+  static char page[8192] __attribute__ ((aligned (4096)));
+  int can = syscall (SYS_mlock2, page, sizeof page, 1) == 0
+            || (errno != ENOSYS && errno != EINVAL);
+
+  munlock (page, sizeof page);
+  return can;
+#else
+  return 0;
+#endif
+}
 
 /* Open, or return NULL after a skip where the kernel lacks the backend. */
 UTIL oriel_pool *

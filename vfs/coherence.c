@@ -18,6 +18,8 @@
  *    holds the lock which let it, and is the file's OWNER and WRITING.  Nobody
  *    else drops pages then, since that would lose them.
  * 3. What the words say of the pool was true before they said it.
+ * 4. What the pool reads ahead has been read when SHARED goes, as unlocking
+ *    waits for that.  So it is read under a lock like all else.
  *
  * THE WORDS, in the memory of the pool that oriel_file_words() gives
  *
@@ -28,6 +30,8 @@
  * STATE    digest of the file (size, times, the 16 version bytes) when the pool
  *          was last known to agree with it; 0 unknown.
  * WAL      digest of the wal-index (salts, nBackfill) likewise; 0 unknown.
+ * LOG      the salts, and
+ * COPIED   nBackfill of that wal-index: they count while WAL is not 0.
  *
  *        OWNER 0 ---- take() ----> OWNER me ---- vfs_write_begin() ---->
  *          ^                          |             OWNER me, WRITING me
@@ -35,10 +39,12 @@
  *          +-------------------- vfs_write_end() -----------+
  *
  * A process that dies as OWNER is found dead by the next who looks, who takes
- * its place (compare-and-swap again) and drops the file's pages: dirty ones
+ * its place (compare-and-swap again).  If WRITING is 0, that is all: what the
+ * words say is true at each step of those who look.  Else pages are dirty that
  * were protected by a lock that the kernel has released, so the file, with its
- * journal or log, is what counts.  It is essential that the pool itself never
- * writes them either: to evict, say.
+ * journal or log, is what counts: they are dropped, and with a rollback journal
+ * all others, too, as some may be what is going to be rolled back.  It is
+ * essential that the pool itself never writes dirty ones either: to evict, say.
  * Who holds a lock of SQLite's that excludes all other writers (EXCLUSIVE, or
  * the wal-index's CKPT) takes the place of a WRITING owner without asking: that
  * one cannot have such a lock, so it is dead, whatever its attachment's
@@ -75,7 +81,10 @@
  *   it looks at the header before it knows that there is a log.  No reader
  *   asks for them until nBackfill has advanced, and then they are dropped.  If
  *   the stranger dies first, they have frames behind nBackfill still, and the
- *   next checkpoint writes them again, or skips them for later frames.
+ *   next checkpoint writes them again, or skips them for later frames.  Nor
+ *   does it matter whether what is read ahead is read before the read mark goes
+ *   or after it: it belongs to the file as it was when the read began, and is
+ *   dropped with the rest when that is found to have changed.
  * - Writing back a pool page of which SQLite wrote a part writes its neighbours
  *   too.  They are as in the file (CKPT excludes strangers' checkpoints, and we
  *   compare when we get it), or such as the last point says: unread, and to be
@@ -96,6 +105,26 @@
  * A change from one journal mode to another changes the version bytes, under
  * EXCLUSIVE.
  *
+ * THE DEAD, with a log.  When WAL is noted, the file differs from the pool, and
+ * from what readers may ask for, by no page.  After that
+ * 1. all changes of the file are checkpoints', of frames behind nBackfill as it
+ *    was noted, as long as the salts are the same: before a log starts anew, or
+ *    is deleted, all of it is copied, and then the salts change.
+ * 2. So a page of the file that was changed, by whoever it was, also halfway, has
+ *    a frame behind COPIED.  The log is kept, so the frame is there.
+ * 3. A reader takes each page that has a frame behind nBackfill, as it is now,
+ *    from the log: its mark is not before that frame, as 1's checkpoint copied
+ *    none behind the marks of its time, and later marks are at the log's end.
+ * If nBackfill is not greater than COPIED, then by 2 and 3 nobody asks for a page
+ * of which the pool and the file have different contents; and before nBackfill
+ * grows each of these is written anew: by us, through the pool, or by a stranger,
+ * and then WAL differs.  So what a dead checkpointer leaves in doubt is what is
+ * dirty, as no one would write that any more: it is dropped, the rest stays.
+ * When all processes were killed, the next one makes the wal-index anew from the
+ * log: nBackfill is 0, less than COPIED.  If it is greater, the dead one, or a
+ * stranger after it, came to the end of a checkpoint, and no one can tell who it
+ * was: STATE decides, or if the dead one was writing, all goes.
+ *
  * IMMUTABLE databases have no locks; we compare at open, once.
  *
  * Locks: on entry the connection's thread holds none of ours; a vfs_file's
@@ -108,7 +137,7 @@
 
 #include "vfs.h"
 
-enum { OWNER, WRITING, STATE, WAL };
+enum { OWNER, WRITING, STATE, WAL, LOG = 12, COPIED };
 
 /* How long an owner that is not WRITING may take: it does a few system calls,
  * on a machine that may be busy.  Then we go without the pool. */
@@ -258,6 +287,13 @@ settle (struct vfs_connection *c, struct file_state *s, bool ours)
 
 enum taken { TAKEN, TAKEN_FROM_DEAD, BUSY };
 
+/* Whoever had it before, if he was writing, did not come to the end of it. */
+static enum taken
+taken (const struct vfs_file *f)
+{
+  return load (f, WRITING) ? TAKEN_FROM_DEAD : TAKEN;
+}
+
 /* Become OWNER.  exclusive: the connection's lock excludes all writers.
  * The file's mutex is held, and no connection of this process is writer. */
 static enum taken
@@ -270,18 +306,13 @@ take (const struct vfs_file *f, bool exclusive)
       uint64_t owner = load (f, OWNER);
       bool writes = owner && load (f, WRITING) == owner;
 
-      if (owner == 0)
-        {
-          if (swap (f, OWNER, 0, me))
-            return load (f, WRITING) ? TAKEN_FROM_DEAD : TAKEN;
-        }
-      else if (owner == me) /* a writer that never came to its end */
+      if (owner == me) /* a writer that never came to its end */
         return TAKEN_FROM_DEAD;
-      else if ((writes && exclusive)
-               || !oriel_alive (f->pool->pool, owner))
+      if (owner == 0 || (writes && exclusive)
+          || !oriel_alive (f->pool->pool, owner))
         {
           if (swap (f, OWNER, owner, me))
-            return TAKEN_FROM_DEAD;
+            return taken (f);
         }
       else if (writes || waited >= PATIENCE_US)
         return BUSY;
@@ -301,27 +332,70 @@ leave (const struct vfs_file *f)
   swap (f, OWNER, f->pool->self, 0);
 }
 
+/* What the pool now agrees with.  WAL last: the others count while it is not
+ * 0. */
+static void
+note_log (const struct vfs_file *f, const struct vfs_log *log)
+{
+  store (f, WAL, 0);
+  store (f, LOG, log->salts);
+  store (f, COPIED, log->copied);
+  store (f, WAL, log->digest);
+}
+
+/* Has no more of the log been copied than the pool knows of?  See THE DEAD. */
+static bool
+is_same_log (const struct vfs_file *f, const struct vfs_log *log)
+{
+  return log->digest && load (f, WAL) && log->salts == load (f, LOG)
+         && log->copied <= load (f, COPIED);
+}
+
+/* Only dirty pages can be wrong.  0 or -errno. */
+static int
+keep_clean (const struct vfs_file *f, bool suspect)
+{
+  int r = suspect ? oriel_file_drop_dirty (f->file) : 0;
+
+  return r < 0 ? r : oriel_file_refresh (f->file);
+}
+
+static int
+drop_all (const struct vfs_file *f)
+{
+  int r;
+
+  store (f, STATE, 0);
+  store (f, WAL, 0);
+  r = oriel_file_drop (f->file);
+  return r < 0 ? r : oriel_file_refresh (f->file);
+}
+
 /* As OWNER: make the pool agree with the file.  suspect: it has pages of a dead
  * writer.  false: it could not be done. */
 static bool
 compare (struct vfs_connection *c, bool suspect)
 {
   struct vfs_file *f = c->shared;
-  uint64_t wal = vfs_wal_state (c); /* before the file's state: see 3 */
+  struct vfs_log log;
   struct file_state s;
   int r;
 
-  if (!suspect && wal && wal == load (f, WAL))
+  vfs_wal_look (c, &log); /* before the file's state: see 3 */
+  if (!suspect && log.digest && log.digest == load (f, WAL))
     return true;
+  if (is_same_log (f, &log) && keep_clean (f, suspect) == 0)
+    {
+      note_log (f, &log);
+      return true;
+    }
+  if (suspect)
+    store (f, STATE, 0);
   if (!get_state (c, false, &s))
     return false;
-  if (suspect || s.digest != load (f, STATE))
+  if (s.digest != load (f, STATE))
     {
-      store (f, STATE, 0);
-      store (f, WAL, 0);
-      r = oriel_file_drop (f->file);
-      if (r == 0)
-        r = oriel_file_refresh (f->file);
+      r = drop_all (f);
       if (r < 0)
         {
           vfs_note_failure (c, r);
@@ -329,7 +403,7 @@ compare (struct vfs_connection *c, bool suspect)
         }
       store (f, STATE, settle (c, &s, false));
     }
-  store (f, WAL, wal);
+  note_log (f, &log);
   return true;
 }
 
@@ -343,6 +417,15 @@ vfs_lock_taken (struct vfs_connection *c)
   c->stranger = false;
   c->head_valid = false;
   c->crowded = vfs_has_pool (c) && vfs_is_crowded (c);
+}
+
+/* See invariant 4. */
+void
+vfs_stable (struct vfs_connection *c, bool on)
+{
+  if (c->stable != on && vfs_has_pool (c)
+      && oriel_file_stable (vfs_oriel (c), on) == 0)
+    c->stable = on;
 }
 
 /*
@@ -373,13 +456,13 @@ is_current (struct vfs_connection *c)
 {
   struct vfs_file *f = c->shared;
   uint64_t owner = load (f, OWNER);
-  uint64_t wal = vfs_wal_state (c);
+  struct vfs_log log;
   struct file_state s;
 
   if (owner != 0 && owner != f->pool->self && !is_alive (f, owner))
     return false;
-  if (wal)
-    return wal == load (f, WAL);
+  if (vfs_wal_look (c, &log))
+    return log.digest == load (f, WAL);
   return owner == 0 && get_state (c, false, &s) && s.digest == load (f, STATE);
 }
 
@@ -411,8 +494,8 @@ check (struct vfs_connection *c)
 static bool
 is_protected (const struct vfs_connection *c)
 {
-  return !c->wal_format || c->read_marks != 0 || c->immutable
-         || c->lock == SQLITE_LOCK_EXCLUSIVE;
+  return (!c->wal_format && c->nregions == 0) || c->read_marks != 0
+         || c->immutable || c->lock == SQLITE_LOCK_EXCLUSIVE;
 }
 
 bool
@@ -479,22 +562,22 @@ note (struct vfs_connection *c)
 {
   struct vfs_file *f = c->shared;
   struct file_state s;
-  bool flushed = vfs_flush (c) == SQLITE_OK;
+  struct vfs_log log;
 
-  if (flushed && c->wrote)
+  if (vfs_flush (c) != SQLITE_OK)
+    {
+      drop_all (f);
+      c->dirty = 0;
+      return;
+    }
+  if (c->wrote)
     {
       store (f, STATE,
              get_state (c, true, &s) ? settle (c, &s, true) : 0);
       c->head_valid = false;
     }
-  if (!flushed)
-    {
-      store (f, STATE, 0);
-      oriel_file_drop (f->file);
-      oriel_file_refresh (f->file);
-      c->dirty = 0;
-    }
-  store (f, WAL, flushed ? vfs_wal_state (c) : 0);
+  vfs_wal_look (c, &log);
+  note_log (f, &log);
 }
 
 void

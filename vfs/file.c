@@ -25,6 +25,7 @@ x_close (sqlite3_file *file)
   vfs_wal_forget (c);
   vfs_fetch_close (c);
   vfs_write_end (c);
+  vfs_stable (c, false);
   vfs_queue_close (c);
   vfs_lease_close (c);
   vfs_shm_forget (c);
@@ -135,6 +136,7 @@ x_lock (sqlite3_file *file, int level)
     vfs_lock_taken (c);
   if (c->lock < level)
     c->lock = level;
+  vfs_stable (c, true);
   return SQLITE_OK;
 }
 
@@ -151,7 +153,10 @@ x_unlock (sqlite3_file *file, int level)
   if (level < SQLITE_LOCK_EXCLUSIVE)
     vfs_wal_release (c);
   if (level == SQLITE_LOCK_NONE)
-    vfs_lease_end (c);
+    {
+      vfs_lease_end (c);
+      vfs_stable (c, c->immutable);
+    }
   if (writer)
     vfs_queue_leave (c);
   rc = lower (c)->xUnlock (c->lower, level);
@@ -207,6 +212,15 @@ has_slot (int first, int n, int slot)
   return first <= slot && slot < first + n;
 }
 
+/* Is this the lock under which the log is copied?  Who makes the wal-index anew
+ * takes it, too, with the one for that. */
+static bool
+is_checkpoint (int first, int n, int flags)
+{
+  return (flags & SQLITE_SHM_EXCLUSIVE) && has_slot (first, n, VFS_SHM_CKPT)
+         && !has_slot (first, n, VFS_SHM_RECOVER);
+}
+
 /* Lock the lower file, in our turn, and when leases are in the way, without
  * them.  Who looks for a mark to read by takes another instead. */
 static int
@@ -251,7 +265,7 @@ lock_shm (struct vfs_connection *c, int first, int n, int flags)
     }
   if (writer)
     c->log_locked = true;
-  if ((flags & SQLITE_SHM_EXCLUSIVE) && has_slot (first, n, VFS_SHM_CKPT))
+  if (is_checkpoint (first, n, flags))
     {
       vfs_queue_pause (c);
       vfs_lock_taken (c);
@@ -269,7 +283,7 @@ unlock_shm (struct vfs_connection *c, int first, int n, int flags)
   bool mark = (flags & SQLITE_SHM_SHARED) && first >= VFS_SHM_READ;
   int rc;
 
-  if ((flags & SQLITE_SHM_EXCLUSIVE) && has_slot (first, n, VFS_SHM_CKPT))
+  if (is_checkpoint (first, n, flags))
     {
       vfs_write_end (c);
       vfs_lease_note_attempt (c);

@@ -105,6 +105,7 @@ open_pool (struct vfs_connection *c, const char *name,
     {
       take_mmap_limit (c);
       vfs_lock_taken (c);
+      vfs_stable (c, c->immutable);
       vfs_lease_init (c, params->lease_ms);
       c->raise = params->fetch;
       c->turn.limit_us = (uint64_t) params->lock_wait_ms * 1000;

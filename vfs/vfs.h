@@ -138,6 +138,7 @@ struct vfs_connection {
   unsigned read_marks;          /* of the wal-index, that we hold: a bit each */
   bool immutable;
   bool read_only;               /* as it was opened */
+  bool stable;                  /* the pool knows that we have a lock */
   /* coherence.c */
   bool unchecked;               /* a lock was taken since the last check */
   bool stranger;                /* until the next lock: do without the pool */
@@ -168,7 +169,8 @@ struct vfs_connection {
   struct vfs_fetches *fetches;   /* NULL: none yet */
   char why_not[160];            /* why shared is NULL */
   /* wal.c */
-  struct vfs_connection *wal_next; /* its list */
+  struct vfs_connection *wal_next; /* its list, and what points at this one */
+  struct vfs_connection **wal_at;
   const char *wal_name;         /* by which SQLite will open the log */
   struct vfs_wal *wal;          /* NULL: it is not open */
   bool log_locked;              /* we hold the wal-index's WRITE lock */
@@ -351,6 +353,10 @@ void vfs_fetch_close (struct vfs_connection *c);
  * from before. */
 void vfs_lock_taken (struct vfs_connection *c);
 
+/* The connection has a lock under which it may read pages from the pool; or it
+ * is about to give that up. */
+void vfs_stable (struct vfs_connection *c, bool on);
+
 /* May the connection read pages from the pool now?  If not, it reads the lower
  * file. */
 bool vfs_may_read (struct vfs_connection *c);
@@ -372,9 +378,15 @@ int vfs_shm_map (struct vfs_connection *c, int region, int size, int extend,
                  void volatile **p);
 void vfs_shm_forget (struct vfs_connection *c);
 
-/* A number that names the log's generation and how much of it has been copied
- * into the database; 0 if the wal-index does not say. */
-uint64_t vfs_wal_state (const struct vfs_connection *c);
+/* The log as the wal-index shows it. */
+struct vfs_log {
+  uint64_t salts;               /* name its generation */
+  uint32_t copied;              /* frames, all of them, into the database */
+  uint64_t digest;              /* of both; 0: it is not known */
+};
+
+/* false: the wal-index does not say, and *log is 0. */
+bool vfs_wal_look (const struct vfs_connection *c, struct vfs_log *log);
 
 /* A number that names the last attempt at a checkpoint, in the first region. */
 uint64_t vfs_wal_attempt (const volatile void *region);
@@ -418,6 +430,7 @@ void vfs_wal_release (struct vfs_connection *c);
 /* Slots of xShmLock. */
 #define VFS_SHM_WRITE 0
 #define VFS_SHM_CKPT 1
+#define VFS_SHM_RECOVER 2
 #define VFS_SHM_READ 3          /* the first of the read marks */
 
 /* At open: keep leases that long. */

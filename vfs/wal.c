@@ -111,6 +111,9 @@ vfs_wal_expect (struct vfs_connection *c, const char *name)
   c->wal_name = sqlite3_filename_wal (name);
   pthread_mutex_lock (&mutex);
   c->wal_next = connections;
+  if (connections)
+    connections->wal_at = &c->wal_next;
+  c->wal_at = &connections;
   connections = c;
   pthread_mutex_unlock (&mutex);
 }
@@ -118,13 +121,14 @@ vfs_wal_expect (struct vfs_connection *c, const char *name)
 void
 vfs_wal_forget (struct vfs_connection *c)
 {
-  struct vfs_connection **at = &connections;
-
   pthread_mutex_lock (&mutex);
-  while (*at && *at != c)
-    at = &(*at)->wal_next;
-  if (*at)
-    *at = c->wal_next;
+  /* A forked child has a list of its own. */
+  if (c->generation == vfs_generation)
+    {
+      *c->wal_at = c->wal_next;
+      if (c->wal_next)
+        c->wal_next->wal_at = c->wal_at;
+    }
   pthread_mutex_unlock (&mutex);
   if (c->wal)
     c->wal->main = NULL;

@@ -27,10 +27,13 @@
 #define HEADER_WORDS 12         /* 32-bit, of one copy */
 #define FRAMES_FIRST 4062       /* in region 0 */
 #define FRAMES 4096             /* in each other */
+#define LOOKS 20                /* of some 20 ns, as a writer of a header needs */
 #define REGION_MAX 4096         /* 16 million frames: more than SQLite's */
 
 enum { MX_FRAME = 4, N_PAGE = 5, SALT_1 = 8, SALT_2 = 9, N_BACKFILL = 24,
        READ_MARKS = 25, ATTEMPTED = 32, PAGES = 34 };
+
+enum seen { WHOLE, TORN, NOTHING };
 
 int
 vfs_shm_map (struct vfs_connection *c, int region, int size, int extend,
@@ -88,27 +91,39 @@ mix (uint64_t hash, uint64_t value)
  * then makes nBackfill 0: until then nBackfill is beyond mxFrame, and what we
  * say of such a moment must not be taken for that of a later one.
  */
-uint64_t
-vfs_wal_state (const struct vfs_connection *c)
+static enum seen
+look (const volatile void *r, struct vfs_log *log)
 {
   uint32_t header[HEADER_WORDS];
-  uint32_t backfill;
-  const volatile void *r;
-  uint64_t hash;
+  uint32_t copied;
 
-  if (c->nregions == 0 || !(r = c->region[0]))
-    return 0;
   for (int i = 0; i < HEADER_WORDS; i++)
     header[i] = get (r, i);
-  backfill = get (r, N_BACKFILL);
+  copied = get (r, N_BACKFILL);
   for (int i = 0; i < HEADER_WORDS; i++)
     if (header[i] != get (r, HEADER_WORDS + i))
-      return 0;
-  if (header[0] != VERSION || backfill > header[MX_FRAME]
-      || (header[SALT_1] == 0 && header[SALT_2] == 0))
-    return 0;
-  hash = mix (header[SALT_1], header[SALT_2]);
-  return mix (hash, backfill) | 1;
+      return TORN;
+  if (header[0] != VERSION || (header[SALT_1] == 0 && header[SALT_2] == 0))
+    return NOTHING;
+  if (copied > header[MX_FRAME])
+    return TORN;
+  log->salts = (uint64_t) header[SALT_1] << 32 | header[SALT_2];
+  log->copied = copied;
+  log->digest = mix (mix (header[SALT_1], header[SALT_2]), copied) | 1;
+  return WHOLE;
+}
+
+bool
+vfs_wal_look (const struct vfs_connection *c, struct vfs_log *log)
+{
+  enum seen seen = TORN;
+
+  *log = (struct vfs_log){ 0 };
+  if (c->nregions == 0 || !c->region[0])
+    return false;
+  for (int i = 0; i < LOOKS && seen == TORN; i++)
+    seen = look (c->region[0], log);
+  return seen == WHOLE;
 }
 
 uint64_t

@@ -4,17 +4,17 @@
  *
  *   kv.c        opening and closing
  *   kv-page.c   cells in a page
+ *   kv-txn.c    locks; looking at pages, and changing some together
  *   kv-log.c    the write-ahead log: group commit, checkpoints, recovery
- *   kv-txn.c    one change of the store: locks, pages, the way of a commit
- *   kv-tree.c   the tree: finding, putting, deleting, splitting
- *   kv-cursor.c cursors
+ *   kv-find.c   finding: gets and cursors
+ *   kv-tree.c   changing: puts, deletes, batches
  *
  * All that processes share lies in the pool: the pages, and in the file's words
  * a struct kv_shared, so it lives as long as what is dirty.  Locks there name
  * the process that has them; whoever waits in vain asks Oriel if that one lives,
  * and puts right what it left.
  *
- * Order of locks: checkpoint, writer, a page's latch, sync.
+ * Order of locks: checkpoint, tree, the pages' latches, log, sync.
  */
 #ifndef KV_IMPL_H
 #define KV_IMPL_H
@@ -36,6 +36,8 @@
 #define KV_ROOT 1               /* always: a root that is split moves down */
 #define KV_FREE 0xffff          /* the level of a page that is not in use */
 #define KV_DEPTH 16
+#define KV_PAGE_MAX 16384
+#define KV_SCRATCH 3            /* pages have what two have and a cell */
 
 /* The cells' places follow it, in the order of keys; the cells are at the end. */
 struct kv_head {
@@ -73,6 +75,14 @@ struct kv_meta {
 
 #define KV_MAGIC UINT64_C (0x766b2d6c6569726f) /* "oriel-kv" */
 
+/* A cell that was found; or that is to be put. */
+struct kv_item {
+  const unsigned char *key;
+  const unsigned char *value;
+  uint16_t key_length;
+  uint16_t length;
+};
+
 /* Of a page that others may be changing: read once. */
 static inline uint16_t
 kv_u16 (const uint16_t *at)
@@ -92,14 +102,7 @@ kv_slots (const void *page)
   return (struct kv_slot *) ((unsigned char *) page + sizeof (struct kv_head));
 }
 
-/* A cell, if it lies inside the page. */
-struct kv_item {
-  const unsigned char *key;
-  const unsigned char *value;
-  uint16_t key_length;
-  uint16_t length;
-};
-
+/* What the cell takes, and with its slot. */
 static inline size_t
 kv_cell_size (const struct kv_item *item)
 {
@@ -107,34 +110,28 @@ kv_cell_size (const struct kv_item *item)
          & ~(size_t) 1;
 }
 
-static inline bool
-kv_page_item (const void *page, size_t size, unsigned i, struct kv_item *item)
+static inline size_t
+kv_item_size (const struct kv_item *item)
 {
-  const struct kv_slot *slot = kv_slots (page) + i;
-  const struct kv_cell *cell;
-  size_t at;
-
-  *item = (struct kv_item) { NULL, NULL, 0, 0 };
-  if ((const unsigned char *) (slot + 1) > (const unsigned char *) page + size)
-    return false;
-  at = kv_u16 (&slot->at) & ~1u;
-  if (at + sizeof *cell > size)
-    return false;
-  cell = (const void *) ((const unsigned char *) page + at);
-  item->key_length = kv_u16 (&cell->key_length);
-  item->length = kv_u16 (&cell->length);
-  item->key = (const unsigned char *) (cell + 1);
-  item->value = item->key + item->key_length;
-  return at + sizeof *cell + item->key_length + item->length <= size;
+  return kv_cell_size (item) + sizeof (struct kv_slot);
 }
 
+/* Bytes between slots and cells. */
+static inline size_t
+kv_page_room (const void *page)
+{
+  return kv_head (page)->heap - sizeof (struct kv_head)
+         - kv_head (page)->n * sizeof (struct kv_slot);
+}
+
+/* False: it does not lie inside the page. */
+bool kv_page_item (const void *page, size_t size, unsigned i,
+                   struct kv_item *item);
 /* The first cell that is not less than key, or with after, that is greater.
  * *found: one is the key.  -EBADMSG. */
 int kv_page_search (const void *page, size_t size, const void *key,
                     size_t key_length, bool after, bool *found);
 void kv_page_init (void *page, size_t size, unsigned level);
-/* For a cell, with its slot taken into account. */
-size_t kv_page_room (const void *page);
 /* There has to be room. */
 void kv_page_insert (void *page, size_t size, unsigned i,
                      const struct kv_item *item);
@@ -145,7 +142,6 @@ uint64_t kv_page_child (const void *page, size_t size, unsigned i);
 /* ------------------------------------------------------------------ */
 /* What is shared                                                     */
 
-/* Zero: free.  See kv_lock(). */
 struct kv_lock {
   _Atomic uint64_t owner;       /* oriel_self() of the process, or 0 */
   _Atomic uint32_t turn;        /* of the futex */
@@ -158,12 +154,12 @@ struct kv_lock {
 /* Positions in the log only grow; the log is a ring. */
 struct kv_shared {
   /* written by every change */
-  struct kv_lock writer;
+  struct kv_lock log;           /* who commits */
   struct kv_lock sync;          /* who makes the log durable for all */
   _Atomic uint64_t log_end;     /* behind the last whole record */
   _Atomic uint64_t applied;     /* what is before it is in the pages, or will be
-                                   by who has the writer's lock */
-  uint64_t unused[2];
+                                   by who has the log */
+  struct kv_lock tree;          /* who changes more than one leaf */
   /* seldom written: all that a reader looks at */
   _Atomic uint64_t state;       /* 0, who recovers, KV_READY, KV_BROKEN */
   _Atomic uint64_t changes;     /* odd: pages are changing together */
@@ -177,19 +173,17 @@ struct kv_shared {
 _Static_assert (sizeof (struct kv_shared) <= ORIEL_FILE_WORDS * 8,
                 "too many words");
 
-/* ------------------------------------------------------------------ */
-/* One change                                                         */
-
+/* A page that is changed: it is latched, and what is pinned is changed. */
 struct kv_change {
-  oriel_page pin;               /* with ORIEL_WRITE; unchanged until commit */
-  unsigned char *copy;          /* as it will be */
+  oriel_page pin;
+  unsigned char *old;           /* what it was */
 };
 
+/* Pages that are changed together. */
 struct kv_txn {
-  unsigned n;
+  unsigned n, most;
   bool batch;                   /* readers must not see part of it */
-  struct kv_change change[KV_PAGES];
-  unsigned char *copy[KV_PAGES];
+  struct kv_change *change;
 };
 
 #define KV_HINTS 65536
@@ -204,18 +198,11 @@ struct kv {
                                    low bits */
   int log;                      /* descriptor */
   uint64_t log_size;            /* of the ring */
-  /* for who has the writer's lock */
+  unsigned char *record;        /* for who has the log: kv_record_room() */
+  /* for who has the tree */
   struct kv_txn txn;
-  unsigned char *scratch;       /* two pages */
-  unsigned char *record;        /* kv_record_room() */
+  unsigned char *scratch;       /* KV_SCRATCH pages */
 };
-
-/* Of the most pages, where each sixteenth byte differs. */
-static inline size_t
-kv_record_room (const kv *store)
-{
-  return KV_PAGES * 2 * store->size;
-}
 
 /* A page that is looked at without a latch. */
 struct kv_view {
@@ -225,22 +212,48 @@ struct kv_view {
   bool pinned;
 };
 
-struct kv_step {
-  uint64_t page;
-  unsigned at;                  /* the child taken, or in the leaf the cell */
-};
-
+/* The way to a leaf. */
 struct kv_path {
   unsigned depth;               /* of the leaf */
   bool last;                    /* no leaf is behind it */
-  struct kv_step step[KV_DEPTH];
+  struct {
+    uint64_t page;
+    unsigned at;                /* the child taken */
+  } step[KV_DEPTH];
+  /* What keys the leaf can have: from low on, before high.  Length 0: no bound;
+   * NULL: not wanted. */
+  unsigned char *low, *high;
+  size_t low_length, high_length;
 };
 
-/* What keys a leaf can have: from low on, before high. */
-struct kv_bounds {
-  size_t low_length, high_length; /* 0: no bound */
-  unsigned char *low, *high;
-};
+/* kv-txn.c */
+/* 1 if its owner had died; -EAGAIN we have waited for some ms, and not got it. */
+int kv_lock_soon (kv *store, struct kv_lock *lock);
+int kv_lock (kv *store, struct kv_lock *lock);
+void kv_unlock (struct kv_lock *lock);
+/* Look at a page; of those that t changes, as it will be.  -EAGAIN: again from
+ * the root. */
+int kv_look (kv *store, const struct kv_txn *t, uint64_t page,
+             struct kv_view *view);
+bool kv_seen (const struct kv_view *view);
+void kv_unlook (struct kv_view *view);
+/* A moment at which no pages are changing together. */
+int kv_moment (kv *store, uint64_t *moment);
+bool kv_is_moment (kv *store, uint64_t moment);
+/* Latch the page to change it. */
+int kv_edit (kv *store, struct kv_txn *t, uint64_t page, unsigned char **data);
+int kv_alloc (kv *store, struct kv_txn *t, unsigned level, uint64_t *page,
+              unsigned char **data);
+int kv_free (kv *store, struct kv_txn *t, uint64_t page);
+void kv_undo (kv *store, struct kv_txn *t);
+/* Log it, and let others see it.  -EAGAIN: nothing was done, begin anew.  On
+ * error it is undone. */
+int kv_commit (kv *store, struct kv_txn *t, uint64_t *end);
+/* Take the log, and finish what one began who died with it; with no page. */
+int kv_take_log (kv *store);
+/* To call for the pages that a record changes, and after. */
+void kv_begin_together (kv *store);
+void kv_end_together (kv *store);
 
 /* kv-log.c */
 int kv_log_open (kv *store, const char *path, uint64_t size);
@@ -250,47 +263,26 @@ int kv_log_recover (kv *store);
 int kv_log_join (kv *store);
 /* Done again or finished by a stranger: what is in the log, and not in pages. */
 int kv_log_redo (kv *store);
-/* The record of store->txn; -ENOSPC: a checkpoint has to be made first. */
-int kv_log_append (kv *store);
+/* For who has it.  -ENOSPC: a checkpoint has to be made first. */
+int kv_log_append (kv *store, const struct kv_txn *t);
 int kv_log_sync (kv *store, uint64_t end);
 /* Unless another is at it and need is not set. */
 int kv_log_checkpoint (kv *store, bool need);
 bool kv_log_wants_checkpoint (const kv *store);
 
-/* kv-txn.c */
-/* 1 if its owner had died. */
-int kv_lock (kv *store, struct kv_lock *lock);
-bool kv_trylock (kv *store, struct kv_lock *lock);
-void kv_unlock (struct kv_lock *lock);
-/* Until the word is not value, or some ms. */
-void kv_sleep (_Atomic uint32_t *word, uint32_t value);
-void kv_wake (_Atomic uint32_t *word, int n);
-/* Take the writer's lock; put right what the last one left who died with it. */
-int kv_begin (kv *store);
-void kv_end (kv *store);
-/* The page as it will be, to change it. */
-int kv_edit (kv *store, uint64_t page, unsigned char **copy);
-/* Log it, change the pages, give the lock back; on error too. */
-int kv_commit (kv *store, uint64_t *end);
-/* To call for the pages that a record changes, and after. */
-void kv_begin_together (kv *store);
-void kv_end_together (kv *store);
-int kv_alloc (kv *store, unsigned level, uint64_t *page,
-              unsigned char **copy);
-int kv_free (kv *store, uint64_t page);
-/* Look at a page; with writing, as it will be.  -EAGAIN: again from the root. */
-int kv_look (kv *store, uint64_t page, bool writing, struct kv_view *view);
-bool kv_seen (const struct kv_view *view);
-void kv_unlook (struct kv_view *view);
+/* A record has at most this of each page: all of it. */
+static inline size_t
+kv_record_room (const kv *store)
+{
+  return KV_PAGES * (store->size + 64) + KV_PAGE_MAX;
+}
 
-/* kv-tree.c */
+/* kv-find.c */
+bool kv_is_key (const kv *store, const void *key, size_t length);
 /* The leaf where key belongs, looked at; with before, where keys just before it
- * do.  key NULL: behind all.  path and bounds may be NULL.  -EAGAIN. */
-int kv_find (kv *store, const void *key, size_t key_length, bool before,
-             bool writing, struct kv_path *path, struct kv_bounds *bounds,
+ * do.  key NULL: behind all.  path may be NULL.  -EAGAIN. */
+int kv_find (kv *store, const struct kv_txn *t, const void *key,
+             size_t key_length, bool before, struct kv_path *path,
              struct kv_view *leaf);
-/* A moment at which no pages are changing together; -EIO the store is closed. */
-int kv_moment (kv *store, uint64_t *moment);
-bool kv_is_moment (kv *store, uint64_t moment);
 
 #endif /* KV_IMPL_H */

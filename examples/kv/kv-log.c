@@ -4,13 +4,13 @@
  *
  * PATH-log begins with a head, which is less than a disk's sector and so is written
  * whole or not, and then is a ring of records.  A record has a change's pages, and for
- * each the bytes that differ; or all of it, when it is the page's first change
+ * each what differs; or all of it, when it is the page's first change
  * since the last checkpoint began, so that it does not matter what a write that
  * the power cut left of the page.  Its sum is seeded with the log's salt, which
  * is new after each recovery: what an earlier life wrote behind the end is no
  * record.
  *
- * A record is written to the page cache by who has the writer's lock.  It is made
+ * A record is written to the page cache by who has the log's lock.  It is made
  * durable by whoever needs it first and finds no one at it: what others wrote
  * meanwhile goes along, and they wait for that one, or do it when that one has
  * died.
@@ -38,9 +38,8 @@
 
 #define BLOCK 4096u
 #define RING BLOCK              /* where it begins */
-#define GAP 16                  /* equal bytes that are logged nevertheless,
-                                   since a range costs 4 */
-#define WHOLE 0x80000000u       /* of kv_part.ranges: zeroes but for them */
+#define GRAIN 32                /* what of a page is logged is found so exactly */
+#define WHOLE (UINT64_C (1) << 63) /* of part.page: zeroes but for its ranges */
 
 struct log_head {
   uint64_t magic;
@@ -58,15 +57,13 @@ struct record {
   uint32_t parts;
 };
 
+/* Of a page two ranges are logged, one of head and slots, one of cells; their
+ * bytes follow, up to a multiple of 8.  Not what is before the head's link: redo
+ * sets the lsn. */
 struct part {
   uint64_t page;
-  uint32_t ranges;
-  uint32_t length;              /* of them; a multiple of 8 */
-};
-
-struct range {
-  uint16_t offset;
-  uint16_t length;
+  uint16_t at[2];
+  uint16_t length[2];
 };
 
 /* ------------------------------------------------------------------ */
@@ -106,65 +103,55 @@ sum_of (void *record, uint64_t salt)
   return sum;
 }
 
-/* Where the two differ from at on, up to a gap; false: nowhere. */
-static bool
-next_range (const unsigned char *old, const unsigned char *new, size_t size,
-            size_t at, struct range *range)
+/* Make the range smaller by what is equal at its ends. */
+static void
+shrink (const unsigned char *old, const unsigned char *new, size_t *from,
+        size_t *to)
 {
-  size_t end, last;
-
-  while (at < size && memcmp (old + at, new + at, 8) == 0)
-    at += 8;
-  if (at >= size)
-    return false;
-  while (old[at] == new[at])
-    at++;
-  for (end = last = at; end < size && end - last < GAP; end++)
-    if (old[end] != new[end])
-      last = end;
-  range->offset = (uint16_t) at;
-  range->length = (uint16_t) (last + 1 - at);
-  return true;
+  while (*to - *from >= GRAIN
+         && memcmp (old + *from, new + *from, GRAIN) == 0)
+    *from += GRAIN;
+  while (*to - *from >= GRAIN
+         && memcmp (old + *to - GRAIN, new + *to - GRAIN, GRAIN) == 0)
+    *to -= GRAIN;
 }
 
 /* One page's part, at the end of the record. */
 static void
-add_part (kv *store, struct kv_change *c, uint64_t lsn, bool whole)
+add_part (kv *store, const struct kv_change *c, uint64_t redo)
 {
-  const unsigned char *old = whole ? store->scratch : c->pin.data;
   struct record *rec = (struct record *) store->record;
-  struct kv_head *head = kv_head (c->copy);
-  struct part part = { .page = c->pin.number, .ranges = whole ? WHOLE : 0 };
-  size_t begin = rec->length, at = begin + sizeof part;
-  struct range range = { 0, 0 };
+  struct part *part = (struct part *) (store->record + rec->length);
+  struct kv_head *head = kv_head (c->pin.data);
+  bool whole = kv_head (c->old)->lsn <= redo;
+  size_t from[2] = { offsetof (struct kv_head, link), head->heap };
+  size_t to[2] = { head->heap - (whole ? kv_page_room (head) : 0),
+                   store->size };
+  unsigned char *end = (unsigned char *) (part + 1);
 
-  if (whole && head->level != KV_FREE && part.page != KV_META) {
-    /* What is free may hold anything; and what is equal to it is not logged. */
-    size_t used = sizeof *head + head->n * sizeof (struct kv_slot);
+  if (whole) /* as it will be when it is redone: later ranges are what differs */
+    memset ((unsigned char *) head + to[0], 0, head->heap - to[0]);
+  head->lsn = rec->lsn + 1;
+  part->page = c->pin.number | (whole ? WHOLE : 0);
+  for (int i = 0; i < 2; i++) {
+    size_t length;
 
-    memset (c->copy + used, 0, head->heap - used);
+    if (!whole)
+      shrink (c->old, c->pin.data, &from[i], &to[i]);
+    length = to[i] - from[i];
+    part->at[i] = (uint16_t) from[i];
+    part->length[i] = (uint16_t) length;
+    memcpy (end, (unsigned char *) head + from[i], length);
+    end += length;
   }
-  if (whole)
-    memset (store->scratch, 0, store->size);
-  head->lsn = lsn + 1;
-  while (next_range (old, c->copy, store->size,
-                     (range.offset + range.length + 7u) & ~7u, &range)) {
-    memcpy (store->record + at, &range, sizeof range);
-    memcpy (store->record + at + sizeof range, c->copy + range.offset,
-            range.length);
-    at += sizeof range + range.length;
-    part.ranges++;
-  }
-  while (at % 8 != 0)
-    store->record[at++] = 0;
-  part.length = (uint32_t) (at - begin - sizeof part);
-  memcpy (store->record + begin, &part, sizeof part);
-  rec->length = (uint32_t) at;
+  while ((uintptr_t) end % 8 != 0)
+    *end++ = 0;
+  rec->length = (uint32_t) (end - store->record);
   rec->parts++;
 }
 
 int
-kv_log_append (kv *store)
+kv_log_append (kv *store, const struct kv_txn *t)
 {
   struct kv_shared *s = store->shared;
   uint64_t lsn = atomic_load (&s->log_end), redo = atomic_load (&s->redo);
@@ -173,11 +160,8 @@ kv_log_append (kv *store)
   int r;
 
   *rec = (struct record) { .lsn = lsn, .length = sizeof *rec };
-  for (unsigned i = 0; i < store->txn.n; i++) {
-    struct kv_change *c = &store->txn.change[i];
-
-    add_part (store, c, lsn, kv_head (c->pin.data)->lsn <= redo);
-  }
+  for (unsigned i = 0; i < t->n; i++)
+    add_part (store, &t->change[i], redo);
   rec->sum = sum_of (rec, atomic_load (&s->salt));
   length = all = rec->length;
   /* A block that is begun is written whole, so that the kernel need not read
@@ -226,35 +210,27 @@ read_record (kv *store, uint64_t lsn)
 
 /* Put a part's bytes into its page.  What was WHOLE is not read before. */
 static int
-redo_part (kv *store, const struct part *part, const unsigned char *ranges,
-           uint64_t end)
+redo_part (kv *store, const struct part *part, const struct record *rec)
 {
-  bool whole = (part->ranges & WHOLE) != 0;
+  const unsigned char *bytes = (const unsigned char *) (part + 1);
   oriel_page page;
-  int r = oriel_pin (store->file, part->page,
-                     ORIEL_WRITE | (whole ? ORIEL_FRESH : 0), &page);
-  int lost;
+  int r, lost;
 
+  for (int i = 0; i < 2; i++)
+    if ((size_t) part->at[i] + part->length[i] > store->size)
+      return -EBADMSG;
+  r = oriel_pin (store->file, part->page & ~WHOLE,
+                 ORIEL_WRITE | (part->page & WHOLE ? ORIEL_FRESH : 0), &page);
   if (r < 0)
     return r;
-  for (uint32_t i = 0, at = 0; i < (part->ranges & ~WHOLE); i++) {
-    struct range range;
-
-    memcpy (&range, ranges + at, sizeof range);
-    at += sizeof range;
-    if (at + range.length > part->length
-        || (size_t) range.offset + range.length > store->size) {
-      r = -EBADMSG;
-      break;
-    }
-    memcpy ((unsigned char *) page.data + range.offset, ranges + at,
-            range.length);
-    at += range.length;
-  }
+  for (int i = 0; i < 2; bytes += part->length[i++])
+    memcpy ((unsigned char *) page.data + part->at[i], bytes,
+            part->length[i]);
+  kv_head (page.data)->lsn = rec->lsn + 1;
   KV_POINT ("redo.part");
-  lost = oriel_dirty (&page, end);
+  lost = oriel_dirty (&page, rec->lsn + rec->length);
   lost |= oriel_unpin (&page);
-  return r < 0 ? r : lost < 0 ? -EIO : 0;
+  return lost < 0 ? -EIO : 0;
 }
 
 /* What store->record says. */
@@ -262,22 +238,18 @@ static int
 redo_record (kv *store)
 {
   const struct record *rec = (const struct record *) store->record;
-  uint64_t end = rec->lsn + rec->length;
   size_t at = sizeof *rec;
+  int r = 0;
 
-  for (uint32_t i = 0; i < rec->parts; i++) {
-    struct part part;
-    int r = -EBADMSG;
+  for (uint32_t i = 0; r == 0 && i < rec->parts; i++) {
+    const struct part *part = (const struct part *) (store->record + at);
 
-    memcpy (&part, store->record + at, sizeof part);
-    at += sizeof part;
-    if (at + part.length <= rec->length)
-      r = redo_part (store, &part, store->record + at, end);
-    if (r < 0)
-      return r;
-    at += part.length;
+    if (at + sizeof *part > rec->length)
+      return -EBADMSG;
+    at += (sizeof *part + part->length[0] + part->length[1] + 7u) & ~7u;
+    r = at <= rec->length ? redo_part (store, part, rec) : -EBADMSG;
   }
-  return 0;
+  return r;
 }
 
 int
@@ -311,35 +283,27 @@ is_closed (kv *store)
   return atomic_load (&store->shared->state) == KV_BROKEN;
 }
 
+/* Whoever gets the lock makes all durable that was written until then, so the
+ * others need not. */
 int
 kv_log_sync (kv *store, uint64_t end)
 {
   struct kv_shared *s = store->shared;
 
   while (oriel_file_durable_lsn (store->file) < end && !is_closed (store)) {
-    uint32_t turn = atomic_load (&s->sync.turn);
-    uint64_t owner;
+    uint64_t all;
 
-    if (kv_trylock (store, &s->sync)) {
-      uint64_t all = atomic_load (&s->log_end);
-
-      KV_POINT ("sync.begun");
-      if (oriel_file_durable_lsn (store->file) < end
-          && (fdatasync (store->log) < 0
-              || oriel_file_durable (store->file, all) < 0))
-        /* What was lost the kernel does not know any more. */
-        atomic_store (&s->state, KV_BROKEN);
-      KV_POINT ("sync.done");
-      atomic_store (&s->sync.owner, 0);
-      kv_wake (&s->sync.turn, INT_MAX);
+    if (kv_lock_soon (store, &s->sync) < 0)
       continue;
-    }
-    if (oriel_file_durable_lsn (store->file) < end)
-      kv_sleep (&s->sync.turn, turn);
-    owner = atomic_load (&s->sync.owner);
-    if (owner != 0 && atomic_load (&s->sync.turn) == turn
-        && !oriel_alive (store->pool, owner))
-      atomic_compare_exchange_strong (&s->sync.owner, &owner, 0);
+    all = atomic_load (&s->log_end);
+    KV_POINT ("sync.begun");
+    if (oriel_file_durable_lsn (store->file) < end
+        && (fdatasync (store->log) < 0
+            || oriel_file_durable (store->file, all) < 0))
+      /* What was lost the kernel does not know any more. */
+      atomic_store (&s->state, KV_BROKEN);
+    KV_POINT ("sync.done");
+    kv_unlock (&s->sync);
   }
   return is_closed (store) ? -EIO : 0;
 }
@@ -415,16 +379,15 @@ kv_log_checkpoint (kv *store, bool need)
   uint64_t start = atomic_load (&s->log_start), redo;
   int r;
 
-  if (need)
-    kv_lock (store, &s->checkpoint);
-  else if (!kv_trylock (store, &s->checkpoint))
+  if (!need && atomic_load (&s->checkpoint.owner) != 0)
     return 0;
+  kv_lock (store, &s->checkpoint);
   KV_POINT ("checkpoint.begun");
-  r = kv_begin (store);
+  r = kv_take_log (store);
   if (r == 0) {
     redo = atomic_load (&s->log_end);
     atomic_store (&s->redo, redo);
-    kv_end (store);
+    kv_unlock (&s->log);
     if (atomic_load (&s->log_start) == start) /* else another made one now */
       r = settle (store, redo);
   }
@@ -440,18 +403,17 @@ kv_log_checkpoint (kv *store, bool need)
 static int
 fill (kv *store)
 {
-  unsigned char *zeroes = calloc (16, BLOCK);
+  static const unsigned char zeroes[16 * BLOCK];
   uint64_t size = RING + store->log_size;
-  int r = zeroes ? 0 : -ENOMEM;
+  ssize_t n = 0;
 
-  for (uint64_t at = 0; r == 0 && at < size; at += 16 * BLOCK) {
-    size_t n = size - at < 16 * BLOCK ? (size_t) (size - at) : 16 * BLOCK;
-
-    if (pwrite (store->log, zeroes, n, (off_t) at) != (ssize_t) n)
-      r = errno ? -errno : -EIO;
-  }
-  free (zeroes);
-  return r;
+  for (uint64_t at = 0; n >= 0 && at < size; at += (uint64_t) n)
+    n = pwrite (store->log, zeroes,
+                size - at < sizeof zeroes ? (size_t) (size - at)
+                                          : sizeof zeroes,
+                (off_t) at);
+  /* With its name, and that of the pages' file. */
+  return n < 0 || syncfs (store->log) < 0 ? -errno : 0;
 }
 
 int
@@ -468,35 +430,36 @@ kv_log_open (kv *store, const char *path, uint64_t size)
   return store->log < 0 ? -errno : 0;
 }
 
-/* Say what the pages' file is to be, where there was none. */
+/* Make an empty tree, where there is none. */
 static int
 format (kv *store)
 {
-  unsigned char *meta, *root;
+  struct kv_txn *t = &store->txn;
+  unsigned char *page;
+  struct kv_meta *meta;
   uint64_t end;
-  int r = kv_begin (store);
+  int r = kv_edit (store, t, KV_META, &page);
 
   if (r < 0)
     return r;
-  r = kv_edit (store, KV_META, &meta);
-  if (r == 0 && ((struct kv_meta *) meta)->magic == 0) {
-    ((struct kv_meta *) meta)->magic = KV_MAGIC;
-    ((struct kv_meta *) meta)->pages = KV_ROOT + 1;
-    ((struct kv_meta *) meta)->page_size = store->size;
-    r = kv_edit (store, KV_ROOT, &root);
-    if (r == 0)
-      kv_page_init (root, store->size, 0);
-  } else if (r == 0 && (((struct kv_meta *) meta)->magic != KV_MAGIC
-                        || ((struct kv_meta *) meta)->page_size
-                               != store->size))
-    r = -EINVAL;
-  else
-    r = r < 0 ? r : 1;
-  if (r != 0) {
-    kv_end (store);
-    return r < 0 ? r : 0;
+  meta = (struct kv_meta *) page;
+  if (meta->magic != 0) {
+    r = meta->magic == KV_MAGIC && meta->page_size == store->size ? 0
+                                                                  : -EINVAL;
+    kv_undo (store, t);
+    return r;
   }
-  r = kv_commit (store, &end);
+  meta->head.heap = sizeof meta->head; /* all is logged */
+  meta->magic = KV_MAGIC;
+  meta->pages = KV_ROOT + 1;
+  meta->page_size = store->size;
+  r = kv_edit (store, t, KV_ROOT, &page);
+  if (r < 0) {
+    kv_undo (store, t);
+    return r;
+  }
+  kv_page_init (page, store->size, 0);
+  r = kv_commit (store, t, &end);
   return r == 0 ? kv_log_sync (store, end) : r;
 }
 
@@ -522,8 +485,6 @@ kv_log_recover (kv *store)
       return -EBADMSG;
     memset (&head, 0, sizeof head);
     r = fill (store);
-    if (r == 0 && syncfs (store->log) < 0) /* names, too */
-      r = -errno;
   }
   if (r < 0)
     return r;

@@ -15,6 +15,26 @@
 
 #include "kv-impl.h"
 
+bool
+kv_page_item (const void *page, size_t size, unsigned i, struct kv_item *item)
+{
+  size_t at = sizeof (struct kv_head) + i * sizeof (struct kv_slot);
+  const struct kv_cell *cell;
+
+  *item = (struct kv_item) { NULL, NULL, 0, 0 };
+  if (at + sizeof (struct kv_slot) > size)
+    return false;
+  at = kv_u16 (&kv_slots (page)[i].at) & ~1u;
+  if (at + sizeof *cell > size)
+    return false;
+  cell = (const void *) ((const unsigned char *) page + at);
+  item->key_length = kv_u16 (&cell->key_length);
+  item->length = kv_u16 (&cell->length);
+  item->key = (const unsigned char *) (cell + 1);
+  item->value = item->key + item->key_length;
+  return at + sizeof *cell + item->key_length + item->length <= size;
+}
+
 /* What a slot has of a key, to be compared as a number. */
 static uint32_t
 begin_of (const struct kv_item *item, size_t prefix)
@@ -114,15 +134,6 @@ kv_page_init (void *page, size_t size, unsigned level)
   memset (page, 0, size);
   head->level = (uint16_t) level;
   head->heap = (uint16_t) size;
-}
-
-size_t
-kv_page_room (const void *page)
-{
-  const struct kv_head *head = kv_head (page);
-  size_t used = sizeof *head + (head->n + 1u) * sizeof (struct kv_slot);
-
-  return head->heap < used ? 0 : head->heap - used;
 }
 
 /* The slot's copy of its key's bytes. */

@@ -1,441 +1,269 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * kv-tree.c - the tree: finding, putting, deleting, splitting
+ * kv-tree.c - changing: puts, deletes, batches
  *
- * A B+tree.  Inner pages have separators, as short as can be, and children; a
- * leaf has no neighbour's number, as the bounds that the way down gave say where
- * to go on.  A leaf that has become empty is freed, and a parent without
- * children with it; a root with one child takes its content.
+ * A change that stays in one leaf is made with that leaf latched, beside others in
+ * other leaves.  The leaf is found as readers do; whether it is still what was
+ * found, the lsn says.  All else is made by one at a time, who has the tree's
+ * lock: batches, and what makes leaves more or fewer.  So inner pages change for
+ * no one but that one.
  *
- * Readers latch nothing.  On the way down the child's version is taken while the
- * parent's is still good ("optimistic lock coupling": V. Leis and others, The ART
- * of Practical Synchronization, DaMoN 2016), and what was read counts if the
- * leaf's version is good after it.  A change of several pages has all of them
- * latched before it changes the first, so this would do; but who dies leaves
- * some changed.  So readers also look at shared->changes, before and after.
+ * A page that has no room shares with its neighbour; if both are full, their
+ * cells go to three pages.  So pages are two thirds full at least when keys come
+ * at random, and full when they come in order, as a leaf at the end gets a new
+ * one behind it and keeps what it has.  A page of which a quarter is left joins
+ * its neighbour, or shares with it.  A root with one child takes its content.
  */
 #include <errno.h>
-#include <sched.h>
-#include <stdlib.h>
 
 #include "kv-impl.h"
 
-/* ------------------------------------------------------------------ */
-/* Finding                                                            */
+#define SHARES 4                /* pages, if cells are as large as can be */
 
-int
-kv_moment (kv *store, uint64_t *moment)
+/* What change_leaf() says besides 0 and errors. */
+enum { NO_ROOM = 1, TOO_EMPTY };
+
+static struct kv_item
+item_of (const kv_op *op)
 {
-  for (unsigned i = 0;; i++) {
-    *moment = atomic_load (&store->shared->changes);
-    if (atomic_load_explicit (&store->shared->state, memory_order_relaxed)
-        == KV_BROKEN)
-      return -EIO;
-    if (!(*moment & 1))
-      return 0;
-    if (i < 20)
-      sched_yield ();
-    else if (kv_begin (store) == 0) /* who changed them may be dead */
-      kv_end (store);
-  }
-}
-
-bool
-kv_is_moment (kv *store, uint64_t moment)
-{
-  atomic_thread_fence (memory_order_acquire);
-  return atomic_load_explicit (&store->shared->changes, memory_order_relaxed)
-         == moment;
-}
-
-static void
-set_bound (unsigned char *to, size_t *length, const struct kv_item *item)
-{
-  memcpy (to, item->key, item->key_length);
-  *length = item->key_length;
-}
-
-/* The child that is taken in an inner page. */
-static int
-choose (kv *store, const void *page, const void *key, size_t key_length,
-        bool before, struct kv_bounds *bounds)
-{
-  int n = kv_u16 (&kv_head (page)->n);
-  struct kv_item item;
-  bool found;
-  int i = key ? kv_page_search (page, store->size, key, key_length, !before,
-                                &found)
-              : n;
-
-  if (i > 0 && bounds && kv_page_item (page, store->size, i - 1u, &item))
-    set_bound (bounds->low, &bounds->low_length, &item);
-  if (i >= 0 && i < n && bounds
-      && kv_page_item (page, store->size, (unsigned) i, &item))
-    set_bound (bounds->high, &bounds->high_length, &item);
-  return i;
-}
-
-int
-kv_find (kv *store, const void *key, size_t key_length, bool before,
-         bool writing, struct kv_path *path, struct kv_bounds *bounds,
-         struct kv_view *leaf)
-{
-  struct kv_view view[2];       /* of the parent and of the child, in turns */
-  unsigned level = KV_DEPTH;
-  uint64_t page = KV_ROOT;
-  int r = kv_look (store, page, writing, &view[0]);
-
-  if (r < 0)
-    return r;
-  if (bounds)
-    bounds->low_length = bounds->high_length = 0;
-  for (unsigned d = 0;; d++) {
-    struct kv_view *here = &view[d % 2], *next = &view[(d + 1) % 2];
-    unsigned its = kv_u16 (&kv_head (here->data)->level);
-    uint64_t child;
-    int i = 0;
-
-    if (path) {
-      path->depth = d;
-      path->last = d == 0 || path->last;
-      path->step[d].page = page;
-    }
-    if (its == 0 && level > 0) {
-      *leaf = *here;
-      return 0;
-    }
-    if (its < level)
-      i = choose (store, here->data, key, key_length, before, bounds);
-    child = kv_page_child (here->data, store->size, (unsigned) i);
-    if (its >= level || i < 0 || child <= KV_ROOT) {
-      /* Not a tree; or not yet, or any more. */
-      r = kv_seen (here) ? -EBADMSG : -EAGAIN;
-      kv_unlook (here);
-      return r;
-    }
-    if (path) {
-      path->step[d].at = (unsigned) i;
-      path->last &= i == kv_u16 (&kv_head (here->data)->n);
-    }
-    if (!kv_seen (here)) { /* child may be any number */
-      kv_unlook (here);
-      return -EAGAIN;
-    }
-    r = kv_look (store, child, writing, next);
-    if (r == 0 && !kv_seen (here)) {
-      kv_unlook (next);
-      r = -EAGAIN;
-    }
-    kv_unlook (here);
-    if (r < 0)
-      return r;
-    level = its;
-    page = child;
-  }
+  return (struct kv_item) { op->key, op->value, (uint16_t) op->key_length,
+                            (uint16_t) op->length };
 }
 
 static bool
-is_key (const kv *store, const void *key, size_t length)
+is_too_empty (const void *page, size_t size)
 {
-  return key && length > 0 && length <= kv_key_max (store);
-}
-
-/* -EAGAIN: it was changing. */
-static int
-get_once (kv *store, uint64_t moment, const kv_op *op, size_t *length)
-{
-  struct kv_item item = { 0 };
-  struct kv_view leaf;
-  bool found;
-  int r;
-
-  if (!is_key (store, op->key, op->key_length))
-    return -EINVAL;
-  r = kv_find (store, op->key, op->key_length, false, false, NULL, NULL,
-               &leaf);
-  if (r == 0) {
-    r = kv_page_search (leaf.data, store->size, op->key, op->key_length,
-                        false, &found);
-    if (r >= 0 && found
-        && kv_page_item (leaf.data, store->size, (unsigned) r, &item))
-      memcpy (op->value, item.value,
-              item.length < op->length ? item.length : op->length);
-    if (!kv_seen (&leaf))
-      r = -EAGAIN;
-    kv_unlook (&leaf);
-  }
-  /* Between the pages of a change any tree may be found. */
-  if (!kv_is_moment (store, moment))
-    r = -EAGAIN;
-  if (r < 0)
-    return r;
-  *length = found ? item.length : KV_NONE;
-  return 0;
-}
-
-int
-kv_get_many (kv *store, const kv_op *ops, size_t n, size_t *lengths)
-{
-  int r = -EAGAIN;
-
-  if (!store || (n > 0 && (!ops || !lengths)))
-    return -EINVAL;
-  while (r == -EAGAIN) {
-    uint64_t moment;
-
-    r = kv_moment (store, &moment);
-    for (size_t i = 0; r == 0 && i < n; i++)
-      r = get_once (store, moment, &ops[i], &lengths[i]);
-  }
-  return r;
-}
-
-int
-kv_get (kv *store, const void *key, size_t key_length, void *value,
-        size_t size, size_t *length)
-{
-  kv_op op = { key, value, key_length, size };
-  size_t has;
-  int r = kv_get_many (store, &op, 1, &has);
-
-  if (r < 0 || has == KV_NONE)
-    return r < 0 ? r : -ENOENT;
-  if (length)
-    *length = has;
-  return 0;
+  return size - kv_page_room (page) < size / 4;
 }
 
 /* ------------------------------------------------------------------ */
-/* Putting                                                            */
-
-static int insert (kv *store, struct kv_path *path, unsigned d,
-                   const struct kv_item *cell);
+/* Sharing                                                            */
 
 /* The root's content goes to a new page, the only child of the root. */
 static int
-deepen (kv *store, struct kv_path *path)
+deepen (kv *store, struct kv_txn *t)
 {
   unsigned char *root, *below;
   uint64_t page;
-  int r;
+  int r = kv_edit (store, t, KV_ROOT, &root);
 
-  if (path->depth + 1 == KV_DEPTH)
-    return -E2BIG;
-  r = kv_edit (store, KV_ROOT, &root);
+  if (r == 0 && kv_head (root)->level + 2 >= KV_DEPTH)
+    r = -E2BIG;
   if (r == 0)
-    r = kv_alloc (store, kv_head (root)->level, &page, &below);
+    r = kv_alloc (store, t, kv_head (root)->level, &page, &below);
   if (r < 0)
     return r;
   memcpy (below, root, store->size);
   kv_page_init (root, store->size, kv_head (below)->level + 1u);
   kv_head (root)->link = page;
-  memmove (path->step + 1, path->step,
-           (path->depth + 1) * sizeof *path->step);
-  path->depth++;
-  path->step[0].page = KV_ROOT;
-  path->step[0].at = 0;
-  path->step[1].page = page;
   return 0;
 }
 
-/* How many cells of a page that is too full stay on the left, so that both halves
- * are as equal as can be. */
-static unsigned
-middle (const void *page, size_t size)
-{
-  size_t half = (size - kv_head (page)->heap) / 2, left = 0;
-  struct kv_item item;
-  unsigned i = 0;
+/* Cells of one page, or of two neighbours, that are to be dealt out anew. */
+struct share {
+  unsigned first;               /* which child of the parent page[0] is */
+  unsigned had, n;              /* pages: before, after */
+  uint64_t page[SHARES];
+  unsigned char *data[SHARES];
+  unsigned char *all;           /* the cells, in one large page */
+  unsigned cut[SHARES + 1];     /* the first cell of each page */
+  struct kv_item sep[SHARES];   /* and what is before it in the parent */
+};
 
-  for (; left < half && i < kv_head (page)->n - 1u; i++) {
-    kv_page_item (page, size, i, &item);
-    left += kv_cell_size (&item);
-    if (i > 0 && left > half + kv_cell_size (&item) / 2)
-      break;
-  }
-  return i;
-}
-
-/* The page at depth d has no room for the cell: half of it goes to a new page,
- * which the parent is told of.  All but the new cell stays if keys come in
- * order. */
+/* Have the pages to edit, and all their cells in one. */
 static int
-split (kv *store, struct kv_path *path, unsigned d,
-       const struct kv_item *cell)
+gather (kv *store, struct kv_txn *t, unsigned char *parent, struct share *s)
 {
-  unsigned at = path->step[d].at, same = 0, n, cut;
-  unsigned char *left, *right, *all = store->scratch;
-  struct kv_item item, last = { 0 }, sep = { 0 };
   size_t size = store->size;
-  unsigned char key[4096];
-  uint64_t page;
-  int r = kv_edit (store, path->step[d].page, &left);
+  struct kv_item item;
 
-  if (r == 0)
-    r = kv_alloc (store, kv_head (left)->level, &page, &right);
-  if (r < 0)
-    return r;
-  n = kv_head (left)->n + 1u;
-  kv_page_init (all, 2 * size, kv_head (left)->level);
-  for (unsigned i = 0; i < n; i++) {
-    if (i == at)
-      item = *cell;
-    else
-      kv_page_item (left, size, i - (i > at), &item);
-    kv_page_insert (all, 2 * size, i, &item);
-  }
-  cut = path->last && at == n - 1 && kv_head (all)->level == 0
-            ? at
-            : middle (all, 2 * size);
-  kv_head (all)->link = kv_head (left)->link;
-  kv_page_init (left, size, kv_head (all)->level);
-  kv_head (left)->link = kv_head (all)->link;
-  for (unsigned i = 0; i < n; i++, last = item) {
-    unsigned char *to = i < cut ? left : right;
+  s->all = store->scratch;
+  for (unsigned i = 0; i < s->had; i++) {
+    int r;
 
-    kv_page_item (all, 2 * size, i, &item);
-    if (i == cut)
-      sep = item;
-    if (i == cut && kv_head (all)->level > 0) /* an inner page's moves up */
-      memcpy (&kv_head (right)->link, item.value, sizeof (uint64_t));
-    else
-      kv_page_insert (to, size, kv_head (to)->n, &item);
-    if (i == cut && kv_head (all)->level == 0) {
-      while (same < last.key_length && last.key[same] == item.key[same])
-        same++;
-      sep.key_length = (uint16_t) (same + 1); /* tells the two apart */
+    s->page[i] = kv_page_child (parent, size, s->first + i);
+    r = kv_edit (store, t, s->page[i], &s->data[i]);
+    if (r < 0)
+      return r;
+    if (i == 0) {
+      kv_page_init (s->all, KV_SCRATCH * size, kv_head (s->data[0])->level);
+      kv_head (s->all)->link = kv_head (s->data[0])->link;
+    } else if (kv_head (s->all)->level > 0) {
+      kv_page_item (parent, size, s->first, &item);
+      item.value = (const unsigned char *) &kv_head (s->data[i])->link;
+      kv_page_insert (s->all, KV_SCRATCH * size, kv_head (s->all)->n, &item);
+    }
+    for (unsigned c = 0; c < kv_head (s->data[i])->n; c++) {
+      kv_page_item (s->data[i], size, c, &item);
+      kv_page_insert (s->all, KV_SCRATCH * size, kv_head (s->all)->n, &item);
     }
   }
-  sep.key = memcpy (key, sep.key, sep.key_length);
-  sep.value = (const unsigned char *) &page;
-  sep.length = sizeof page;
-  return insert (store, path, d - 1, &sep);
+  return 0;
 }
 
-/* At path's place at depth d. */
-static int
-insert (kv *store, struct kv_path *path, unsigned d,
-        const struct kv_item *cell)
+static size_t
+bytes_of (kv *store, const struct share *s, unsigned from, unsigned to)
 {
-  unsigned char *page;
-  int r = kv_edit (store, path->step[d].page, &page);
+  struct kv_item item;
+  size_t bytes = 0;
 
+  for (; from < to; from++) {
+    kv_page_item (s->all, KV_SCRATCH * store->size, from, &item);
+    bytes += kv_item_size (&item);
+  }
+  return bytes;
+}
+
+/* Cut the cells into s->n parts, as equal as can be; is each at most limit? */
+static bool
+cut_evenly (kv *store, struct share *s, size_t limit)
+{
+  unsigned n = kv_head (s->all)->n, i = 0;
+  size_t all = bytes_of (store, s, 0, n), sum = 0;
+  bool good = true;
+
+  s->cut[0] = 0;
+  s->cut[s->n] = n;
+  for (unsigned k = 1; k < s->n; k++) {
+    size_t next = bytes_of (store, s, i, i + 1);
+
+    /* Of the next cell more than half is this part's, or it has none. */
+    while (i + s->n - k < n
+           && (i == s->cut[k - 1] || sum + next / 2 < all * k / s->n)) {
+      sum += next;
+      i++;
+      next = bytes_of (store, s, i, i + 1);
+    }
+    s->cut[k] = i;
+  }
+  for (unsigned k = 0; k < s->n; k++)
+    good &= bytes_of (store, s, s->cut[k], s->cut[k + 1]) <= limit;
+  return good;
+}
+
+/* What tells the parts apart: of a leaf's first key as much as differs from the
+ * one before.  The bytes that they take in the parent. */
+static size_t
+separate (kv *store, struct share *s)
+{
+  struct kv_item before;
+  size_t bytes = 0;
+
+  for (unsigned k = 1; k < s->n; k++) {
+    struct kv_item *sep = &s->sep[k];
+    size_t same = 0;
+
+    kv_page_item (s->all, KV_SCRATCH * store->size, s->cut[k], sep);
+    if (kv_head (s->all)->level == 0) {
+      kv_page_item (s->all, KV_SCRATCH * store->size, s->cut[k] - 1, &before);
+      while (same < before.key_length && before.key[same] == sep->key[same])
+        same++;
+      sep->key_length = (uint16_t) (same + 1);
+    }
+    sep->length = sizeof s->page[k];
+    bytes += kv_item_size (sep);
+  }
+  return bytes;
+}
+
+/* Deal them out, and tell the parent, which has room. */
+static int
+deal (kv *store, struct kv_txn *t, unsigned char *parent, struct share *s)
+{
+  unsigned level = kv_head (s->all)->level;
+  struct kv_item item;
+  int r = s->n < s->had ? kv_free (store, t, s->page[1]) : 0;
+
+  for (unsigned k = s->had; r == 0 && k < s->n; k++)
+    r = kv_alloc (store, t, level, &s->page[k], &s->data[k]);
   if (r < 0)
     return r;
-  if (kv_page_room (page) >= kv_cell_size (cell)) {
-    kv_page_insert (page, store->size, path->step[d].at, cell);
-    return 0;
+  if (s->had == 2)
+    kv_page_remove (parent, store->size, s->first);
+  for (unsigned k = 0; k < s->n; k++) {
+    struct kv_head *head = kv_head (s->data[k]);
+    unsigned c = s->cut[k];
+
+    kv_page_init (head, store->size, level);
+    if (k == 0)
+      head->link = kv_head (s->all)->link;
+    else {
+      s->sep[k].value = (const unsigned char *) &s->page[k];
+      kv_page_insert (parent, store->size, s->first + k - 1, &s->sep[k]);
+      if (level > 0) /* what an inner page begins with moves up */
+        head->link = kv_page_child (s->all, KV_SCRATCH * store->size, ++c);
+    }
+    for (; c < s->cut[k + 1]; c++) {
+      kv_page_item (s->all, KV_SCRATCH * store->size, c, &item);
+      kv_page_insert (head, store->size, head->n, &item);
+    }
   }
-  if (d == 0) {
-    r = deepen (store, path);
-    d = 1;
-  }
-  return r < 0 ? r : split (store, path, d, cell);
+  return 0;
 }
 
-/* The leaf of a key, to change it, and the place there. */
+/* The page at depth d is too full or too empty.  add, if not NULL, is a cell for
+ * path's place in it, a leaf.  1: pages above it were changed, find it again;
+ * tries is how often that was so. */
 static int
-find_to_change (kv *store, const struct kv_item *key, struct kv_path *path,
-                unsigned char **leaf, bool *found)
+balance (kv *store, struct kv_txn *t, const struct kv_path *path, unsigned d,
+         const struct kv_item *add, bool full, unsigned tries)
 {
-  struct kv_view view;
+  size_t most = store->size - sizeof (struct kv_head), has;
+  struct share s = { .had = 2, .n = full ? 2 : 1 };
+  unsigned char *parent, *page;
+  unsigned place = path->step[d].at;
+  struct kv_item old = { 0 };
+  bool append;
   int r;
 
-  /* No one else writes: again only after Oriel has put a page right. */
-  do
-    r = kv_find (store, key->key, key->key_length, false, true, path, NULL,
-                 &view);
-  while (r == -EAGAIN);
-  if (r < 0)
-    return r;
-  kv_unlook (&view);
-  r = kv_edit (store, path->step[path->depth].page, leaf);
+  if (d == 0)
+    return !full ? 0 : (r = deepen (store, t)) < 0 ? r : 1;
+  r = kv_edit (store, t, path->step[d - 1].page, &parent);
   if (r == 0)
-    r = kv_page_search (*leaf, store->size, key->key, key->key_length, false,
-                        found);
-  path->step[path->depth].at = (unsigned) r;
-  return r < 0 ? r : 0;
-}
-
-static int
-put (kv *store, const kv_op *op)
-{
-  struct kv_item item, new = { op->key, op->value,
-                               (uint16_t) op->key_length,
-                               (uint16_t) op->length };
-  unsigned char *leaf;
-  struct kv_path path;
-  bool found;
-  int r = find_to_change (store, &new, &path, &leaf, &found);
-
+    r = kv_edit (store, t, path->step[d].page, &page);
   if (r < 0)
     return r;
-  if (found) {
-    kv_page_item (leaf, store->size, path.step[path.depth].at, &item);
-    if (item.length == new.length) {
-      memcpy ((void *) item.value, new.value, new.length);
-      return 0;
-    }
-    kv_page_remove (leaf, store->size, path.step[path.depth].at);
+  s.first = path->step[d - 1].at;
+  append = add && path->last && place == kv_head (page)->n;
+  if (append || kv_head (parent)->n == 0 || (full && tries > 1))
+    s.had = 1;
+  else if (s.first == kv_head (parent)->n)
+    s.first--;
+  r = gather (store, t, parent, &s);
+  if (r < 0)
+    return r;
+  if (add)
+    kv_page_insert (s.all, KV_SCRATCH * store->size,
+                    place + (s.data[0] == page ? 0 : kv_head (s.data[0])->n),
+                    add);
+  if (append) {
+    s.cut[1] = place;
+    s.cut[2] = place + 1;
+  } else
+    while (!cut_evenly (store, &s, s.n == 1 ? most / 4 * 3
+                                   : s.n == 2 && s.had == 2 && full
+                                       ? most / 16 * 15
+                                       : most))
+      if (++s.n > SHARES)
+        return -EBADMSG;
+  has = kv_page_room (parent);
+  if (s.had == 2 && kv_page_item (parent, store->size, s.first, &old))
+    has += kv_item_size (&old);
+  if (separate (store, &s) > has) {
+    r = full ? balance (store, t, path, d - 1, NULL, true, tries) : 0;
+    return r < 0 || !full ? r : 1;
   }
-  return insert (store, &path, path.depth, &new);
-}
-
-/* ------------------------------------------------------------------ */
-/* Deleting                                                           */
-
-/* The page at depth d has nothing left. */
-static int
-give_back (kv *store, struct kv_path *path, unsigned d)
-{
-  unsigned char *parent, *only;
-  unsigned at;
-  int r = kv_free (store, path->step[d].page);
-
-  if (r == 0)
-    r = kv_edit (store, path->step[--d].page, &parent);
-  if (r < 0)
+  r = deal (store, t, parent, &s);
+  if (r < 0 || s.n >= s.had)
     return r;
-  at = path->step[d].at;
-  if (at == 0 && kv_head (parent)->n == 0) {
-    if (d > 0)
-      return give_back (store, path, d);
-    kv_page_init (parent, store->size, 0);
+  if (d > 1)
+    return is_too_empty (parent, store->size)
+               ? balance (store, t, path, d - 1, NULL, false, 0)
+               : 0;
+  if (kv_head (parent)->n > 0)
     return 0;
-  }
-  if (at == 0)
-    kv_head (parent)->link = kv_page_child (parent, store->size, 1);
-  kv_page_remove (parent, store->size, at == 0 ? 0 : at - 1);
-  while (d == 0 && kv_head (parent)->n == 0 && kv_head (parent)->level > 0) {
-    uint64_t child = kv_head (parent)->link;
-
-    r = kv_edit (store, child, &only);
-    if (r < 0)
-      return r;
-    memcpy (parent, only, store->size);
-    r = kv_free (store, child);
-    if (r < 0)
-      return r;
-  }
-  return 0;
-}
-
-static int
-delete (kv *store, const kv_op *op)
-{
-  struct kv_item key = { .key = op->key,
-                         .key_length = (uint16_t) op->key_length };
-  unsigned char *leaf;
-  struct kv_path path;
-  bool found;
-  int r = find_to_change (store, &key, &path, &leaf, &found);
-
-  if (r < 0 || !found)
-    return r < 0 ? r : -ENOENT;
-  kv_page_remove (leaf, store->size, path.step[path.depth].at);
-  return kv_head (leaf)->n == 0 && path.depth > 0
-             ? give_back (store, &path, path.depth)
-             : 0;
+  memcpy (parent, s.data[0], store->size); /* the root's only child */
+  return kv_free (store, t, s.page[0]);
 }
 
 /* ------------------------------------------------------------------ */
@@ -447,7 +275,7 @@ kv_key_max (const kv *store)
   return store->size / 8;
 }
 
-/* Half of what two cells and their slots may take would do to split any page. */
+/* So that two pages can have what one and a cell of this size have. */
 size_t
 kv_pair_max (const kv *store)
 {
@@ -455,56 +283,150 @@ kv_pair_max (const kv *store)
          - sizeof (struct kv_slot) - 2;
 }
 
-/* Bring the leaf into memory while others can still write. */
-static void
-warm (kv *store, const kv_op *op)
-{
-  struct kv_view leaf;
-
-  if (kv_find (store, op->key, op->key_length, false, false, NULL, NULL, &leaf)
-      == 0)
-    kv_unlook (&leaf);
-}
-
+/* -ENOENT, NO_ROOM, TOO_EMPTY; *at is the cell's place. */
 static int
-apply_once (kv *store, const kv_op *ops, size_t n, bool batch, uint64_t *end)
+change_leaf (kv *store, unsigned char *leaf, const kv_op *op, unsigned *at)
 {
-  int r = kv_begin (store);
+  struct kv_item item, new = item_of (op);
+  bool found;
+  int r = kv_page_search (leaf, store->size, op->key, op->key_length, false,
+                          &found);
 
   if (r < 0)
     return r;
-  store->txn.batch = batch;
+  *at = (unsigned) r;
+  if (found) {
+    kv_page_item (leaf, store->size, *at, &item);
+    if (op->value && item.length == new.length) {
+      memcpy ((void *) item.value, new.value, new.length);
+      return 0;
+    }
+    kv_page_remove (leaf, store->size, *at);
+  }
+  if (!op->value)
+    return !found                                ? -ENOENT
+           : is_too_empty (leaf, store->size) ? TOO_EMPTY
+                                              : 0;
+  if (kv_page_room (leaf) < kv_item_size (&new))
+    return NO_ROOM;
+  kv_page_insert (leaf, store->size, *at, &new);
+  return 0;
+}
+
+/* With no page but one leaf.  What is wrong with it otherwise change_leaf() says,
+ * and nothing is done. */
+static int
+apply_alone (kv *store, const kv_op *op, uint64_t *end)
+{
+  unsigned char old[KV_PAGE_MAX], *leaf;
+  struct kv_change change = { .old = old };
+  struct kv_txn t = { .most = 1, .change = &change };
+  struct kv_view view;
+  uint64_t moment, page, lsn;
+  unsigned at;
+  int r = kv_moment (store, &moment);
+
+  if (r == 0)
+    r = kv_find (store, NULL, op->key, op->key_length, false, NULL, &view);
+  if (r < 0)
+    return kv_is_moment (store, moment) ? r : -EAGAIN;
+  page = view.pin.number;
+  lsn = kv_head (view.data)->lsn;
+  r = kv_seen (&view) && kv_is_moment (store, moment) ? 0 : -EAGAIN;
+  kv_unlook (&view);
+  if (r == 0)
+    r = kv_edit (store, &t, page, &leaf);
+  if (r == 0 && kv_head (leaf)->lsn != lsn)
+    r = -EAGAIN;
+  if (r == 0)
+    r = change_leaf (store, leaf, op, &at);
+  if (r == TOO_EMPTY && page == KV_ROOT)
+    r = 0;
+  KV_POINT ("alone.changed");
+  if (r == 0)
+    return kv_commit (store, &t, end);
+  kv_undo (store, &t);
+  return r;
+}
+
+/* With the tree. */
+static int
+change (kv *store, struct kv_txn *t, const kv_op *op)
+{
+  struct kv_item new = item_of (op);
+  int r = 0;
+
+  for (unsigned tries = 0; r >= 0; tries++) {
+    struct kv_path path = { .low = NULL };
+    unsigned char *leaf;
+    struct kv_view view;
+
+    do
+      r = kv_find (store, t, op->key, op->key_length, false, &path, &view);
+    while (r == -EAGAIN);
+    if (r < 0)
+      break;
+    kv_unlook (&view);
+    r = kv_edit (store, t, path.step[path.depth].page, &leaf);
+    if (r == 0)
+      r = change_leaf (store, leaf, op, &path.step[path.depth].at);
+    if (r == TOO_EMPTY)
+      return balance (store, t, &path, path.depth, NULL, false, 0);
+    if (r == NO_ROOM)
+      r = balance (store, t, &path, path.depth, &new, true, tries);
+    if (r == 0)
+      break;
+  }
+  return r;
+}
+
+static int
+apply_together (kv *store, const kv_op *ops, size_t n, bool batch,
+                uint64_t *end)
+{
+  struct kv_txn *t = &store->txn;
+  uint64_t moment;
+  int r;
+
+  kv_lock (store, &store->shared->tree);
+  /* What one began who died with the lock is done. */
+  r = kv_moment (store, &moment);
+  t->batch = batch;
   for (size_t i = 0; r == 0 && i < n; i++) {
-    r = ops[i].value ? put (store, &ops[i]) : delete (store, &ops[i]);
+    r = change (store, t, &ops[i]);
     if (r == -ENOENT && batch)
       r = 0;
   }
   if (r == 0)
-    return kv_commit (store, end);
-  kv_end (store);
+    r = kv_commit (store, t, end);
+  else
+    kv_undo (store, t);
+  kv_unlock (&store->shared->tree);
   return r;
 }
 
 static int
 apply (kv *store, const kv_op *ops, size_t n, bool batch, unsigned flags)
 {
-  uint64_t end;
-  int r;
+  uint64_t end = 0;
+  int r = -EAGAIN;
 
   if (!store || (n > 0 && !ops) || (flags & ~KV_NOSYNC))
     return -EINVAL;
   for (size_t i = 0; i < n; i++) {
-    if (!is_key (store, ops[i].key, ops[i].key_length))
+    if (!kv_is_key (store, ops[i].key, ops[i].key_length))
       return -EINVAL;
     if (ops[i].value
         && ops[i].key_length + ops[i].length > kv_pair_max (store))
       return -EMSGSIZE;
   }
-  if (n > 0)
-    warm (store, &ops[0]);
-  while ((r = apply_once (store, ops, n, batch, &end)) == -ENOSPC)
-    if ((r = kv_log_checkpoint (store, true)) < 0)
-      return r;
+  while (r == -EAGAIN) {
+    r = n == 1 ? apply_alone (store, ops, &end) : NO_ROOM;
+    if (r > 0 || (r == -ENOENT && batch))
+      r = apply_together (store, ops, n, batch, &end);
+    if (r == -ENOSPC)
+      r = (r = kv_log_checkpoint (store, true)) < 0 ? r : -EAGAIN;
+  }
   if (r == 0 && !(flags & KV_NOSYNC))
     r = kv_log_sync (store, end);
   if (r == 0 && kv_log_wants_checkpoint (store))

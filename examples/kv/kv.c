@@ -93,18 +93,17 @@ recover (kv *store)
   }
   r = kv_log_join (store);
   /* Those who were there may be dead. */
-  if (r == 0)
-    r = kv_begin (store);
-  if (r == 0)
-    kv_end (store);
+  if (r == 0 && (r = kv_take_log (store)) == 0)
+    kv_unlock (&store->shared->log);
   return r;
 }
 
 static void
 dispose (kv *store)
 {
-  for (unsigned i = 0; i < KV_PAGES; i++)
-    free (store->txn.copy[i]);
+  for (unsigned i = 0; store->txn.change && i < KV_PAGES; i++)
+    free (store->txn.change[i].old);
+  free (store->txn.change);
   if (store->log >= 0)
     close (store->log);
   free (store->hint);
@@ -130,10 +129,12 @@ kv_open (oriel_pool *pool, const char *path, const kv_options *opt,
   s->size = oriel_pool_page_size (pool);
   s->self = oriel_self (pool);
   s->hint = calloc (KV_HINTS, sizeof *s->hint);
-  s->scratch = malloc (2 * s->size);
+  s->scratch = malloc (KV_SCRATCH * s->size);
   s->record = malloc (kv_record_room (s)); /* of which little is touched */
-  r = !s->hint || !s->scratch || !s->record ? -ENOMEM
-      : s->size < 1024 || s->size > 16384   ? -EINVAL
+  s->txn.most = KV_PAGES;
+  s->txn.change = calloc (KV_PAGES, sizeof *s->txn.change);
+  r = !s->hint || !s->scratch || !s->record || !s->txn.change ? -ENOMEM
+      : s->size < 1024 || s->size > KV_PAGE_MAX               ? -EINVAL
       : kv_log_open (s, path, opt ? opt->log_size : 0);
   if (r == 0)
     r = open_file (s, path);

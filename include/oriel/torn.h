@@ -16,7 +16,7 @@
  *
  * THE AREA is a file beside the file, its path, without symbolic links, with
  * ".dw" behind it, or where you say.  It takes 8 MiB, or 17 MiB with pages of
- * 64 KiB.  A batch is up to 32 pages of one flush, and costs one write and one
+ * 64 KiB.  A batch is up to 128 pages of one flush, and costs one write and one
  * sync of the area; one flusher at a time, of all processes, has the area.  Ask
  * for flushes of many pages, and for few of them: src/README.md has what it
  * costs.

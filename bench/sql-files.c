@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tpcc-files.c - database files as the parent handles them: by plain calls,
+ * sql-files.c - database files as the parent handles them: by plain calls,
  * while no child has them open, for closing a descriptor drops POSIX locks
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tpcc.h"
+#include "sql-base.h"
 
 static int
 copy_bytes (int in, int out)
@@ -29,7 +30,7 @@ copy_bytes (int in, int out)
 
 /* The copy is on disk when this returns, so that no run pays for it. */
 int
-tpcc_file_copy (const char *from, const char *to)
+sql_file_copy (const char *from, const char *to)
 {
   int in, out = -1, err = 0;
 
@@ -59,7 +60,7 @@ tpcc_file_copy (const char *from, const char *to)
 /* Write the file out and drop it from the page cache, so that a run starts
  * cold, and what it reads is charged to its own cgroup. */
 int
-tpcc_file_uncache (const char *path)
+sql_file_uncache (const char *path)
 {
   int fd = open (path, O_RDONLY | O_CLOEXEC);
   int err = 0;
@@ -75,7 +76,7 @@ tpcc_file_uncache (const char *path)
 }
 
 long long
-tpcc_file_size (const char *path, const char *suffix)
+sql_file_size (const char *path, const char *suffix)
 {
   char name[PATH_MAX + 16];
   struct stat st;
@@ -85,7 +86,7 @@ tpcc_file_size (const char *path, const char *suffix)
 }
 
 void
-tpcc_file_remove (const char *database)
+sql_file_remove (const char *database)
 {
   static const char *const suffix[] = { "", "-wal", "-shm", "-journal" };
   char path[PATH_MAX + 16];

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tpcc-cgroup.c - a memory cgroup for the terminals of one side
+ * sql-cgroup.c - a memory cgroup for the workers of one side
  *
  * In it the kernel charges page cache, tmpfs pages (a pool in /dev/shm) and
  * private memory alike to one limit, so that a VFS that keeps its cache in a
  * pool and one that keeps it in the page cache can have the same memory.  A
- * page is charged to whoever touched it first: the terminals create the pool,
+ * page is charged to whoever touched it first: the workers create the pool,
  * and the parent drops the database from the page cache before they start.
  *
  * Both versions are known.  The group is made below the one that this process
@@ -15,12 +15,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tpcc.h"
+#include "sql-base.h"
 
 /* ------------------------------------------------------------------ */
 /* Files of a group                                                   */
@@ -189,7 +190,7 @@ make_below (struct cgroup *group, const char *directory, uint64_t bytes)
   char name[64];
   int err;
 
-  snprintf (name, sizeof name, "oriel-tpcc-%ld", (long) getpid ());
+  snprintf (name, sizeof name, "oriel-bench-%ld", (long) getpid ());
   err = join_path (group->path, directory, name);
   if (err != 0)
     return err;
@@ -207,7 +208,7 @@ make_below (struct cgroup *group, const char *directory, uint64_t bytes)
 }
 
 int
-tpcc_cgroup_make (struct cgroup *group, uint64_t bytes, char why[ERROR_TEXT])
+sql_cgroup_make (struct cgroup *group, uint64_t bytes, char why[ERROR_TEXT])
 {
   char mount[PATH_MAX], own[PATH_MAX], directory[PATH_MAX];
   char *slash;
@@ -242,13 +243,13 @@ tpcc_cgroup_make (struct cgroup *group, uint64_t bytes, char why[ERROR_TEXT])
 }
 
 int
-tpcc_cgroup_join (const struct cgroup *group)
+sql_cgroup_join (const struct cgroup *group)
 {
   return group->version ? put (group->path, "cgroup.procs", "0") : 0;
 }
 
 uint64_t
-tpcc_cgroup_peak (const struct cgroup *group)
+sql_cgroup_peak (const struct cgroup *group)
 {
   char text[32];
   int err = -ENOENT;
@@ -277,7 +278,7 @@ statistic (const char *text, const char *name)
 }
 
 uint64_t
-tpcc_cgroup_used (const struct cgroup *group)
+sql_cgroup_used (const struct cgroup *group)
 {
   char text[8192];
 
@@ -291,7 +292,7 @@ tpcc_cgroup_used (const struct cgroup *group)
 }
 
 int
-tpcc_cgroup_was_full (const struct cgroup *group)
+sql_cgroup_was_full (const struct cgroup *group)
 {
   char text[512], *p;
 
@@ -305,7 +306,7 @@ tpcc_cgroup_was_full (const struct cgroup *group)
 
 /* Its processes are gone, but the kernel may take a moment to notice. */
 void
-tpcc_cgroup_remove (struct cgroup *group)
+sql_cgroup_remove (struct cgroup *group)
 {
   int i;
 
@@ -315,7 +316,7 @@ tpcc_cgroup_remove (struct cgroup *group)
     {
       if (rmdir (group->path) == 0 || errno != EBUSY)
         break;
-      tpcc_sleep (10);
+      sql_sleep (10);
     }
   group->version = 0;
 }

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tpcc-proc.c - what the kernel charges this process for
+ * sql-proc.c - what the kernel charges this process for
  *
- * A terminal reads its own /proc/self while its connection is open.  What the
- * kernel does not tell is -1 and is shown as unknown.
+ * A worker reads its own /proc/self while its connection is open.  Of pages that
+ * several processes map, PSS counts its share in each; pages of the pool or of
+ * the page cache that no process maps are in no one's.  What the kernel does not
+ * tell is -1 and is shown as unknown.
  */
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
-#include "tpcc.h"
+#include "sql-base.h"
 
 static long
 count_maps (void)
@@ -43,17 +46,32 @@ get_value (FILE *f, const char *name)
   return value;
 }
 
+/* The same, where it is in KiB. */
+static long long
+get_kib (FILE *f, const char *name)
+{
+  long long value = get_value (f, name);
+
+  return value < 0 ? -1 : value * 1024;
+}
+
 static void
-read_status (struct proc *proc)
+read_memory (struct proc *proc)
 {
   FILE *f = fopen ("/proc/self/status", "re");
 
-  if (f == NULL)
-    return;
-  proc->page_table_kb = (long) get_value (f, "VmPTE");
-  proc->peak_rss_kb = (long) get_value (f, "VmHWM");
-  proc->private_kb = (long) get_value (f, "RssAnon");
-  fclose (f);
+  if (f != NULL)
+    {
+      proc->page_tables = get_kib (f, "VmPTE");
+      proc->anonymous = get_kib (f, "RssAnon");
+      fclose (f);
+    }
+  f = fopen ("/proc/self/smaps_rollup", "re");
+  if (f != NULL)
+    {
+      proc->pss = get_kib (f, "Pss");
+      fclose (f);
+    }
 }
 
 static void
@@ -71,13 +89,13 @@ read_io (struct proc *proc)
 }
 
 void
-tpcc_proc_read (struct proc *proc)
+sql_proc_read (struct proc *proc)
 {
   struct rusage usage;
 
   memset (proc, 0xff, sizeof *proc); /* -1 in each */
   proc->vmas = count_maps ();
-  read_status (proc);
+  read_memory (proc);
   read_io (proc);
   getrusage (RUSAGE_SELF, &usage);
   proc->cpu_usec = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000LL
@@ -93,7 +111,7 @@ subtract (long long *value, long long start)
 
 /* Counters only; gauges stay as they are. */
 void
-tpcc_proc_subtract (struct proc *proc, const struct proc *start)
+sql_proc_subtract (struct proc *proc, const struct proc *start)
 {
   subtract (&proc->rchar, start->rchar);
   subtract (&proc->wchar, start->wchar);
@@ -108,21 +126,15 @@ add (long long *sum, long long value)
   *sum = *sum < 0 || value < 0 ? -1 : *sum + value;
 }
 
-static void
-largest (long *most, long value)
-{
-  if (value > *most)
-    *most = value;
-}
-
-/* Into a zeroed struct: the largest gauges, the sums of counters. */
+/* Into a zeroed struct: sums, but for the most VMAs that one has. */
 void
-tpcc_proc_merge (struct proc *into, const struct proc *from)
+sql_proc_merge (struct proc *into, const struct proc *from)
 {
-  largest (&into->vmas, from->vmas);
-  largest (&into->page_table_kb, from->page_table_kb);
-  largest (&into->peak_rss_kb, from->peak_rss_kb);
-  largest (&into->private_kb, from->private_kb);
+  if (from->vmas > into->vmas)
+    into->vmas = from->vmas;
+  add (&into->page_tables, from->page_tables);
+  add (&into->pss, from->pss);
+  add (&into->anonymous, from->anonymous);
   add (&into->rchar, from->rchar);
   add (&into->wchar, from->wchar);
   add (&into->read_bytes, from->read_bytes);
@@ -132,7 +144,7 @@ tpcc_proc_merge (struct proc *into, const struct proc *from)
 
 /* Counters only: those of the processes that were killed are gone. */
 void
-tpcc_proc_forget (struct proc *proc)
+sql_proc_forget (struct proc *proc)
 {
   proc->rchar = -1;
   proc->wchar = -1;

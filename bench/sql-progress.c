@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tpcc-progress.c - how far it is: a bar where standard error is a terminal,
+ * sql-progress.c - how far it is: a bar where standard error is a terminal,
  * else a line of text at each quarter
  */
 #include <string.h>
 #include <unistd.h>
 
-#include "tpcc.h"
+#include "sql.h"
 
 #define WIDTH 30
 
@@ -29,7 +29,7 @@ draw_bar (const char *what, double fraction, const char *detail)
 }
 
 void
-tpcc_progress (const struct options *opt, const char *what, double fraction,
+sql_progress (const struct options *opt, const char *what, double fraction,
                const char *detail)
 {
   if (opt->quiet)
@@ -50,7 +50,7 @@ tpcc_progress (const struct options *opt, const char *what, double fraction,
 
 /* What was in progress is over: the next begins at zero. */
 void
-tpcc_progress_end (void)
+sql_progress_end (void)
 {
   if (bar_shown)
     fputs ("\r\033[K", stderr);

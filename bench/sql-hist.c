@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tpcc-hist.c - a histogram of latencies, in buckets that grow with the value
+ * sql-hist.c - a histogram of latencies, in buckets that grow with the value
  *
  * Values below 2 << HIST_SUB_BITS have a bucket each.  Above, every power of
  * two is cut into 1 << HIST_SUB_BITS buckets of equal width, so the relative
- * error is the same everywhere.  A terminal fills its own in shared memory; the
- * parent merges them once the terminals have stopped, so there are no locks.
+ * error is the same everywhere: the layout of HdrHistogram, whose C library Debian
+ * 12 does not have, with two decimal digits.  A worker fills its own in shared
+ * memory; the parent merges them once the workers have stopped, so there are no
+ * locks.
  */
-#include "tpcc.h"
+#include "sql-base.h"
 
 static unsigned
 bucket_of (uint64_t v)
@@ -36,7 +38,7 @@ bucket_end (unsigned b)
 }
 
 void
-tpcc_hist_add (struct hist *hist, uint64_t nsec)
+sql_hist_add (struct hist *hist, uint64_t nsec)
 {
   hist->bucket[bucket_of (nsec)]++;
   hist->count++;
@@ -45,7 +47,7 @@ tpcc_hist_add (struct hist *hist, uint64_t nsec)
 }
 
 void
-tpcc_hist_merge (struct hist *into, const struct hist *from)
+sql_hist_merge (struct hist *into, const struct hist *from)
 {
   unsigned b;
 
@@ -57,7 +59,7 @@ tpcc_hist_merge (struct hist *into, const struct hist *from)
 }
 
 uint64_t
-tpcc_hist_at (const struct hist *hist, double fraction)
+sql_hist_at (const struct hist *hist, double fraction)
 {
   uint64_t want = (uint64_t) (fraction * (double) hist->count + 0.5);
   uint64_t seen = 0, end;

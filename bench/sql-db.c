@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tpcc-db.c - connections through the VFS that is measured
+ * sql-db.c - connections through the VFS that is measured
  *
  * Oriel's VFS is linked in and registered, or loaded as a module; both happen
  * in the child that needs it, once.  Its options travel in the URI of the
@@ -10,13 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tpcc.h"
+#include "sql.h"
 #include "oriel_vfs.h"
 
 static char db_error[ERROR_TEXT];
 
 const char *
-tpcc_db_error (void)
+sql_db_error (void)
 {
   return db_error;
 }
@@ -33,7 +33,7 @@ set_error (int rc, const char *format, ...)
 }
 
 int
-tpcc_db_exec (sqlite3 *db, const char *format, ...)
+sql_db_exec (sqlite3 *db, const char *format, ...)
 {
   va_list ap;
   char *sql;
@@ -50,7 +50,7 @@ tpcc_db_exec (sqlite3 *db, const char *format, ...)
 }
 
 int
-tpcc_db_bind (sqlite3_stmt *stmt, const char *format, va_list ap)
+sql_db_bind (sqlite3_stmt *stmt, const char *format, va_list ap)
 {
   int rc = SQLITE_OK;
   int i;
@@ -114,14 +114,14 @@ load_module (const char *path)
 }
 
 static int
-need_vfs (const struct tpcc *tpcc, const struct side *side)
+need_vfs (const struct sql *sql, const struct side *side)
 {
   int rc;
 
   if (sqlite3_vfs_find (side->vfs) != NULL)
     return SQLITE_OK;
-  if (tpcc->opt.module != NULL)
-    rc = load_module (tpcc->opt.module);
+  if (sql->opt.module != NULL)
+    rc = load_module (sql->opt.module);
   else
     {
       rc = oriel_vfs_register (0);
@@ -183,8 +183,8 @@ make_uri (const struct options *opt, const struct side *side)
 /* Connections                                                        */
 
 int
-tpcc_db_open (const struct tpcc *tpcc, const struct side *side, int create,
-              sqlite3 **db)
+sql_db_open (const struct sql *sql, const struct side *side, int create,
+             sqlite3 **db)
 {
   int flags = SQLITE_OPEN_URI | SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
   sqlite3 *made = NULL;
@@ -194,10 +194,10 @@ tpcc_db_open (const struct tpcc *tpcc, const struct side *side, int create,
   *db = NULL;
   sqlite3_config (SQLITE_CONFIG_LOG, on_log, NULL); /* the first time only */
   last_log[0] = 0;
-  rc = need_vfs (tpcc, side);
+  rc = need_vfs (sql, side);
   if (rc != SQLITE_OK)
     return rc;
-  uri = make_uri (&tpcc->opt, side);
+  uri = make_uri (&sql->opt, side);
   if (uri == NULL)
     return set_error (SQLITE_NOMEM, "out of memory");
 
@@ -220,7 +220,7 @@ tpcc_db_open (const struct tpcc *tpcc, const struct side *side, int create,
 
 /* Counting rows reads every page of a tree. */
 int
-tpcc_db_warm (sqlite3 *db)
+sql_db_warm (sqlite3 *db)
 {
   static const char list[] =
     "SELECT CASE type WHEN 'table' THEN printf ('SELECT count (*) FROM \"%w\""
@@ -243,7 +243,7 @@ tpcc_db_warm (sqlite3 *db)
 
 /* SQLite answers with the mode that holds, which may be another one. */
 int
-tpcc_db_journal_mode (sqlite3 *db, const char *mode)
+sql_db_journal_mode (sqlite3 *db, const char *mode)
 {
   sqlite3_stmt *stmt;
   const char *got;
@@ -269,19 +269,50 @@ tpcc_db_journal_mode (sqlite3 *db, const char *mode)
 }
 
 int
-tpcc_db_configure (const struct tpcc *tpcc, sqlite3 *db)
+sql_db_number (sqlite3 *db, const char *query, int64_t *number)
 {
-  const struct options *opt = &tpcc->opt;
+  sqlite3_stmt *stmt;
   int rc;
 
-  rc = tpcc_db_journal_mode (db, opt->journal);
+  rc = sqlite3_prepare_v2 (db, query, -1, &stmt, NULL);
   if (rc != SQLITE_OK)
     return rc;
-  rc = tpcc_db_exec (db, "PRAGMA synchronous = %s", opt->synchronous);
+  if (sqlite3_step (stmt) == SQLITE_ROW)
+    *number = sqlite3_column_int64 (stmt, 0);
+  return sqlite3_finalize (stmt);
+}
+
+/* All that the processes may have, less what each needs for itself, split; no
+ * more than there is to hold. */
+static long long
+large_cache_kib (const struct sql *sql, const struct side *side)
+{
+  long long share = (long long) sql_run_memory (&sql->opt) * 3 / 4
+                    / sql->opt.processes;
+  long long data = sql_file_size (side->path, "") * 5 / 4;
+
+  return (share < data ? share : data) / 1024;
+}
+
+int
+sql_db_configure (const struct sql *sql, const struct side *side, sqlite3 *db)
+{
+  const struct options *opt = &sql->opt;
+  int rc;
+
+  rc = sql_db_journal_mode (db, opt->journal);
+  if (rc != SQLITE_OK)
+    return rc;
+  rc = sql_db_exec (db, "PRAGMA synchronous = %s", opt->synchronous);
   if (rc == SQLITE_OK && opt->cache_size)
-    rc = tpcc_db_exec (db, "PRAGMA cache_size = %s", opt->cache_size);
+    rc = sql_db_exec (db, "PRAGMA cache_size = %s", opt->cache_size);
+  if (rc == SQLITE_OK && side->is == SIDE_CACHE)
+    rc = sql_db_exec (db, "PRAGMA cache_size = -%lld",
+                      large_cache_kib (sql, side));
   if (rc == SQLITE_OK && opt->mmap_size)
-    rc = tpcc_db_exec (db, "PRAGMA mmap_size = %s", opt->mmap_size);
+    rc = sql_db_exec (db, "PRAGMA mmap_size = %s", opt->mmap_size);
+  if (rc == SQLITE_OK && side->is == SIDE_MMAP)
+    rc = sql_db_exec (db, "PRAGMA mmap_size = %lld", 1ll << 40);
   if (rc != SQLITE_OK)
     set_error (rc, "setting pragmas: %s", sqlite3_errmsg (db));
   return rc;

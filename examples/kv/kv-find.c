@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * kv-find.c - finding: gets and cursors
+ *
+ * A B+tree.  Inner pages have separators, as short as can be, and children; a
+ * leaf has no neighbour's number, as the bounds that the way down gave say where
+ * to go on.
+ *
+ * Readers latch nothing.  On the way down the child's version is taken while the
+ * parent's is still good ("optimistic lock coupling": V. Leis and others, The ART
+ * of Practical Synchronization, DaMoN 2016), and what was read counts if the
+ * leaf's version is good after it.  A change of several pages has all of them
+ * latched before it changes the first, so this would do; but who dies leaves
+ * some changed.  So readers also look at shared->changes, before and after.
+ *
+ * A cursor has a copy of one leaf, and the bounds of what that leaf could have:
+ * the next leaf is the one where its upper bound belongs, the one before is that
+ * of what comes just before the lower.  So it is no one's business but its own
+ * how the tree changes meanwhile.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "kv-impl.h"
+
+static void
+set_bound (const void *page, size_t size, unsigned i, unsigned char *to,
+           size_t *length)
+{
+  struct kv_item item;
+
+  if (to && kv_page_item (page, size, i, &item) && item.key_length <= size) {
+    memcpy (to, item.key, item.key_length);
+    *length = item.key_length;
+  }
+}
+
+/* The child that is taken in an inner page. */
+static int
+choose (kv *store, const void *page, const void *key, size_t key_length,
+        bool before, struct kv_path *path)
+{
+  int n = kv_u16 (&kv_head (page)->n), i = n;
+  bool found;
+
+  if (key)
+    i = kv_page_search (page, store->size, key, key_length, !before, &found);
+  if (!path || i < 0)
+    return i;
+  path->step[path->depth].at = (unsigned) i;
+  path->last &= i == n;
+  if (i > 0)
+    set_bound (page, store->size, (unsigned) i - 1, path->low,
+               &path->low_length);
+  if (i < n)
+    set_bound (page, store->size, (unsigned) i, path->high,
+               &path->high_length);
+  return i;
+}
+
+int
+kv_find (kv *store, const struct kv_txn *t, const void *key,
+         size_t key_length, bool before, struct kv_path *path,
+         struct kv_view *leaf)
+{
+  struct kv_view view[2];       /* of the parent and of the child, in turns */
+  unsigned level = KV_DEPTH;
+  uint64_t page = KV_ROOT;
+  int r = kv_look (store, t, page, &view[0]);
+
+  if (path) {
+    path->last = true;
+    path->low_length = path->high_length = 0;
+  }
+  for (unsigned d = 0; r == 0; d++) {
+    struct kv_view *here = &view[d % 2], *next = &view[(d + 1) % 2];
+    unsigned its = kv_u16 (&kv_head (here->data)->level);
+    int i = -1;
+
+    if (path && its < level) {
+      path->depth = d;
+      path->step[d].page = page;
+    }
+    if (its == 0 && level > 0) {
+      *leaf = *here;
+      return 0;
+    }
+    if (its < level)
+      i = choose (store, here->data, key, key_length, before, path);
+    page = i < 0 ? KV_META
+                 : kv_page_child (here->data, store->size, (unsigned) i);
+    level = its;
+    if (!kv_seen (here)) /* then page may be any number */
+      r = -EAGAIN;
+    else if (page <= KV_ROOT)
+      r = -EBADMSG;
+    else
+      r = kv_look (store, t, page, next);
+    if (r == 0 && !kv_seen (here)) {
+      kv_unlook (next);
+      r = -EAGAIN;
+    }
+    kv_unlook (here);
+  }
+  return r;
+}
+
+/* ------------------------------------------------------------------ */
+/* Getting                                                            */
+
+bool
+kv_is_key (const kv *store, const void *key, size_t length)
+{
+  return key && length > 0 && length <= kv_key_max (store);
+}
+
+/* -EAGAIN: it was changing. */
+static int
+get_once (kv *store, uint64_t moment, const kv_op *op, size_t *length)
+{
+  struct kv_item item = { 0 };
+  struct kv_view leaf;
+  bool found;
+  int r;
+
+  if (!kv_is_key (store, op->key, op->key_length))
+    return -EINVAL;
+  r = kv_find (store, NULL, op->key, op->key_length, false, NULL, &leaf);
+  if (r == 0) {
+    r = kv_page_search (leaf.data, store->size, op->key, op->key_length,
+                        false, &found);
+    if (r >= 0 && found
+        && kv_page_item (leaf.data, store->size, (unsigned) r, &item))
+      memcpy (op->value, item.value,
+              item.length < op->length ? item.length : op->length);
+    if (!kv_seen (&leaf))
+      r = -EAGAIN;
+    kv_unlook (&leaf);
+  }
+  /* Between the pages of a change any tree may be found. */
+  if (!kv_is_moment (store, moment))
+    r = -EAGAIN;
+  if (r < 0)
+    return r;
+  *length = found ? item.length : KV_NONE;
+  return 0;
+}
+
+int
+kv_get_many (kv *store, const kv_op *ops, size_t n, size_t *lengths)
+{
+  int r = -EAGAIN;
+
+  if (!store || (n > 0 && (!ops || !lengths)))
+    return -EINVAL;
+  while (r == -EAGAIN) {
+    uint64_t moment;
+
+    r = kv_moment (store, &moment);
+    for (size_t i = 0; r == 0 && i < n; i++)
+      r = get_once (store, moment, &ops[i], &lengths[i]);
+  }
+  return r;
+}
+
+int
+kv_get (kv *store, const void *key, size_t key_length, void *value,
+        size_t size, size_t *length)
+{
+  kv_op op = { key, value, key_length, size };
+  size_t has;
+  int r = kv_get_many (store, &op, 1, &has);
+
+  if (r < 0 || has == KV_NONE)
+    return r < 0 ? r : -ENOENT;
+  if (length)
+    *length = has;
+  return 0;
+}
+
+/* ------------------------------------------------------------------ */
+/* Cursors                                                            */
+
+struct kv_cursor {
+  kv *store;
+  unsigned at;                  /* it stands before this cell of the leaf */
+  struct kv_path path;          /* for the bounds */
+  unsigned char *leaf;          /* the copy; then low, high, and a key */
+};
+
+/* Take the leaf of key, or of what comes before it.  key may be a bound: it is
+ * copied, as the bounds change. */
+static int
+take (kv_cursor *c, const void *key, size_t length, bool before)
+{
+  size_t size = c->store->size;
+  struct kv_view leaf;
+  uint64_t moment;
+  bool found;
+  int r;
+
+  if (key)
+    key = memcpy (c->leaf + 3 * size, key, length);
+  do {
+    r = kv_moment (c->store, &moment);
+    if (r < 0)
+      return r;
+    r = kv_find (c->store, NULL, key, length, before, &c->path, &leaf);
+    if (r == 0) {
+      memcpy (c->leaf, leaf.data, size);
+      r = kv_seen (&leaf) ? 0 : -EAGAIN;
+      kv_unlook (&leaf);
+    }
+  } while (r == -EAGAIN || !kv_is_moment (c->store, moment));
+  if (r == 0)
+    r = key ? kv_page_search (c->leaf, size, key, length, false, &found)
+            : kv_head (c->leaf)->n;
+  if (r < 0)
+    return r;
+  c->at = (unsigned) r;
+  return 0;
+}
+
+int
+kv_cursor_open (kv *store, kv_cursor **cursor)
+{
+  kv_cursor *c;
+  int r;
+
+  if (!store || !cursor)
+    return -EINVAL;
+  c = calloc (1, sizeof *c);
+  if (!c || !(c->leaf = malloc (4 * store->size))) {
+    free (c);
+    return -ENOMEM;
+  }
+  c->store = store;
+  c->path.low = c->leaf + store->size;
+  c->path.high = c->path.low + store->size;
+  r = kv_seek (c, "", 0);
+  if (r < 0)
+    kv_cursor_close (c);
+  else
+    *cursor = c;
+  return r;
+}
+
+void
+kv_cursor_close (kv_cursor *c)
+{
+  if (c)
+    free (c->leaf);
+  free (c);
+}
+
+int
+kv_seek (kv_cursor *c, const void *key, size_t length)
+{
+  if (!c || length > kv_key_max (c->store))
+    return -EINVAL;
+  return take (c, key, length, false);
+}
+
+static int
+give (kv_cursor *c, unsigned i, const void **key, size_t *key_length,
+      const void **value, size_t *length)
+{
+  struct kv_item item;
+
+  if (!kv_page_item (c->leaf, c->store->size, i, &item))
+    return -EBADMSG;
+  if (key)
+    *key = item.key;
+  if (key_length)
+    *key_length = item.key_length;
+  if (value)
+    *value = item.value;
+  if (length)
+    *length = item.length;
+  return 0;
+}
+
+int
+kv_next (kv_cursor *c, const void **key, size_t *key_length,
+         const void **value, size_t *length)
+{
+  int r;
+
+  if (!c)
+    return -EINVAL;
+  while (c->at >= kv_head (c->leaf)->n) {
+    if (c->path.high_length == 0)
+      return -ENOENT;
+    r = take (c, c->path.high, c->path.high_length, false);
+    if (r < 0)
+      return r;
+  }
+  return give (c, c->at++, key, key_length, value, length);
+}
+
+int
+kv_prev (kv_cursor *c, const void **key, size_t *key_length,
+         const void **value, size_t *length)
+{
+  int r;
+
+  if (!c)
+    return -EINVAL;
+  while (c->at == 0) {
+    if (c->path.low_length == 0)
+      return -ENOENT;
+    r = take (c, c->path.low, c->path.low_length, true);
+    if (r < 0)
+      return r;
+  }
+  return give (c, --c->at, key, key_length, value, length);
+}

@@ -1,0 +1,103 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# report.py runs parts one after the other: one that fails leaves the rest, and
+# the exit status tells; interrupted, it ends the part with its children, removes
+# its directories, and writes the report of what there is.
+. "${top_srcdir:-.}/tests/tap.sh"
+
+command -v python3 > /dev/null || skip_all "python3 is missing"
+TMPDIR=$scratch/tmp
+ORIEL_DIR=$scratch/pools
+export TMPDIR ORIEL_DIR
+mkdir "$TMPDIR" "$ORIEL_DIR" "$scratch/bench"
+
+report ()
+{
+  python3 -B "$top_srcdir/bench/report.py" "$@" --build "$scratch" \
+    --source "$top_srcdir" --results "$scratch/results" \
+    --output "$scratch/report" --gnuplot ./nonesuch
+}
+
+# program NAME < SHELL: $json is the file that it shall write
+program ()
+{
+  {
+    # shellcheck disable=SC2016
+    echo '#!/bin/sh
+for json; do :; done
+json=${json#--json=}'
+    cat
+  } > "$scratch/bench/$1"
+  chmod +x "$scratch/bench/$1"
+}
+
+program bench-view << 'END'
+echo "no memory for this" >&2
+exit 1
+END
+program bench-checkpoint << 'END'
+touch "$TMPDIR/left" "$ORIEL_DIR/left"
+echo '{"cases": [{"name": "p50", "unit": "ns", "better": "less", "series":
+  [{"name": "oriel", "rounds": [7]}]}]}' > "$json"
+exit 3
+END
+
+# why PART: why it is not in the report
+why ()
+{
+  python3 -c 'import json, sys
+for p in json.load(open(sys.argv[1]))["parts"]:
+    if p["name"] == sys.argv[2]:
+        print(p["why"])' "$scratch/report.json" "$1"
+}
+
+report run view checkpoint kv > "$scratch/out" 2> "$scratch/err"
+is $? 1 'a part that fails is told by the exit status'
+is "$(why view)" 'exit status 1: no memory for this' 'and why, in the report'
+is "$(why checkpoint)" None 'the next one was run; a missed target is no failure'
+ok 'what it found is in the report' grep -q 'id="checkpoint/p50"' \
+  "$scratch/report.html"
+is "$(why kv)" \
+  'bench/bench-kv was not built: configure says what it needs' \
+  'what is not built is left out'
+is "$(tail -n 1 "$scratch/out")" "$scratch/report.html" \
+  'the path of the report comes last'
+ok 'progress is shown' grep -q '^\[2/3\] checkpoint: .*done' "$scratch/err"
+is "$(ls "$TMPDIR" "$ORIEL_DIR" | grep -c oriel-bench)" 0 \
+  'what parts have left is removed'
+
+report run checkpoint > /dev/null 2>&1
+is $? 0 'all is well: 0'
+is "$(why view)" 'exit status 1: no memory for this' \
+  'what was run before is in the report'
+
+report run nonesuch > /dev/null 2> "$scratch/err"
+is $? 1 'a part that there is not is refused'
+ok 'by name' grep -q 'no part nonesuch' "$scratch/err"
+
+# Interrupted: the child's own child must go as well.
+program bench-view << 'END'
+sleep 600 &
+echo $PPID $! > "$json.pids"
+mv "$json.pids" "${json%/*}/pids"
+wait
+END
+report run view checkpoint > "$scratch/out" 2> "$scratch/err" &
+running=$!
+for _ in $(seq 600); do
+  [ -s "$scratch/results/pids" ] && break
+  sleep 0.1
+done
+read -r parent sleeper < "$scratch/results/pids"
+kill -INT "$parent"
+wait $running
+is $? 130 'interrupted: 128 and the number of the signal'
+is "$(why view)" interrupted 'the report says so'
+is "$(why checkpoint)" None 'what was run before is in it'
+is "$(tail -n 1 "$scratch/out")" "$scratch/report.html" 'and its path comes last'
+ok "the part's children are gone" \
+  sh -c '! grep "^State:" "/proc/$1/status" | grep -v Z' - "$sleeper"
+is "$(ls "$TMPDIR" "$ORIEL_DIR" | grep -c oriel-bench)" 0 \
+  'so are its directories'
+done_testing
