@@ -68,9 +68,12 @@ ours_open (const struct place *place)
             (int) getppid ());
   oriel_options_init (&opt);
   opt.pool_size = place->cache;
+  opt.max_threads = opt.max_processes = 16; /* a little memory for each */
   /* Others of the round may still be there, and have it. */
   ours_must (oriel_pool_open (pool, &opt, &o->pool), "oriel_pool_open");
-  ours_must (kv_open (o->pool, path, NULL, &o->store), "kv_open");
+  ours_must (kv_open (o->pool, path, &(kv_options) { .log_size = 256 * MiB },
+                      &o->store),
+             "kv_open");
   if (place->warm) { /* in the file's order; that of keys is another */
     oriel_file *file;
 
@@ -361,6 +364,7 @@ bdb_open (const struct place *place)
   const uint32_t parts = DB_INIT_MPOOL | DB_INIT_LOCK | DB_INIT_LOG
                          | DB_INIT_TXN | DB_THREAD | DB_CREATE;
   struct bdb *b = allocate (sizeof *b);
+  uint64_t bytes;
   char home[320];
   DB_ENV *env;
 
@@ -371,14 +375,19 @@ bdb_open (const struct place *place)
   need (mkdir (home, 0700) == 0 || errno == EEXIST, home);
   bdb_must (db_env_create (&env, 0), "db_env_create");
   b->env = env;
-  bdb_must (env->set_cachesize (env, (uint32_t) (place->cache >> 30),
-                                (uint32_t) (place->cache & (GiB - 1)), 1),
+  /* It adds a quarter to less than 500 MB. */
+  bytes = place->cache < 500 * MiB ? place->cache / 5 * 4 : place->cache;
+  bdb_must (env->set_cachesize (env, (uint32_t) (bytes >> 30),
+                                (uint32_t) (bytes & (GiB - 1)), 1),
             "set_cachesize");
-  bdb_must (env->set_lg_bsize (env, 4 * MiB), "set_lg_bsize");
+  bdb_must (env->set_lg_bsize (env, place->tight ? MiB / 4 : 4 * MiB),
+            "set_lg_bsize");
   bdb_must (env->set_lg_max (env, 64 * MiB), "set_lg_max");
   bdb_must (env->set_lk_detect (env, DB_LOCK_DEFAULT), "set_lk_detect");
-  bdb_must (env->set_lk_max_locks (env, 20000), "set_lk_max_locks");
-  bdb_must (env->set_lk_max_objects (env, 20000), "set_lk_max_objects");
+  if (!place->tight) {
+    bdb_must (env->set_lk_max_locks (env, 20000), "set_lk_max_locks");
+    bdb_must (env->set_lk_max_objects (env, 20000), "set_lk_max_objects");
+  }
   bdb_must (env->log_set_config (env, DB_LOG_AUTO_REMOVE, 1),
             "DB_LOG_AUTO_REMOVE");
   if (!place->durable)

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,6 @@
 #include "bench-kv.h"
 
 struct board *board;
-uint32_t *samples[2];
 
 /* ------------------------------------------------------------------ */
 /* Records                                                            */
@@ -42,6 +42,38 @@ record (uint32_t number, char key[KEY], char *value)
   memset (value, 'a' + (int) (number % 26), MAX_VALUE);
 }
 
+/* Ranks below n, r with probability ~ 1 / (r + 1)^SKEW, as YCSB draws them (J. Gray
+ * and others, Quickly Generating Billion-Record Synthetic Databases, 1994). */
+#define SKEW 0.99
+
+struct zipf {
+  double n, zeta, eta;
+};
+
+static struct zipf
+zipf_of (uint32_t n)
+{
+  struct zipf z = { .n = n };
+
+  for (uint32_t r = 1; r <= n; r++)
+    z.zeta += pow (r, -SKEW);
+  z.eta = (1 - pow (2 / z.n, 1 - SKEW))
+          / (1 - (1 + pow (0.5, SKEW)) / z.zeta);
+  return z;
+}
+
+static uint32_t
+zipf_rank (const struct zipf *z, uint64_t *random)
+{
+  double u = (double) next_random (random) / (double) (UINT64_C (1) << 31);
+  double r = u * z->zeta;
+
+  if (r < 1 + pow (0.5, SKEW))
+    return r >= 1;
+  r = z->n * pow (z->eta * u - z->eta + 1, 1 / (1 - SKEW));
+  return (uint32_t) (r < z->n ? r : z->n - 1);
+}
+
 /* ------------------------------------------------------------------ */
 /* Processes                                                          */
 
@@ -62,7 +94,8 @@ child (pid_t *pid)
   return true;
 }
 
-static void
+/* False: it failed, and has said why, or stderr says how it died. */
+static bool
 await_end (pid_t pid)
 {
   int status;
@@ -72,8 +105,7 @@ await_end (pid_t pid)
   if (WIFSIGNALED (status))
     fprintf (stderr, "bench-kv: a process died of signal %d\n",
              WTERMSIG (status));
-  if (status != 0)
-    exit (1); /* it has said why */
+  return status == 0;
 }
 
 static int
@@ -122,7 +154,8 @@ load_store (const struct setup *s)
     s->engine->close (store);
     exit (0);
   }
-  await_end (pid);
+  if (!await_end (pid))
+    exit (1);
   remove_caches ();
   close (open (done, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 }
@@ -154,22 +187,25 @@ struct worker {
   const struct setup *setup;
   void *store;
   int number;                   /* of all threads of the run */
+  struct zipf zipf;
   struct hist hist;
 };
 
 static uint32_t
-choose (const struct worker *w, uint32_t *at)
+choose (const struct worker *w, uint64_t *random)
 {
   const struct work *work = w->setup->work;
-  uint32_t n = samples[work->zipf][(*at)++ % SAMPLES];
+  uint32_t n = work->zipf
+                   ? zipf_rank (&w->zipf, random)
+                   : (uint32_t) (next_random (random) % work->data->records);
   uint32_t all = atomic_load_explicit (&board->next[w->setup->number],
                                        memory_order_relaxed);
 
-  return work->mix.latest ? all - 1 - n % all : n % work->data->records;
+  return work->mix.latest ? all - 1 - n : n;
 }
 
 static void
-one (struct worker *w, void *session, uint64_t *random, uint32_t *at)
+one (struct worker *w, void *session, uint64_t *random)
 {
   const struct engine *e = w->setup->engine;
   const struct work *work = w->setup->work;
@@ -183,7 +219,7 @@ one (struct worker *w, void *session, uint64_t *random, uint32_t *at)
     return;
   }
   dice -= mix->insert;
-  key_of (choose (w, at), key);
+  key_of (choose (w, random), key);
   if (dice < mix->scan) {
     e->scan (session, key, 1 + (unsigned) (next_random (random) % 100), value);
     return;
@@ -200,7 +236,7 @@ one (struct worker *w, void *session, uint64_t *random, uint32_t *at)
     }
     return;
   }
-  memset (value, 'A' + (int) (*at % 26), work->data->value);
+  memset (value, 'A' + (int) (*random >> 33) % 26, work->data->value);
   e->put (session, key, value, work->data->value);
 }
 
@@ -210,8 +246,7 @@ work (void *arg)
   struct worker *w = arg;
   const struct setup *s = w->setup;
   void *session = s->engine->begin (w->store);
-  uint64_t random = 1000 + (uint64_t) w->number;
-  uint32_t at = (uint32_t) w->number * 99991;
+  uint64_t random = s->seed * 1000 + (uint64_t) w->number;
   int64_t then, now;
   int turn = 0;
 
@@ -223,7 +258,7 @@ work (void *arg)
       turn = go;
     }
     then = sql_now ();
-    one (w, session, &random, &at);
+    one (w, session, &random);
     now = sql_now ();
     sql_hist_add (&w->hist, (uint64_t) (now - then));
   }
@@ -265,6 +300,7 @@ process (const struct setup *s, int number)
 {
   static struct worker worker[MAX_THREADS];
   struct report *r = &board->report[number];
+  struct zipf zipf = zipf_of (s->work->data->records);
   pthread_t id[MAX_THREADS];
   uint64_t cpu, in, out;
   int go;
@@ -285,6 +321,7 @@ process (const struct setup *s, int number)
     usleep (200);
   for (int i = 0; i < s->work->threads; i++) {
     worker[i].store = worker[0].store;
+    worker[i].zipf = zipf;
     worker[i].number = number * s->work->threads + i;
     need (pthread_create (&id[i], NULL, work, &worker[i]) == 0, "a thread");
   }
@@ -340,14 +377,37 @@ sum_up (const struct setup *s, double seconds)
   return o;
 }
 
-struct outcome
-run_work (const struct setup *s)
+/* Is it ready?  One after the other: Berkeley DB fails, or crashes, where two
+ * processes make an environment at once. */
+static bool
+begin_process (const struct setup *s, const struct cgroup *group, int i,
+               pid_t *pid)
+{
+  if (child (pid)) {
+    need (sql_cgroup_join (group) == 0, "joining a cgroup");
+    process (s, i);
+  }
+  while (atomic_load (&board->report[i].state) < 1) {
+    siginfo_t info = { 0 };
+
+    /* Its end is waited for by who began it. */
+    if (waitid (P_PID, (id_t) *pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0
+        && info.si_pid == *pid)
+      return false;
+    usleep (500);
+  }
+  return true;
+}
+
+bool
+run_work (const struct setup *s, struct outcome *outcome)
 {
   struct cgroup group = { 0 };
   char why[ERROR_TEXT];
   pid_t pid[MAX_PROCESSES];
-  struct outcome o;
+  bool good = true;
   int64_t began;
+  int n = 0;
 
   memset (board->report, 0, sizeof board->report);
   atomic_store (&board->go, 0);
@@ -361,35 +421,22 @@ run_work (const struct setup *s)
       printf ("memory is not bounded: %s\n", why);
     told = true;
   }
-  /* One after the other: Berkeley DB fails, or crashes, where two processes make
-   * an environment at once. */
-  for (int i = 0; i < s->work->processes; i++) {
-    int status;
-
-    if (child (&pid[i])) {
-      need (sql_cgroup_join (&group) == 0, "joining a cgroup");
-      process (s, i);
-    }
-    while (atomic_load (&board->report[i].state) < 1) {
-      if (waitpid (pid[i], &status, WNOHANG) == pid[i]) {
-        fprintf (stderr, "bench-kv: a process ended with status %#x\n",
-                 (unsigned) status);
-        exit (1);
-      }
-      usleep (500);
-    }
+  while (good && n < s->work->processes) {
+    good = begin_process (s, &group, n, &pid[n]);
+    n++;
   }
   atomic_store (&board->go, 1);
-  usleep ((useconds_t) (s->warm * 1e6));
+  usleep (good ? (useconds_t) (s->warm * 1e6) : 0);
   atomic_store (&board->go, 2);
   began = sql_now ();
-  usleep ((useconds_t) (s->seconds * 1e6));
+  usleep (good ? (useconds_t) (s->seconds * 1e6) : 0);
   atomic_store (&board->stop, 1);
   began = sql_now () - began;
-  for (int i = 0; i < s->work->processes; i++)
-    await_end (pid[i]);
-  o = sum_up (s, (double) began / NSEC);
+  for (int i = 0; i < n; i++)
+    good &= await_end (pid[i]);
+  if (good)
+    *outcome = sum_up (s, (double) began / NSEC);
   remove_caches ();
   sql_cgroup_remove (&group);
-  return o;
+  return good;
 }

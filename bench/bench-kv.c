@@ -39,6 +39,8 @@ static const struct work works[] = {
     "durable single puts, 8 processes" },
   { "larger", &large, { 0 }, 1, 2, true, false, true, 2, 2,
     "zipf(0.99) reads, data four times memory, 2 threads" },
+  { "larger-8", &large, { 0 }, 1, 8, true, false, true, 0, 0,
+    "the same by 8 threads, as many reads as the disk takes" },
   { "ycsb-a", &large, { .update = 50 }, 1, 2, true, false, false, 0, 0,
     "half reads, half updates" },
   { "ycsb-b", &large, { .update = 5 }, 1, 2, true, false, false, 0, 0,
@@ -55,15 +57,22 @@ static const struct work works[] = {
 #define WORKS (sizeof works / sizeof works[0])
 
 static struct outcome outcome[WORKS][ENGINES][ROUNDS];
+static bool failed[WORKS][ENGINES];
 static char home[200];          /* of the stores */
+static bool brief, keep;
 
 /* ------------------------------------------------------------------ */
 
-/* LMDB's readahead matters only where there is something to read. */
+/* LMDB's readahead matters only where there is something to read; with it, it
+ * reads some thousand times as much as it wants there. */
 static bool
 takes_part (const struct work *w, int e)
 {
-  return engines[e]->open && (engines[e] != &lmdb_random_engine || w->larger);
+  if (!engines[e]->open || failed[w - works][e])
+    return false;
+  if (engines[e] == &lmdb_engine)
+    return !w->larger || w->threads < 8;
+  return engines[e] != &lmdb_random_engine || w->larger;
 }
 
 static struct setup
@@ -72,34 +81,29 @@ setup_of (const struct run *run, const struct work *w, int e)
   struct setup s = { .work = w, .engine = engines[e], .number = e };
   uint64_t bytes = (uint64_t) w->data->records * (KEY + w->data->value);
 
-  /* Of a cgroup's memory an eighth is for what is no page; LMDB has it, too. */
+  /* Of a cgroup's memory a tenth is for what is no page, and no less than 6 MiB;
+   * LMDB has it, too. */
   s.memory = !w->larger ? 0 : run->quick ? 64 * MiB : bytes / 4;
-  s.place.cache = w->larger ? s.memory / 8 * 7 : bytes * 3;
+  s.place.tight = w->larger;
+  s.place.cache = !w->larger             ? bytes * 3
+                  : s.memory < 60 * MiB ? s.memory - 6 * MiB
+                                         : s.memory / 10 * 9;
   if (!w->larger && s.place.cache < 128 * MiB)
     s.place.cache = 128 * MiB;
   s.place.map = 16 * bytes + GiB;
   s.place.durable = w->durable;
   s.place.warm = !w->larger;
-  s.warm = w->larger ? 3 : 0.5;
+  s.warm = w->larger ? 4 : 0.5;
   s.seconds = w->larger ? 4 : 2;
+  if (brief) {
+    s.warm /= 2;
+    s.seconds /= 2;
+  }
   if (run->quick)
     s.warm = s.seconds = 0.2;
   snprintf (s.place.path, sizeof s.place.path, "%s/%s-%u", home,
             engines[e]->file, w->data->value);
   return s;
-}
-
-static void
-make_samples (void)
-{
-  uint64_t random = 4711;
-  uint32_t n = large.records > small.records ? large.records : small.records;
-
-  samples[0] = malloc (SAMPLES * sizeof *samples[0]);
-  need (samples[0] != NULL, "memory");
-  for (uint32_t i = 0; i < SAMPLES; i++)
-    samples[0][i] = (uint32_t) (next_random (&random) % n);
-  samples[1] = zipf_ranks (large.records, 0.99, SAMPLES, &random);
 }
 
 static pid_t parent;
@@ -109,7 +113,8 @@ static void
 remove_home (void)
 {
   if (getpid () == parent) {
-    remove_all (home);
+    if (!keep)
+      remove_all (home);
     remove_caches ();
   }
 }
@@ -190,7 +195,7 @@ judge (size_t w, struct run *run)
     double want = engines[e] == &bdb_engine ? works[w].bdb : works[w].lmdb;
     double ratio;
 
-    if (!takes_part (&works[w], e) || want == 0)
+    if (!takes_part (&works[w], e) || want == 0 || failed[w][0])
       continue;
     ratio = rate_of (w, 0, run->rounds) / rate_of (w, e, run->rounds);
     target (run, ratio >= want, "%s: %.2f times %s, wanted %.1f",
@@ -250,7 +255,8 @@ begin_figures (const struct run *run, int argc, char **argv)
                  "returns; ycsb: no put is waited for; the same for all");
   figures_setup ("data", "%u keys with %s, %u with %s", small.records,
                  small.name, large.records, large.name);
-  figures_setup ("warm-up", "larger: 3 s; else all is read before");
+  figures_setup ("warm-up", "larger: %d s; else all is read before",
+                 brief ? 2 : 4);
   for (int e = 0; e < ENGINES; e++)
     if (!engines[e]->open)
       figures_left_out ("%s: not found by configure", engines[e]->name);
@@ -259,41 +265,54 @@ begin_figures (const struct run *run, int argc, char **argv)
 /* ------------------------------------------------------------------ */
 
 static const char usage[]
-    = "Usage: bench-kv [OPTION]...\n"
+    = "Usage: bench-kv [OPTION]... [short] [in=DIR]\n"
       "\n"
       "  --only REGEX   cases: memory-threads, memory-processes, durable, larger,\n"
-      "                 ycsb-a to ycsb-f\n"
-      "  --rounds N     odd (5)\n"
+      "                 larger-8, ycsb-a to ycsb-f\n"
+      "  --rounds N     odd (3)\n"
       "  --json FILE    every round, as JSON\n"
-      "  --quick        little data, short rounds: does it work?\n"
+      "  --quick        little data, very short rounds: does it work?\n"
+      "  short          less data, and half as long\n"
+      "  in=DIR         keep the stores there, or use those that are there\n"
       "\n"
       "Stores are made in $TMPDIR, or /var/tmp, and removed.  Exit status 3: a\n"
-      "target was missed.\n";
+      "target was missed; 1: something failed.\n";
 
 int
 main (int argc, char **argv)
 {
-  struct run run = { .rounds = 5, .out = "." };
+  struct run run = { .rounds = 3, .out = "." };
   const char *tmp = getenv ("TMPDIR");
   bool chosen[WORKS] = { false };
+  int word = bench_options (argc, argv, usage, &run), failures = 0;
   regex_t only;
 
-  if (bench_options (argc, argv, usage, &run) < argc
+  brief = word < argc && strcmp (argv[word], "short") == 0;
+  word += brief;
+  keep = word < argc && strncmp (argv[word], "in=", 3) == 0;
+  if (keep)
+    snprintf (home, sizeof home, "%s", argv[word++] + 3);
+  if (word < argc
       || (run.only
           && regcomp (&only, run.only, REG_EXTENDED | REG_NOSUB) != 0)) {
     fputs (usage, stderr);
     return 2;
   }
   setvbuf (stdout, NULL, _IOLBF, 0);
+  if (brief) {
+    small.records = 300000;
+    large.records = 100000;
+  }
   if (run.quick) {
     small.records = 20000;
     large.records = 8000;
     run.rounds = 1;
   }
   begin_figures (&run, argc, argv);
-  snprintf (home, sizeof home, "%s/bench-kv-%d",
-            tmp && *tmp ? tmp : "/var/tmp", (int) getpid ());
-  need (mkdir (home, 0700) == 0, home);
+  if (!keep)
+    snprintf (home, sizeof home, "%s/bench-kv-%d",
+              tmp && *tmp ? tmp : "/var/tmp", (int) getpid ());
+  need (mkdir (home, 0700) == 0 || (keep && errno == EEXIST), home);
   parent = getpid ();
   atexit (remove_home);
   board = mmap (NULL, sizeof *board, PROT_READ | PROT_WRITE,
@@ -301,7 +320,6 @@ main (int argc, char **argv)
   need (board != MAP_FAILED, "memory");
   for (int e = 0; e < ENGINES; e++)
     atomic_store (&board->next[e], large.records);
-  make_samples ();
   for (size_t w = 0; w < WORKS; w++) {
     chosen[w] = !run.only
                 || regexec (&only, works[w].name, 0, NULL, 0) == 0;
@@ -325,10 +343,17 @@ main (int argc, char **argv)
         if (takes_part (&works[w], e)) {
           struct setup s = setup_of (&run, &works[w], e);
 
+          s.seed = 1 + (uint64_t) r;
           if (isatty (2))
             fprintf (stderr, "\rround %d: %s, %s\033[K", r + 1, works[w].name,
                      engines[e]->name);
-          outcome[w][e][r] = run_work (&s);
+          if (!run_work (&s, &outcome[w][e][r])) {
+            failed[w][e] = true;
+            failures++;
+            printf ("FAILED: %s, %s\n", works[w].name, engines[e]->name);
+            figures_failure ("%s, %s: a process of it ended", works[w].name,
+                             engines[e]->name);
+          }
         }
       }
   for (size_t w = 0; w < WORKS; w++)
@@ -342,5 +367,5 @@ main (int argc, char **argv)
     if (chosen[w])
       write_work (w, run.rounds);
   need (figures_close () == 0, run.json);
-  return run.missed ? 3 : 0;
+  return failures ? 1 : run.missed ? 3 : 0;
 }

@@ -20,7 +20,6 @@
 #define MAX_THREADS 8
 #define KEY 16                  /* bytes of each key */
 #define MAX_VALUE 1000
-#define SAMPLES (1u << 20)      /* of keys, then again from the start */
 
 /* A store's content. */
 struct dataset {
@@ -34,6 +33,7 @@ struct place {
   char path[300];               /* a directory of its own */
   uint64_t cache;               /* bytes that it may use for pages */
   uint64_t map;                 /* that the store may grow to */
+  bool tight;                   /* memory has room for little besides */
   bool durable;                 /* a put returns when it is */
   bool warm;                    /* read all of it first */
 };
@@ -110,11 +110,11 @@ struct setup {
   struct place place;
   uint64_t memory;              /* of the cgroup; 0: not bounded */
   double warm, seconds;
+  uint64_t seed;                /* of the round */
 };
 
 /* bench-kv-run.c */
 extern struct board *board;
-extern uint32_t *samples[2];    /* even, zipf */
 void key_of (uint32_t number, char key[KEY]);
 /* A directory and what is in it. */
 void remove_all (const char *path);
@@ -122,6 +122,7 @@ void remove_all (const char *path);
 void remove_caches (void);
 /* Make and fill the store, unless it is there. */
 void load_store (const struct setup *setup);
-struct outcome run_work (const struct setup *setup);
+/* False: a process of it ended, as stderr says. */
+bool run_work (const struct setup *setup, struct outcome *outcome);
 
 #endif /* BENCH_KV_H */

@@ -100,10 +100,10 @@ mpool_visit (void *opened, const uint32_t *pages, uint64_t n)
 
 const struct subject mpool_private
     = { "Berkeley DB mpool, private", true,
-        open_private, mpool_close, mpool_visit };
+        open_private, mpool_close, mpool_visit, 0 };
 const struct subject mpool_shared
     = { "Berkeley DB mpool, shared", false,
-        open_shared, mpool_close, mpool_visit };
+        open_shared, mpool_close, mpool_visit, 0 };
 #else
 static void *
 no_mpool (const struct place *place, const char **why)
@@ -114,10 +114,10 @@ no_mpool (const struct place *place, const char **why)
 
 const struct subject mpool_private
     = { "Berkeley DB mpool, private", true, no_mpool, NULL,
-        NULL };
+        NULL, 0 };
 const struct subject mpool_shared
     = { "Berkeley DB mpool, shared", false, no_mpool, NULL,
-        NULL };
+        NULL, 0 };
 #endif
 
 #ifdef HAVE_LMDB
@@ -209,7 +209,9 @@ visit_lmdb (void *opened, const uint32_t *pages, uint64_t n)
   return sum;
 }
 
-const struct subject lmdb_get = { "LMDB get, one transaction", false, open_lmdb, close_lmdb, visit_lmdb };
+const struct subject lmdb_get
+    = { "LMDB get, one transaction", false, open_lmdb, close_lmdb,
+        visit_lmdb, 0 };
 #else
 static void *
 no_lmdb (const struct place *place, const char **why)
@@ -219,5 +221,5 @@ no_lmdb (const struct place *place, const char **why)
 }
 
 const struct subject lmdb_get
-    = { "LMDB get, one transaction", false, no_lmdb, NULL, NULL };
+    = { "LMDB get, one transaction", false, no_lmdb, NULL, NULL, 0 };
 #endif

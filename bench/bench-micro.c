@@ -3,13 +3,9 @@
  * bench-micro.c - what it costs to visit a page that is in memory
  *
  * The same file, the same sequences of pages (16 hot ones, uniform, zipf(0.99)),
- * one thread, two, two processes: Oriel's kinds of access, those of the peers
- * (bench-micro-peers.c), and what no cache can do without: the read alone, a
- * mapping, pread(2).  A visit reads one word of the page.
- *
- * "Lookup and read" asks Oriel's page table and protects nothing; what a pin
- * adds to it is what protection costs.  For that row alone this looks inside the
- * core.
+ * one thread, two, two processes: Oriel's kinds of access (bench-micro-oriel.c),
+ * those of the peers (bench-micro-peers.c), and what no cache can do without: the
+ * read alone, a mapping, pread(2).  A visit reads one word of the page.
  *
  * Workers do their visits in batches, from one barrier to the next; times are
  * the clock's, for one visit of one worker.
@@ -25,166 +21,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "attach.h"
 #include "bench-micro.h"
-#include "oriel.h"
-#include "table.h"
 
-#define SUBJECTS_MAX 16
 #define WORKERS 2
-#define BATCH 50000             /* visits of a worker between two barriers */
+#define BATCH 50000             /* see batch() */
 
 static volatile uint64_t sink;
 
 /* ------------------------------------------------------------------ */
-/* Oriel, and what a cache could do at best                           */
-
-/* One attachment for all kinds of access. */
-static struct opened {
-  oriel_pool *pool;
-  oriel_file *file;
-  int users;
-} attached;
-
-static void *
-open_oriel (const struct place *place, const char **why)
-{
-  struct opened *o = &attached;
-  oriel_options opt;
-
-  (void) why;
-  if (o->users++ > 0)
-    return o;
-  oriel_options_init (&opt);
-  opt.directory = place->directory;
-  opt.pool_size = 2 * (uint64_t) PAGES * PAGE;
-  opt.backend = ORIEL_BACKEND_LINEAR;
-  check (oriel_pool_open ("micro", &opt, &o->pool));
-  check (oriel_file_open (o->pool, place->path, 0, &o->file));
-  return o;
-}
-
-static void
-close_oriel (void *opened)
-{
-  struct opened *o = opened;
-
-  if (--o->users > 0)
-    return;
-  check (oriel_file_close (o->file));
-  check (oriel_pool_close (o->pool));
-}
-
-/* As a pin finds the page, and no more. */
-static uint64_t
-visit_found (void *opened, const uint32_t *pages, uint64_t n)
-{
-  oriel_file *file = ((struct opened *) opened)->file;
-  const struct orl_shm *shm = &file->pool->shm;
-  const struct orl_window *window = file->pool->window;
-  uint64_t sum = 0;
-
-  for (uint64_t i = 0; i < n; i++) {
-    uint64_t key = orl_file_key (file->index, file->rec->epoch);
-    uint64_t state;
-    uint32_t frame = orl_table_find (shm, key, pages[i], &state);
-
-    sum += *(volatile uint64_t *) (window->base
-                                   + ((uint64_t) frame
-                                      << window->page_shift));
-  }
-  return sum;
-}
-
-static inline uint64_t
-visit_pinned (void *opened, const uint32_t *pages, uint64_t n, unsigned flags)
-{
-  oriel_file *file = ((struct opened *) opened)->file;
-  uint64_t sum = 0;
-
-  for (uint64_t i = 0; i < n; i++) {
-    oriel_page page;
-
-    check (oriel_pin (file, pages[i], flags, &page));
-    sum += *(volatile uint64_t *) page.data;
-    oriel_unpin (&page);
-  }
-  return sum;
-}
-
-/* As an engine does that keeps frames beside its pointers to pages. */
-static uint64_t
-visit_hinted (void *opened, const uint32_t *pages, uint64_t n)
-{
-  oriel_file *file = ((struct opened *) opened)->file;
-  static uint32_t hints[PAGES];
-  uint64_t sum = 0;
-
-  for (uint64_t i = 0; i < n; i++) {
-    uint32_t hint = hints[pages[i]];
-    oriel_page page;
-
-    check (oriel_pin_hint (file, pages[i], hint, ORIEL_OPTIMISTIC, &page));
-    if (page.frame != hint)
-      hints[pages[i]] = page.frame;
-    sum += *(volatile uint64_t *) page.data;
-    oriel_unpin (&page);
-  }
-  return sum;
-}
-
-static uint64_t
-visit_optimistic (void *opened, const uint32_t *pages, uint64_t n)
-{
-  return visit_pinned (opened, pages, n, ORIEL_OPTIMISTIC);
-}
-
-static uint64_t
-visit_shared (void *opened, const uint32_t *pages, uint64_t n)
-{
-  return visit_pinned (opened, pages, n, ORIEL_READ);
-}
-
-static uint64_t
-visit_exclusive (void *opened, const uint32_t *pages, uint64_t n)
-{
-  return visit_pinned (opened, pages, n, ORIEL_WRITE);
-}
-
-static uint64_t
-visit_validated (void *opened, const uint32_t *pages, uint64_t n)
-{
-  oriel_file *file = ((struct opened *) opened)->file;
-  uint64_t sum = 0;
-
-  for (uint64_t i = 0; i < n; i++) {
-    oriel_page page;
-    uint64_t version, value;
-
-    check (oriel_pin (file, pages[i], ORIEL_OPTIMISTIC, &page));
-    do {
-      version = oriel_read_begin (&page);
-      value = *(volatile uint64_t *) page.data;
-    } while (!oriel_read_validate (&page, version));
-    sum += value;
-    oriel_unpin (&page);
-  }
-  return sum;
-}
-
-static uint64_t
-visit_copied (void *opened, const uint32_t *pages, uint64_t n)
-{
-  oriel_file *file = ((struct opened *) opened)->file;
-  static _Thread_local uint64_t page[PAGE / sizeof (uint64_t)];
-  uint64_t sum = 0;
-
-  for (uint64_t i = 0; i < n; i++) {
-    check (oriel_read (file, (uint64_t) pages[i] * PAGE, page, PAGE, NULL));
-    sum += page[0];
-  }
-  return sum;
-}
+/* What a cache could do at best, and what needs none                 */
 
 static void *
 open_file (const struct place *place, const char **why)
@@ -247,37 +92,21 @@ visit_mapping (void *opened, const uint32_t *pages, uint64_t n)
   return sum;
 }
 
-enum { MAPPING, FOUND, HINTED, OPTIMISTIC, VALIDATED, SHARED, EXCLUSIVE, COPIED, PREAD,
-       MPOOL_PRIVATE, MPOOL_SHARED, LMDB, SUBJECTS };
+enum { MAPPING, FOUND, ASKED, HINTED, OPTIMISTIC, VALIDATED, NESTED, SHARED,
+       EXCLUSIVE, COPIED, MISSED, SWAPPED_MMAP, SWAPPED_EMULATED, PREAD, MPOOL_PRIVATE,
+       MPOOL_SHARED, LMDB, SUBJECTS };
 
 static const struct subject mapping
     = { "a mapping, unprotected", false, open_mapping, close_mapping,
-        visit_mapping };
-static const struct subject found
-    = { "lookup and read", false, open_oriel, close_oriel, visit_found };
-static const struct subject hinted
-    = { "oriel_pin_hint, optimistic", false, open_oriel, close_oriel,
-        visit_hinted };
-static const struct subject optimistic
-    = { "oriel_pin, optimistic", false, open_oriel, close_oriel,
-        visit_optimistic };
-static const struct subject validated
-    = { "oriel_pin, validated", false, open_oriel, close_oriel,
-        visit_validated };
-static const struct subject shared
-    = { "oriel_pin, shared latch", false, open_oriel, close_oriel,
-        visit_shared };
-static const struct subject exclusive
-    = { "oriel_pin, exclusive latch", false, open_oriel, close_oriel,
-        visit_exclusive };
-static const struct subject copied
-    = { "oriel_read of a page", false, open_oriel, close_oriel, visit_copied };
+        visit_mapping, 0 };
 static const struct subject by_pread
-    = { "pread of a page", false, open_file, close_file, visit_pread };
+    = { "pread of a page", false, open_file, close_file, visit_pread, 0 };
 
 static const struct subject *const subjects[SUBJECTS]
-    = { &mapping, &found, &hinted, &optimistic, &validated, &shared,
-        &exclusive, &copied, &by_pread, &mpool_private, &mpool_shared,
+    = { &mapping, &oriel_found, &oriel_asked, &oriel_hinted,
+        &oriel_optimistic, &oriel_validated, &oriel_nested, &oriel_shared,
+        &oriel_exclusive, &oriel_copied, &oriel_missed, &oriel_swapped_mmap,
+        &oriel_swapped_emulated, &by_pread, &mpool_private, &mpool_shared,
         &lmdb_get };
 
 /* Of this process; NULL: it has it not. */
@@ -324,14 +153,23 @@ static struct shared {
 
 static struct place place;
 
+/* Visits of a worker between two barriers. */
+static uint32_t
+batch (int subject)
+{
+  return subjects[subject]->slow ? BATCH / subjects[subject]->slow : BATCH;
+}
+
 static void
 visit (int subject, int sequence, uint32_t *at)
 {
-  if (*at + BATCH > SEQUENCE)
+  uint32_t n = batch (subject);
+
+  if (*at + n > SEQUENCE)
     *at = 0;
   sink += subjects[subject]->visit (opened[subject],
-                                    all->pages[sequence] + *at, BATCH);
-  *at += BATCH;
+                                    all->pages[sequence] + *at, n);
+  *at += n;
 }
 
 struct worker {
@@ -452,7 +290,7 @@ run_cell (struct gbench_state *state, void *arg)
 {
   struct cell *c = arg;
 
-  while (gbench_next_batch (state, BATCH))
+  while (gbench_next_batch (state, batch (c->subject)))
     if (c->crew == ALONE)
       visit (c->subject, c->sequence, &c->at);
     else
@@ -612,7 +450,9 @@ warm_up (void)
   /* From the last, as a lookup alone brings no page. */
   for (int i = SUBJECTS - 1; i >= 0; i--)
     if (opened[i])
-      for (uint32_t at = 0; at + BATCH <= SEQUENCE; at += BATCH)
+      for (uint32_t at = 0;
+           at + batch (i) <= SEQUENCE && (at == 0 || !subjects[i]->slow);
+           at += batch (i))
         sink += subjects[i]->visit (opened[i], each + at, BATCH);
 }
 

@@ -30,7 +30,14 @@ struct subject {
   void (*close) (void *opened);
   /* Visit n pages; the sum of their first words. */
   uint64_t (*visit) (void *opened, const uint32_t *pages, uint64_t n);
+  uint32_t slow;                /* so many times slower than a hit; 0: it is one */
 };
+
+/* bench-micro-oriel.c */
+extern const struct subject oriel_found, oriel_asked, oriel_hinted,
+    oriel_optimistic, oriel_validated, oriel_nested, oriel_shared,
+    oriel_exclusive, oriel_copied, oriel_missed, oriel_swapped_mmap,
+    oriel_swapped_emulated;
 
 /* bench-micro-peers.c */
 extern const struct subject mpool_private, mpool_shared, lmdb_get;

@@ -232,8 +232,15 @@ add_up (struct bench *b, const struct work *w, uint64_t before, double seconds,
   else if (w->writes == 100)
     {
       memset (&hist, 0, sizeof hist);
+      o->value[2] = 0;
       for (int i = 0; i < readers; i++)
-        sql_hist_merge (&hist, &b->board->report[i].hist);
+        {
+          const struct hist *one = &b->board->report[i].hist;
+          double p99 = (double) sql_hist_at (one, 0.99) / NSEC;
+
+          sql_hist_merge (&hist, one);
+          o->value[2] = p99 > o->value[2] ? p99 : o->value[2];
+        }
       o->value[1] = (double) sql_hist_at (&hist, 0.99) / NSEC;
     }
 }
@@ -416,7 +423,8 @@ const struct test tests[] = {
   { "writers", "8 writing processes, WAL", 1u << ORIEL | 1u << PREAD
     | 1u << MMAP, run_statements,
     { { "writes", "1/s", 1, false, { { "best", BEST, 1 } } },
-      { "p99", "ms", 1000, true, { { "best", BEST, 0.2 } } } },
+      { "p99", "ms", 1000, true, { { "best", BEST, 0.2 } } },
+      { "worst p99", "ms", 1000, true, { { "best", BEST, 0.2 } } } },
     { .processes = 8, .data = 16 * MiB, .memory = 192 * MiB, .pool = 32 * MiB,
       .writes = 100 } },
   { "larger", "data 4 times the memory, zipf(0.99) reads beside full scans",

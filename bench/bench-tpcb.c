@@ -6,11 +6,11 @@
  * Specification, revision 2.0, whose clauses are named below.  It is no TPC-B
  * result: there is no residence time, and nobody has audited it.
  *
- * Clients are processes that run the one transaction as fast as they can.  All of
- * them change a branch, so a transaction takes the write lock at its beginning,
- * and of the clients one at a time makes progress, as in SQLite always: this
- * measures how fast a lock goes from one process to the next, small updates, and
- * what commits and checkpoints cost.
+ * Clients are processes that run the one transaction as fast as they can.  All
+ * of them change a branch, so a transaction takes the write lock at its
+ * beginning, and of the clients one at a time makes progress, as in SQLite
+ * always: this measures how fast a lock goes from one process to the next,
+ * small updates, and what commits and checkpoints cost.
  */
 #include <stdlib.h>
 #include <string.h>

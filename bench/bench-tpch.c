@@ -4,12 +4,12 @@
  * on stock
  *
  * Streams are processes that each ask all 22 queries, in an order of their own:
- * once cold, from a database that is in nobody's memory, and once warm, which is
- * the same again on the same connections.  A pass ends when all streams have had
- * all answers, and each answer is compared with stock's.
+ * once cold, from a database that is in nobody's memory, and once warm, which
+ * is the same again on the same connections.  A pass ends when all streams have
+ * had all answers, and each answer is compared with stock's.
  *
- * This is no TPC-H result: there are no refresh functions, the scale is below the
- * smallest that there is, and nobody has audited it.
+ * This is no TPC-H result: there are no refresh functions, the scale is below
+ * the smallest that there is, and nobody has audited it.
  */
 #include <errno.h>
 #include <stdlib.h>

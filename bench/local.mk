@@ -120,6 +120,7 @@ bench_bench_window_LINK = $(LIBTOOL) $(AM_V_lt) --tag=CC $(AM_LIBTOOLFLAGS) \
 # alone and other caches
 noinst_PROGRAMS += bench/bench-micro
 bench_bench_micro_SOURCES = \
+	bench/bench-micro-oriel.c \
 	bench/bench-micro-peers.c \
 	bench/bench-micro.c \
 	bench/bench-micro.h \
@@ -378,8 +379,5 @@ EXTRA_DIST += \
 	bench/report_read.py \
 	bench/report_readme.py \
 	bench/report_run.py \
-	bench/plots/hit.svg \
-	bench/plots/kv.svg \
-	bench/plots/sqlite.svg \
-	bench/plots/zipf.svg \
+	bench/plots \
 	$(NULL)

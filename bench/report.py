@@ -53,6 +53,8 @@ def part_of(part, results):
         return made
     for key in "setup", "cases", "targets", "left_out", "failures":
         made[key] = doc[key]
+    if run.get("why"):
+        made["failures"].insert(0, run["why"])
     made["command"] = made["command"] or doc.get("command", "")
     if made["seconds"] is None:
         made["seconds"] = doc.get("seconds", 0)

@@ -132,6 +132,13 @@ check_kills (struct argp_state *state, const struct sql_parsed *parsed)
                 " transaction; choose another --journal");
 }
 
+/* Beside the pool there is as much for the log, which the page cache holds for
+ * all sides: two writers let it grow to 200 MiB, as there is always someone who
+ * reads while the other copies it.  With less, Oriel, whose pool is memory from
+ * the start, read its log back from the disk. */
+#define COMPARED_POOL "64M"
+#define COMPARED_BYTES (64ull << 20)
+
 /* Sides are compared unless something else is wanted, where the driver is for
  * that. */
 static void
@@ -146,6 +153,14 @@ finish (struct argp_state *state, struct sql_parsed *parsed)
   check_parts (state, parsed);
   check_sides (state, parsed);
   check_kills (state, parsed);
+  if (!parsed->compares)
+    return;
+  opt->log_bytes = COMPARED_BYTES;
+  if (opt->pool_size == NULL)
+    {
+      opt->pool_size = COMPARED_POOL;
+      opt->pool_bytes = COMPARED_BYTES;
+    }
 }
 
 static error_t

@@ -4,10 +4,10 @@
  *
  * Values below 2 << HIST_SUB_BITS have a bucket each.  Above, every power of
  * two is cut into 1 << HIST_SUB_BITS buckets of equal width, so the relative
- * error is the same everywhere: the layout of HdrHistogram, whose C library Debian
- * 12 does not have, with two decimal digits.  A worker fills its own in shared
- * memory; the parent merges them once the workers have stopped, so there are no
- * locks.
+ * error is the same everywhere: the layout of HdrHistogram, whose C library
+ * Debian 12 does not have, with two decimal digits.  A worker fills its own in
+ * shared memory; the parent merges them once the workers have stopped, so there
+ * are no locks.
  */
 #include "sql-base.h"
 

@@ -12,7 +12,11 @@ static void
 put_setup (const struct sql *sql)
 {
   const struct options *opt = &sql->opt;
+  unsigned long long pool = opt->pool_bytes >> 20, limit = 0;
   char text[ERROR_TEXT];
+
+  if (sql->result)
+    limit = sql->result[0].memory_limit >> 20;
 
   sql->driver->describe (sql, text);
   figures_setup ("data", "%s", text);
@@ -20,13 +24,11 @@ put_setup (const struct sql *sql)
   figures_setup ("rounds", "%d", opt->rounds);
   if (sql->driver->timed)
     figures_setup ("seconds of a run", "%d", opt->seconds);
-  if (sql->result && sql->result[0].memory_limit)
+  if (limit)
     figures_setup ("memory", "a cgroup of %llu MiB for each side, pool of %llu"
-                   " MiB", (unsigned long long) sql->result[0].memory_limit >> 20,
-                   (unsigned long long) opt->pool_bytes >> 20);
+                   " MiB", limit, pool);
   else
-    figures_setup ("memory", "not bounded, pool of %llu MiB",
-                   (unsigned long long) opt->pool_bytes >> 20);
+    figures_setup ("memory", "not bounded, pool of %llu MiB", pool);
   figures_setup ("durability", "journal %s, synchronous %s", opt->journal,
                  opt->synchronous);
   figures_setup ("warm-up", "%s", sql->driver->passes > 1

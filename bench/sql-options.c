@@ -34,7 +34,8 @@ static const struct argp_option list[] = {
     "Have each process read all of the database before the run", 0 },
   { "memory", OPT_MEMORY, "SIZE", 0,
     "Run each side in a memory cgroup of SIZE; \"none\": in none (default:"
-    " where sides are compared, the pool, 16M, and 8M for each process)", 0 },
+    " where sides are compared, the pool, 16M, and 8M for each process; in"
+    " bench-tpcb and bench-tpch 64M more)", 0 },
 
   { 0, 0, 0, 0, "The database:", 4 },
   { "page-size", OPT_PAGE_SIZE, "BYTES", 0,
@@ -53,7 +54,9 @@ static const struct argp_option list[] = {
     "Load this module for the VFS, not the one that is linked in", 0 },
   { "pool", OPT_POOL, "NAME", 0,
     "Use this pool and leave it there (default: one of its own)", 0 },
-  { "pool-size", OPT_POOL_SIZE, "SIZE", 0, "The pool's size", 0 },
+  { "pool-size", OPT_POOL_SIZE, "SIZE", 0,
+    "The pool's size (default: the VFS's; in bench-tpcb and bench-tpch 64M)",
+    0 },
   { "window", OPT_WINDOW, "SIZE", 0, "The size of each window", 0 },
   { "slot", OPT_SLOT, "SIZE", 0, "The size of a slot", 0 },
   { "backend", OPT_BACKEND, "NAME", 0, "auto, native, emulated, mmap, linear",

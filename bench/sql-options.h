@@ -29,8 +29,8 @@ struct sql_parsed {
   int only;                /* how many of --load-only and so on */
 };
 
-/* Defaults, then the command line by an argp whose children are those above; ends
- * the program with 0 for --help and --version, 2 if it is wrong. */
+/* Defaults, then the command line by an argp whose children are those above;
+ * ends the program with 0 for --help and --version, 2 if it is wrong. */
 void sql_options_parse (const struct argp *argp, int argc, char **argv,
                         struct sql_parsed *parsed);
 

@@ -2,10 +2,10 @@
 /*
  * sql-proc.c - what the kernel charges this process for
  *
- * A worker reads its own /proc/self while its connection is open.  Of pages that
- * several processes map, PSS counts its share in each; pages of the pool or of
- * the page cache that no process maps are in no one's.  What the kernel does not
- * tell is -1 and is shown as unknown.
+ * A worker reads its own /proc/self while its connection is open.  Of pages
+ * that several processes map, PSS counts its share in each; pages of the pool
+ * or of the page cache that no process maps are in no one's.  What the kernel
+ * does not tell is -1 and is shown as unknown.
  */
 #include <stdio.h>
 #include <string.h>

@@ -93,7 +93,8 @@ sql_shuffle (struct rng *rng, int *v, int n)
 /* ------------------------------------------------------------------ */
 /* Text                                                               */
 
-/* Four characters for each number drawn: loaders make many MB of them.  16 bits a character leave a bias of a thousandth at most. */
+/* Four characters for each number drawn: loaders make many MB of them.  16 bits
+ * a character leave a bias of a thousandth at most. */
 static int
 text (struct rng *rng, char *buf, int low, int high, const char *set, int sets)
 {

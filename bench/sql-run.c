@@ -345,7 +345,7 @@ sql_run_memory (const struct options *opt)
 {
   if (opt->memory)
     return opt->memory;
-  return opt->pool_bytes + COMMON_ALLOWANCE
+  return opt->pool_bytes + opt->log_bytes + COMMON_ALLOWANCE
     + (uint64_t) opt->processes * WORKER_ALLOWANCE;
 }
 

@@ -4,8 +4,8 @@
  * bench-tpch
  *
  * A benchmark is a struct driver: its tables, what its processes do, and what
- * must hold afterwards.  All else is here: databases through each VFS, children,
- * rounds, memory, latencies, the report.
+ * must hold afterwards.  All else is here: databases through each VFS,
+ * children, rounds, memory, latencies, the report.
  *
  * PROCESSES
  *
@@ -97,6 +97,7 @@ struct options {
   const char *slot;
   const char *backend;
   uint64_t pool_bytes; /* pool_size, or Oriel's default */
+  uint64_t log_bytes;  /* of memory, for the log, beside what all have */
 
   const char *journal;
   const char *synchronous;

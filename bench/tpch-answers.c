@@ -2,12 +2,13 @@
 /*
  * tpch-answers.c - what the queries must answer, and whether they do
  *
- * The answers of the stock VFS, without a cache or mapping of any size, are made
- * once, before all runs.  Every answer of every run is compared with them as
- * text, so it must have the same rows in the same order; reals have 15 digits.
+ * The answers of the stock VFS, without a cache or mapping of any size, are
+ * made once, before all runs.  Every answer of every run is compared with them
+ * as text, so it must have the same rows in the same order; reals have 15
+ * digits.
  *
- * In a file an answer is the query's name and its number of rows, and then they,
- * one a line.  Without --answers it is a file that has no name.
+ * In a file an answer is the query's name and its number of rows, and then
+ * they, one a line.  Without --answers it is a file that has no name.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -5,11 +5,11 @@
  * Clause 4.2 of the TPC Benchmark H Standard Specification, revision 3.0: keys,
  * numbers of rows, distributions and the dependencies between columns are its
  * own; the text is not dbgen's, but words drawn from a list of ours.  One
- * difference more: of fifty suppliers one has complaints, not five of 10,000, so
- * that small scales have some.  The same seed makes the same rows.
+ * difference more: of fifty suppliers one has complaints, not five of 10,000,
+ * so that small scales have some.  The same seed makes the same rows.
  *
- * Each table has its key and the indexes of its foreign keys, and the planner has
- * statistics (ANALYZE); there is no index of a date, so queries that want a
+ * Each table has its key and the indexes of its foreign keys, and the planner
+ * has statistics (ANALYZE); there is no index of a date, so queries that want a
  * period scan.
  */
 #include <math.h>
@@ -127,14 +127,14 @@ static const char *const modes[] = {
   "REG AIR", "AIR", "RAIL", "SHIP", "TRUCK", "MAIL", "FOB"
 };
 static const char *const words[] = {
-  "packages", "requests", "accounts", "deposits", "foxes", "ideas", "theodolites",
-  "pinto beans", "instructions", "dependencies", "excuses", "platelets",
-  "asymptotes", "courts", "dolphins", "sleep", "wake", "are", "cajole", "haggle",
-  "nag", "use", "boost", "affix", "detect", "integrate", "special", "pending",
-  "unusual", "express", "furious", "sly", "careful", "blithe", "quick", "fluffy",
-  "slow", "quiet", "ruthless", "thin", "close", "dogged", "daring", "brave",
-  "stealthy", "permanent", "enticing", "idle", "busy", "regular", "final",
-  "ironic", "even", "bold", "silent"
+  "packages", "requests", "accounts", "deposits", "foxes", "ideas",
+  "theodolites", "pinto beans", "instructions", "dependencies", "excuses",
+  "platelets", "asymptotes", "courts", "dolphins", "sleep", "wake", "are",
+  "cajole", "haggle", "nag", "use", "boost", "affix", "detect", "integrate",
+  "special", "pending", "unusual", "express", "furious", "sly", "careful",
+  "blithe", "quick", "fluffy", "slow", "quiet", "ruthless", "thin", "close",
+  "dogged", "daring", "brave", "stealthy", "permanent", "enticing", "idle",
+  "busy", "regular", "final", "ironic", "even", "bold", "silent"
 };
 
 #define LONGEST 220
@@ -208,9 +208,9 @@ retail_price (int part)
   return 90000 + part / 10 % 20001 + 100 * (part % 1000);
 }
 
-/* The i-th of the four suppliers of a part, who lie far from each other.  As the
- * standard has it, but that few suppliers must not come twice: three steps are
- * less than all of them. */
+/* The i-th of the four suppliers of a part, who lie far from each other.  As
+ * the standard has it, but that few suppliers must not come twice: three steps
+ * are less than all of them. */
 static int
 supplier_of (int part, int i, int suppliers)
 {

@@ -4,9 +4,9 @@
  *
  * Values of the substitution parameters are those of the standard's validation,
  * but for the quantity of query 18: 250 and not 300, since at small scales few
- * orders are so large.  Dates of intervals are worked out.  Orders are total, so
- * that answers can be compared row by row.  Products of prices and per cents are
- * left as they are: in 1/100 or 1/10000 cents.
+ * orders are so large.  Dates of intervals are worked out.  Orders are total,
+ * so that answers can be compared row by row.  Products of prices and per cents
+ * are left as they are: in 1/100 or 1/10000 cents.
  */
 #include "tpch.h"
 

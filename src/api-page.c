@@ -8,7 +8,7 @@
 #include "error.h"
 #include "io.h"
 #include "load.h"
-#include "pin.h"
+#include "pin-hit.h"
 #include "pool.h"
 #include "trace.h"
 #include "view.h"
@@ -85,14 +85,53 @@ is_plain (unsigned flags)
          || flags == (ORIEL_OPTIMISTIC | ORIEL_ANYTHREAD | ORIEL_SHOWN);
 }
 
+/* Is this the pool that the thread used last?  In a forked child, in a strict
+ * window, while a trace is written, and when the pool is gone it is not. */
+ORL_INLINE bool
+is_at_hand (const oriel_file *file, const oriel_page *page)
+{
+  return ORL_LIKELY (file) && ORL_LIKELY (page)
+         && ORL_LIKELY (orl_thread_cache.id == orl_pool_id (file->id));
+}
+
+/* A pin with ORIEL_READ or ORIEL_OPTIMISTIC, in such a pool, of a page that this
+ * thread has pinned lately. */
+ORL_INLINE int
+pin_recent (oriel_file *file, uint64_t number, unsigned flags,
+            oriel_page *page)
+{
+  struct orl_thread *me = orl_thread_cache.thread;
+  uint64_t key = orl_key_of (file);
+  uint32_t frame = orl_recent_find (me, key, number);
+
+  if (ORL_LIKELY (frame != ORL_NO_FRAME))
+    switch (orl_hit (me, file, key, number, frame, flags, page))
+      {
+      case ORL_HIT:
+        return 0;
+      case ORL_HIT_FIRST:
+        return orl_pin_first (me, file, number, page->frame);
+      case ORL_HIT_NOT:
+        break;
+      }
+  if (!ORL_LIKELY (number < UINT32_MAX))
+    return pin_checked (file, number, flags, page,
+                        __builtin_return_address (0));
+  return orl_pin_look (me, file, key, number, flags, page);
+}
+
 int
 oriel_pin (oriel_file *file, uint64_t number, unsigned flags, oriel_page *page)
 {
-  if (__builtin_expect (file && page && is_plain (flags)
-                            && number < UINT32_MAX
-                            && orl_thread_cache.id == orl_pool_id (file->id),
-                        1))
-    return orl_pin (orl_thread_cache.thread, file, number, flags, page);
+  if (is_at_hand (file, page))
+    {
+      if (flags == ORIEL_OPTIMISTIC)
+        return pin_recent (file, number, ORIEL_OPTIMISTIC, page);
+      if (flags == ORIEL_READ)
+        return pin_recent (file, number, ORIEL_READ, page);
+      if (is_plain (flags) && number < UINT32_MAX)
+        return orl_pin (orl_thread_cache.thread, file, number, flags, page);
+    }
   return pin_checked (file, number, flags, page, __builtin_return_address (0));
 }
 
@@ -100,10 +139,7 @@ int
 oriel_pin_hint (oriel_file *file, uint64_t number, uint32_t hint,
                 unsigned flags, oriel_page *page)
 {
-  if (__builtin_expect (file && page && is_plain (flags)
-                            && number < UINT32_MAX
-                            && orl_thread_cache.id == orl_pool_id (file->id),
-                        1))
+  if (is_at_hand (file, page) && is_plain (flags) && number < UINT32_MAX)
     return orl_pin_hint (orl_thread_cache.thread, file, number, hint, flags,
                          page);
   return pin_checked (file, number, flags, page, __builtin_return_address (0));
@@ -192,7 +228,12 @@ unpin_checked (oriel_page *page)
 {
   int r = check_page (page, "oriel_unpin");
 
-  return r < 0 ? r : orl_unpin (NULL, page);
+  if (r < 0)
+    return r;
+  return orl_unpin (orl_thread_cache.id == orl_pool_id (page->file->id)
+                        ? orl_thread_cache.thread
+                        : NULL,
+                    page);
 }
 
 int
@@ -251,12 +292,11 @@ oriel_view_end (struct oriel_view *view)
 int
 oriel_unpin (oriel_page *page)
 {
-  /* A forked child's cache is empty. */
-  if (__builtin_expect (
-          page && page->ledger_entry
-              && orl_thread_cache.id == orl_pool_id (page->file->id),
-          1))
-    return orl_unpin (orl_thread_cache.thread, page);
+  /* A forked child's id is 0; that of a pool that is gone is negative here. */
+  if (ORL_LIKELY (page) && ORL_LIKELY (page->ledger_entry)
+      && ORL_LIKELY ((int64_t) orl_pool_id (page->file->id) > 0)
+      && orl_hit_end (page))
+    return 0;
   return unpin_checked (page);
 }
 

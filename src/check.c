@@ -261,8 +261,9 @@ free_ledger_is_right (struct orl_check *c, uint64_t index)
     what = "locks";
   else if (atomic_load (&l->images) != 0)
     what = "before-images";
-  else if (atomic_load (&l->high) > 1 || atomic_load (&l->work_high) != 0)
-    what = "entries in use"; /* 1: of one about to be taken */
+  else if (atomic_load (&l->high) > ORL_PINS_LINE
+           || atomic_load (&l->work_high) != 0)
+    what = "entries in use"; /* a line: of one about to be taken */
   for (int k = 0; k < ORL_NSTATS && !what; k++)
     if (atomic_load (&l->stat[k]) != atomic_load (&l->base[k]))
       what = "counters";

@@ -294,7 +294,7 @@ batch_room (const struct orl_dw *dw)
 
 int
 orl_dw_redo (struct orl_dw *dw, struct orl_store *store, uint64_t lap,
-             uint64_t at, uint64_t *end)
+             uint64_t at, uint64_t upto, uint64_t *end)
 {
   struct batch *b = batch_room (dw);
   int r = b ? read_batch (dw, lap, at, b) : -ENOMEM;
@@ -305,9 +305,15 @@ orl_dw_redo (struct orl_dw *dw, struct orl_store *store, uint64_t lap,
       *end = at + orl_dw_need (dw, b->n);
       r = 0;
       for (uint32_t i = 0; r == 0 && i < b->n; i++)
-        r = write_at (store,
-                      (char *) b + BLOCK + (size_t) i * dw->page_size,
-                      b->entry[i].length, b->entry[i].page * dw->page_size);
+        {
+          uint64_t to = b->entry[i].page * dw->page_size;
+          size_t n = b->entry[i].length;
+
+          if (to < upto)
+            r = write_at (store,
+                          (char *) b + BLOCK + (size_t) i * dw->page_size,
+                          n < upto - to ? n : (size_t) (upto - to), to);
+        }
     }
   free (b);
   return r;
@@ -493,14 +499,34 @@ look (struct orl_dw *dw, const struct orl_dw_options *opt)
                : r;
 }
 
+/* Open the store, and have it claimed. */
+static int
+open_store (struct orl_dw *dw, const struct orl_dw_options *opt)
+{
+  const struct orl_store_options how = { .create = opt->create,
+                                         .read_only = opt->read_only };
+  struct orl_store_id id;
+  int look = orl_sys.open (dw->path, O_PATH, 0);
+  int r;
+
+  if (look >= 0)
+    orl_sys.close (look);
+  r = opt->mapped ? orl_store_pmem_open (dw->path, &how, &dw->area)
+                  : orl_store_posix_open (dw->path, &how, &dw->area);
+  if (r < 0)
+    return r;
+  dw->made = look == -ENOENT;
+  r = orl_store_identify (dw->area, &id);
+  if (r < 0)
+    return orl_fail (r, "%s: cannot be looked at", dw->path);
+  return opt->claim ? opt->claim (opt->arg, &id, dw->path) : 0;
+}
+
 int
 orl_dw_open (const char *path, const struct orl_dw_options *opt,
              struct orl_dw **dw)
 {
-  const struct orl_store_options how = { .create = opt->create,
-                                         .read_only = opt->read_only };
   struct orl_dw *d = calloc (1, sizeof *d);
-  struct orl_store_id id;
   uint64_t least;
   int r;
 
@@ -513,15 +539,9 @@ orl_dw_open (const char *path, const struct orl_dw_options *opt,
   d->of = opt->id;
   least = ORL_DW_FIRST + 2 * orl_dw_need (d, ORL_DW_MAX);
   d->bytes = AREA_BYTES > least ? AREA_BYTES : least;
-  r = opt->mapped ? orl_store_pmem_open (path, &how, &d->area)
-                  : orl_store_posix_open (path, &how, &d->area);
-  if (r == 0 && (r = orl_store_identify (d->area, &id)) < 0)
-    orl_fail (r, "%s: cannot be looked at", path);
+  r = open_store (d, opt);
   if (r == 0)
-    {
-      d->ino = id.ino;
-      r = look (d, opt);
-    }
+    r = look (d, opt);
   if (r == 1 && (!opt->create || opt->read_only))
     r = -ENOENT;
   else if (r == 1)
@@ -534,7 +554,12 @@ orl_dw_open (const char *path, const struct orl_dw_options *opt,
                   path, (unsigned long long) d->bytes);
     }
   if (r < 0)
-    orl_dw_close (d);
+    {
+      /* Of another file's, that was made just now as well, nothing is taken. */
+      if (d->made && r != -EBUSY)
+        orl_sys.unlink (d->path);
+      orl_dw_close (d);
+    }
   else
     *dw = d;
   return r;

@@ -25,7 +25,7 @@ struct orl_dw {
   char *path;
   uint32_t page_size;
   uint64_t bytes;               /* of the area */
-  uint64_t ino;                 /* of its file */
+  bool made;                    /* by this open, the file too */
   struct orl_store_id of;       /* the file that it is for */
   /* of its head, as it was last read or written */
   uint64_t seq;
@@ -39,6 +39,10 @@ struct orl_dw_options {
   bool mapped;                  /* its store is pmem */
   uint32_t page_size;
   struct orl_store_id id;       /* of the file that it is for */
+  /* Asked before the area is looked into: a negative errno, with the text, if
+   * another file has this one. */
+  int (*claim) (void *arg, const struct orl_store_id *area, const char *path);
+  void *arg;
 };
 
 /* Is this build able to? */
@@ -59,9 +63,10 @@ int orl_dw_put (struct orl_dw *dw, uint64_t lap, uint64_t at,
                 const struct orl_dw_page *pages, uint32_t n);
 
 /* Write the pages of the batch at this place once more, if there is a whole one
- * of this lap.  *end: where it ends; at, if there is none. */
+ * of this lap, as far as they lie before byte upto of the file.  *end: where the
+ * batch ends; at, if there is none. */
 int orl_dw_redo (struct orl_dw *dw, struct orl_store *store, uint64_t lap,
-                 uint64_t at, uint64_t *end);
+                 uint64_t at, uint64_t upto, uint64_t *end);
 
 /* Write what differs from the last copy in the area's batches, and make it
  * durable; *pages: how many did.  look: write nothing.  dw->lap is what the

@@ -18,6 +18,7 @@
 #include "file.h"
 #include "load.h"
 #include "point.h"
+#include "seen.h"
 
 /* What was set holds now, if it may be changed.  Under file_lock. */
 static int
@@ -40,7 +41,7 @@ change (const struct orl_shm *shm, const struct oriel_file *file, uint64_t id)
   ORL_POINT ("hooks.begun");
   atomic_store (&rec->hooks, id);
   ORL_POINT ("hooks.named");
-  orl_file_drop_clean (shm, file->index);
+  orl_seen_drop_clean (shm, file->index);
   ORL_POINT ("hooks.dropped");
   atomic_store (&rec->hooked, 1);
   return 0;

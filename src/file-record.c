@@ -181,24 +181,6 @@ find_record (const struct orl_shm *shm, const struct orl_store_id *id,
 }
 
 void
-orl_file_drop_clean (const struct orl_shm *shm, uint32_t index)
-{
-  for (uint32_t i = 0; i < orl_span (shm); i++)
-    {
-      struct orl_frame *f = &shm->frames[i];
-      uint64_t word = atomic_load (&f->state);
-
-      while (orl_state (word) > ORL_RESERVED
-             && orl_state (word) != ORL_WRITING
-             && !(word & (ORL_STALE | ORL_DIRTY))
-             && (uint32_t) atomic_load (&f->file) == index
-             && !atomic_compare_exchange_weak (&f->state, &word,
-                                               word | ORL_STALE))
-        ;
-    }
-}
-
-void
 orl_file_drop_dirty (const struct orl_shm *shm, uint32_t index)
 {
   /* Of those whose memory was taken away likewise. */
@@ -261,7 +243,7 @@ judge (const struct orl_shm *shm, uint32_t index,
         atomic_store (&rec->hooks, 0);
     }
   else if (seen == ORL_SEEN_UNKNOWN)
-    orl_file_drop_clean (shm, index);
+    orl_seen_drop_clean (shm, index);
   /* Of a file that is half cut the pool knows better. */
   if (!is_half_cut (rec)
       && (!dirty || atomic_load (&rec->size) < id->size))

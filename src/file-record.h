@@ -17,11 +17,7 @@ bool orl_file_has_dirty_pages (const struct orl_shm *shm, uint32_t index);
 bool orl_file_is_same (const struct orl_frec *rec,
                        const struct orl_store_id *id);
 
-/* Make all clean pages of the file STALE, and those that are being loaded, by a
- * look at every frame.  What is being written is dirty until that is done. */
-void orl_file_drop_clean (const struct orl_shm *shm, uint32_t index);
-
-/* Likewise its dirty pages, and those that are being written: of a foreign
+/* Make its dirty pages STALE, and those that are being written: of a foreign
  * file. */
 void orl_file_drop_dirty (const struct orl_shm *shm, uint32_t index);
 

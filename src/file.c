@@ -188,6 +188,16 @@ orl_file_open (struct orl_thread *me, const char *path,
       f = known ? find_open (pool, &id) : NULL;
       if (!f || f->opens > 0)
         break;
+      if (me->in_log)
+        {
+          /* That one may wait for this thread, which flushes its pages. */
+          r = orl_fail (-EDEADLK,
+                        "%s: is just being closed; a callback that flushes the "
+                        "log cannot wait for that",
+                        path);
+          pthread_mutex_unlock (&pool->lock);
+          return r;
+        }
       /* Another thread is closing it. */
       pthread_mutex_unlock (&pool->lock);
       orl_backoff (round);
@@ -291,6 +301,14 @@ orl_file_close (struct orl_thread *me, struct oriel_file *file, bool write)
     return r;
   r = 0;
   pthread_mutex_lock (&pool->lock);
+  if (me->in_log && file->opens == 1 && file->holds > 0)
+    {
+      pthread_mutex_unlock (&pool->lock);
+      return orl_fail (-EDEADLK,
+                       "%s: pages of it are just being written; the callback "
+                       "that flushes their log cannot close it",
+                       file->path);
+    }
   if (file->opens == 1)
     orl_load_drain (me, file); /* reads that are under way keep pins */
   if (file->opens == 1)

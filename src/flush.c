@@ -16,6 +16,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cut.h"
 #include "doubt.h"
@@ -166,48 +167,67 @@ write_items (struct orl_thread *me, struct oriel_file *file,
   return result;
 }
 
-/* The dirty pages of the file, by the dirty map. */
-static int
-collect (struct oriel_file *file, struct orl_item **items, size_t *n)
-{
-  struct orl_shm *shm = &file->pool->shm;
-  uint64_t key = orl_file_key (file->index, atomic_load (&file->rec->epoch));
-  size_t room = 0;
+/* Pages that are to be written. */
+struct list {
+  struct orl_item few[ORL_CHUNK];
+  struct orl_item *item;        /* few, or allocated */
+  size_t n;
+  size_t room;
+};
 
-  *items = NULL;
-  *n = 0;
-  for (uint64_t w = 0; w < (orl_span (shm) + 63) / 64; w++)
+static bool
+has_room (struct list *l)
+{
+  struct orl_item *more;
+
+  if (l->n < l->room)
+    return true;
+  more = realloc (l->item == l->few ? NULL : l->item,
+                  l->room * 2 * sizeof *more);
+  if (!more)
+    return false;
+  if (l->item == l->few)
+    memcpy (more, l->few, sizeof l->few);
+  l->item = more;
+  l->room *= 2;
+  return true;
+}
+
+/* The dirty pages of the file, by the dirty map, from this frame on: as many as
+ * there is memory to list.  Returns the first frame that was not looked at. */
+static uint64_t
+collect (const struct oriel_file *file, uint64_t from, struct list *l)
+{
+  const struct orl_shm *shm = &file->pool->shm;
+  uint64_t key = orl_file_key (file->index, atomic_load (&file->rec->epoch));
+  uint64_t span = orl_span (shm);
+
+  l->n = 0;
+  for (uint64_t w = from / 64; w < (span + 63) / 64; w++)
     {
       uint64_t bits = atomic_load_explicit (&shm->dirty[w],
                                             memory_order_acquire);
 
+      if (w == from / 64)
+        bits &= UINT64_MAX << from % 64;
       for (; bits; bits &= bits - 1)
         {
           uint64_t frame = w * 64 + (uint64_t) __builtin_ctzll (bits);
           struct orl_frame *f;
 
-          if (frame >= orl_span (shm))
+          if (frame >= span)
             break;
           f = &shm->frames[frame];
           if (atomic_load_explicit (&f->file, memory_order_relaxed) != key)
             continue;
-          if (*n == room)
-            {
-              struct orl_item *more;
-
-              room = room ? room * 2 : 64;
-              more = realloc (*items, room * sizeof **items);
-              if (!more)
-                return orl_fail (-ENOMEM, "%s: no memory to list dirty pages",
-                                 file->path);
-              *items = more;
-            }
-          (*items)[*n].frame = (uint32_t) frame;
-          (*items)[(*n)++].page
+          if (!has_room (l))
+            return frame;
+          l->item[l->n].frame = (uint32_t) frame;
+          l->item[l->n++].page
               = atomic_load_explicit (&f->page, memory_order_relaxed);
         }
     }
-  return 0;
+  return span;
 }
 
 /* Wait for whoever has the page, with no latch held. */
@@ -256,23 +276,25 @@ leave_undurable (const struct oriel_file *file, struct orl_item *items,
   return left;
 }
 
-/* Write what is dirty now. */
+/* Write what is listed.  *refused: why not all could be, for want of its log. */
 static int
-flush_once (struct orl_thread *me, struct oriel_file *file,
-            unsigned char *copies)
+write_list (struct orl_thread *me, struct oriel_file *file,
+            unsigned char *copies, struct list *l, int *refused)
 {
   unsigned char *own = NULL;
-  struct orl_item *items;
-  size_t n;
-  int result = collect (file, &items, &n);
-  int refused = result == 0 ? log_first (me, file, items, n, true) : 0;
+  struct orl_item *items = l->item;
+  size_t n = l->n;
+  int result = 0;
+  int r = log_first (me, file, items, n, true);
   struct orl_doubt doubt[2] = { { 0 } };
 
+  if (*refused == 0)
+    *refused = r;
   for (unsigned round = 0; result == 0 && n > 0; round++)
     {
       bool other = round % OTHER_WAY == OTHER_WAY - 1;
 
-      if (refused < 0)
+      if (*refused < 0)
         n = leave_undurable (file, items, n);
       if (other && !copies && !own)
         own = orl_flush_room (me->pool);
@@ -281,16 +303,35 @@ flush_once (struct orl_thread *me, struct oriel_file *file,
                             true, &n);
       /* What has changed since the begin, and no one has said that its log is
        * durable now. */
-      if (result == 0 && n > 0 && other && refused == 0
+      if (result == 0 && n > 0 && other && *refused == 0
           && !orl_log_can_flush (me, file->index))
-        refused = log_first (me, file, items, n, true);
+        *refused = log_first (me, file, items, n, true);
       if (result == 0)
         result = orl_pool_gone (me->pool);
       if (result == 0 && n > 0)
         result = wait_for (me, file, &items[0], round, doubt);
     }
   free (own);
-  free (items);
+  return result;
+}
+
+/* Write what is dirty now. */
+static int
+flush_once (struct orl_thread *me, struct oriel_file *file,
+            unsigned char *copies)
+{
+  struct list list = { .item = list.few, .room = ORL_CHUNK };
+  uint64_t at = 0;
+  int refused = 0;
+  int result = 0;
+
+  while (result == 0 && at < orl_span (&me->pool->shm))
+    {
+      at = collect (file, at, &list);
+      result = write_list (me, file, copies, &list, &refused);
+    }
+  if (list.item != list.few)
+    free (list.item);
   if (result == 0)
     result = refused;
   if (result == 0 && (atomic_load (&file->rec->io_error) & ORL_IO_LOST))

@@ -85,8 +85,9 @@ orl_state_gen (uint64_t word)
 static inline bool
 orl_state_usable (uint64_t word)
 {
-  return (orl_state (word) == ORL_VALID || orl_state (word) == ORL_WRITING)
-         && !(word & (ORL_STALE | ORL_INDOUBT));
+  uint64_t s = word & (0xf | ORL_STALE | ORL_INDOUBT);
+
+  return s == ORL_VALID || s == ORL_WRITING;
 }
 
 static inline uint64_t

@@ -270,6 +270,8 @@ orl_layout_bind (struct orl_shm *shm)
   shm->files = (struct orl_frec *) (map + shm->geo.files);
   shm->parts = (struct orl_part *) (map + shm->geo.parts);
   shm->buckets = (struct orl_bucket *) (map + shm->geo.buckets);
+  shm->last_bucket
+      = (uint64_t) shm->geo.nparts * shm->geo.part_buckets - 1;
   shm->frames = (struct orl_frame *) (map + shm->geo.frames);
   shm->firsts = (orl_a64 *) (map + shm->geo.firsts);
   shm->ghosts = (struct orl_ghosts *) (map + shm->geo.ghosts);

@@ -329,6 +329,7 @@ struct orl_shm {
   struct orl_frec *files;
   struct orl_part *parts;
   struct orl_bucket *buckets;
+  uint64_t last_bucket;         /* how many there are, a power of two, less 1 */
   struct orl_frame *frames;
   orl_a64 *firsts;              /* [frame]: the lsn of its first change that the
                                    store has not; 0: none that has one.  Under

@@ -17,12 +17,13 @@
 #include "point.h"
 #include "sys.h"
 
-/* The first entry of pins counts as used from the start: a hit writes there
- * without a look at high. */
+/* Entries of pins count as used by whole lines, and the first line from the
+ * start: a hit writes into a line of which one entry was given to it, without a
+ * look at high. */
 static void
 sign (struct orl_ledger *l, bool shared)
 {
-  atomic_store (&l->high, 1);
+  atomic_store (&l->high, ORL_PINS_LINE);
   atomic_store (&l->tid, (uint32_t) syscall (SYS_gettid));
   atomic_store (&l->shared, shared);
 }
@@ -113,7 +114,8 @@ orl_ledger_room (struct orl_ledger *ledger)
       return (int) i;
   if (high >= ORL_PINS)
     return -ENOBUFS;
-  atomic_store_explicit (&ledger->high, high + 1, memory_order_release);
+  atomic_store_explicit (&ledger->high, high + ORL_PINS_LINE,
+                         memory_order_release);
   ORL_POINT ("ledger.room.raised");
   return (int) high;
 }

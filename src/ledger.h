@@ -18,6 +18,10 @@
 /* Every process, in orl_ledger_scan(). */
 #define ORL_EVERYONE 0
 
+/* Entries of pins in a cache line.  A ledger's high is a multiple. */
+#define ORL_PINS_LINE (ORL_LINE / sizeof (orl_a32))
+_Static_assert (ORL_PINS % ORL_PINS_LINE == 0, "pins are whole lines");
+
 /* Take a free ledger for a thread of this process (shared: for the process).
  * *index is its owner number less 1.  -EUSERS if none is free. */
 int orl_ledger_claim (struct orl_shm *shm, bool shared, uint32_t *index);
@@ -66,7 +70,7 @@ int orl_barrier_register (void);
 static inline void
 orl_barrier_pin (const struct orl_shm *shm)
 {
-  if (shm->fence)
+  if (__builtin_expect (shm->fence, 0))
     atomic_thread_fence (memory_order_seq_cst);
   else
     atomic_signal_fence (memory_order_seq_cst);

@@ -91,6 +91,8 @@ core_sources = \
 	src/mapping.h \
 	src/options.c \
 	src/options.h \
+	src/pin-hit.h \
+	src/pin-hold.c \
 	src/pin-latch.c \
 	src/pin-many.c \
 	src/pin.c \

@@ -191,15 +191,16 @@ struct gap {
 };
 
 /* Step 4.  Blocks for all that is missing, or at least for what is wanted.  A
- * file system that cannot reserve them gives them at a touch. */
+ * file system that cannot reserve them gives them at a touch.  The file's length
+ * is another matter. */
 static int
 refill (const struct orl_shm *shm, const struct gap *g)
 {
-  int r = orl_sys.fallocate (shm->fd, 0, (off_t) g->from,
+  int r = orl_sys.fallocate (shm->fd, FALLOC_FL_KEEP_SIZE, (off_t) g->from,
                              (off_t) (g->to - g->from));
 
   if (r < 0)
-    r = orl_sys.fallocate (shm->fd, 0, (off_t) g->at,
+    r = orl_sys.fallocate (shm->fd, FALLOC_FL_KEEP_SIZE, (off_t) g->at,
                            (off_t) (g->end - g->at));
   if (r == -EOPNOTSUPP || r == -ENOSYS)
     r = 0;
@@ -207,23 +208,70 @@ refill (const struct orl_shm *shm, const struct gap *g)
   return r;
 }
 
-/* The file ends at size: all behind it is lost. */
+/* The new size is seen before the pages are gone.  Whoever changes the file has
+ * it locked, so after a call that wants the lock, too, they are: a frame that gets
+ * content only now does not get it in a page that goes. */
+static void
+await_cut (const struct orl_shm *shm)
+{
+  orl_sys.fallocate (shm->fd, FALLOC_FL_KEEP_SIZE, 0,
+                     (off_t) shm->geo.block);
+}
+
+/* Steps 1 to 4. */
+static int
+replace (const struct orl_shm *shm, struct gap *g)
+{
+  mark_range (shm, g->from, g->to);
+  wait_written (shm, g->from, g->to);
+  ORL_POINT ("lost.cut");
+  return g->from < g->to ? refill (shm, g) : 0;
+}
+
+/* The file ends at size: all behind it is lost.  It gets its length back last: a
+ * touch of what was cut is no signal from then on, so what is cut off meanwhile
+ * must not be behind that end.  If it happened just before, there are holes, which
+ * most kernels tell whoever touches them; we look for them at once.  (Blocks that
+ * are reserved, and were not touched since, look the same: nothing is in them.)
+ */
 static int
 repair_cut (const struct orl_shm *shm, uint64_t size, struct gap *g)
 {
   const struct orl_geometry *geo = &shm->geo;
+  struct stat st;
+  off_t at, end;
   int r;
 
-  g->from = size & ~(uint64_t) (geo->block - 1);
-  if (g->from < geo->data)
-    g->from = geo->data;
   g->to = geo->data + orl_backed_bytes (shm);
-  mark_range (shm, g->from, g->to);
-  wait_written (shm, g->from, g->to);
-  ORL_POINT ("lost.cut");
-  r = g->from < g->to ? refill (shm, g) : 0;
+  for (;;)
+    {
+      if (size < geo->meta_bytes)
+        return -ENODATA;
+      g->from = size & ~(uint64_t) (geo->block - 1);
+      if (g->from < geo->data)
+        g->from = geo->data;
+      r = replace (shm, g);
+      if (orl_sys.fstat (shm->fd, &st) < 0 || (uint64_t) st.st_size >= size)
+        break;
+      size = (uint64_t) st.st_size;
+      await_cut (shm);
+    }
   /* Whatever came of it, nothing lies behind the end: a touch finds a hole. */
   orl_sys.ftruncate (shm->fd, (off_t) geo->file_bytes);
+  ORL_POINT ("lost.whole");
+  end = (off_t) g->from;
+  for (at = (off_t) geo->data;
+       (at = orl_sys.hole (shm->fd, at)) >= 0 && at < end; at = (off_t) g->to)
+    {
+      off_t next = orl_sys.data (shm->fd, at);
+
+      if (next <= at)
+        break;
+      g->from = (uint64_t) at & ~(uint64_t) (geo->block - 1);
+      g->to = (uint64_t) (next < end ? next : end);
+      if (replace (shm, g) < 0)
+        r = -ENOSPC;
+    }
   return r;
 }
 
@@ -255,15 +303,12 @@ repair (const struct orl_shm *shm, struct gap *g, bool broken)
     return 0;
   if ((uint64_t) st.st_size < geo->meta_bytes)
     return -ENODATA;
-  /* The new size is seen before the pages are gone.  Whoever changes the file
-   * has it locked, so after a call that wants the lock, too, they are: a frame
-   * that gets content only now does not get it in a page that goes. */
-  orl_sys.fallocate (shm->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t) geo->block);
+  await_cut (shm);
   if ((uint64_t) st.st_size < geo->file_bytes)
     {
       r = repair_cut (shm, (uint64_t) st.st_size, g);
       if (r < 0 || g->at >= (uint64_t) st.st_size)
-        return r < 0 ? -ENOSPC : 1;
+        return r == -ENODATA ? r : r < 0 ? -ENOSPC : 1;
     }
   g->from = g->at;
   g->to = g->end;

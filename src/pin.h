@@ -12,7 +12,13 @@
 int orl_pin (struct orl_thread *me, struct oriel_file *file, uint64_t number,
              unsigned flags, oriel_page *page);
 
-/* The same; hint: the frame that had the page once, or any number. */
+/* The same, with ORIEL_READ or ORIEL_OPTIMISTIC, of a page that is not where this
+ * thread remembers it; key: orl_key_of(). */
+int orl_pin_look (struct orl_thread *me, struct oriel_file *file,
+                  uint64_t key, uint64_t number, unsigned flags,
+                  oriel_page *page);
+
+/* As oriel_pin_hint(). */
 int orl_pin_hint (struct orl_thread *me, struct oriel_file *file,
                   uint64_t number, uint32_t hint, unsigned flags,
                   oriel_page *page);

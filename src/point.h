@@ -8,7 +8,7 @@
  * passes the one that it is told to: by orl_point_arm(), or by the environment,
  * ORIEL_DIE_AT=NAME or NAME:N for the N-th time.
  *
- * In functions only that are not inline: each copy would be a point.
+ * In an inline function each copy is a point, and all have one name.
  */
 #ifndef ORL_POINT_H
 #define ORL_POINT_H

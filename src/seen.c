@@ -16,6 +16,7 @@
  */
 #include <stdatomic.h>
 
+#include "frame.h"
 #include "seen.h"
 #include "point.h"
 
@@ -83,4 +84,22 @@ orl_seen_reset (struct orl_frec *rec, const struct orl_store_id *id)
   atomic_store (&rec->done, atomic_load (&rec->begun));
   atomic_store (&rec->seen, digest (id));
   atomic_store (&rec->seen_valid, 1);
+}
+
+void
+orl_seen_drop_clean (const struct orl_shm *shm, uint32_t index)
+{
+  for (uint32_t i = 0; i < orl_span (shm); i++)
+    {
+      struct orl_frame *f = &shm->frames[i];
+      uint64_t word = atomic_load (&f->state);
+
+      while (orl_state (word) > ORL_RESERVED
+             && orl_state (word) != ORL_WRITING
+             && !(word & (ORL_STALE | ORL_DIRTY))
+             && (uint32_t) atomic_load (&f->file) == index
+             && !atomic_compare_exchange_weak (&f->state, &word,
+                                               word | ORL_STALE))
+        ;
+    }
 }

@@ -20,4 +20,8 @@ enum orl_seen orl_seen_compare (const struct orl_frec *rec,
 /* What the file is now is what the pool knows; no one else has it open. */
 void orl_seen_reset (struct orl_frec *rec, const struct orl_store_id *id);
 
+/* Make all clean pages of the file STALE, and those that are being loaded, by a
+ * look at every frame.  What is being written is dirty until that is done. */
+void orl_seen_drop_clean (const struct orl_shm *shm, uint32_t index);
+
 #endif /* ORL_SEEN_H */

@@ -214,6 +214,20 @@ sys_data (int fd, off_t at)
 #endif
 }
 
+static off_t
+sys_hole (int fd, off_t at)
+{
+#ifdef SEEK_HOLE
+  off_t r = lseek (fd, at, SEEK_HOLE);
+
+  return r < 0 ? -errno : r;
+#else
+  (void) fd;
+  (void) at;
+  return -ENXIO;
+#endif
+}
+
 static int
 sys_space (int fd, uint64_t *free_bytes, uint32_t *block)
 {
@@ -429,6 +443,7 @@ struct orl_sys orl_sys = {
   .ftruncate = sys_ftruncate,
   .fallocate = sys_fallocate,
   .data = sys_data,
+  .hole = sys_hole,
   .space = sys_space,
   .rename = sys_rename,
   .unlink = sys_unlink,

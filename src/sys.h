@@ -51,6 +51,8 @@ struct orl_sys {
   int (*fallocate) (int fd, int mode, off_t at, off_t n);
   /* The next byte from at on that is not in a hole; -ENXIO: none. */
   off_t (*data) (int fd, off_t at);
+  /* And the next that is in one, or behind the end; -ENXIO: none. */
+  off_t (*hole) (int fd, off_t at);
   /* Of the file system: bytes free for us, and the unit of mappings (a huge
    * page on hugetlbfs, else 4096). */
   int (*space) (int fd, uint64_t *free_bytes, uint32_t *block);

@@ -43,8 +43,10 @@ orl_spot (const struct orl_shm *shm, uint64_t file, uint64_t page)
   uint64_t h = orl_hash (file, page);
   struct orl_spot s;
 
-  s.part = (uint32_t) h & (shm->geo.nparts - 1);
-  s.home = (uint32_t) (h >> 8) & (shm->geo.part_buckets - 1);
+  /* Beside each other they are the bucket's index: orl_table_guess(). */
+  s.part = (uint32_t) h >> __builtin_ctz (shm->geo.part_buckets)
+           & (shm->geo.nparts - 1);
+  s.home = (uint32_t) h & (shm->geo.part_buckets - 1);
   s.tag = h & ~UINT64_C (0xffffffff);
   return s;
 }
@@ -110,14 +112,14 @@ orl_table_look (const struct orl_shm *shm, uint64_t file, uint64_t page,
 static inline uint32_t
 orl_table_guess (const struct orl_shm *shm, uint64_t file, uint64_t page)
 {
-  struct orl_spot s = orl_spot (shm, file, page);
-  const struct orl_bucket *b = orl_bucket_at (shm, &s, 0);
+  uint64_t h = orl_hash (file, page);
+  const struct orl_bucket *b = &shm->buckets[(uint32_t) h & shm->last_bucket];
 
   for (int i = 0; i < ORL_BUCKET_WORDS; i++)
     {
       uint64_t w = atomic_load_explicit (&b->word[i], memory_order_acquire);
 
-      if (w >> 32 == s.tag >> 32)
+      if (w >> 32 == h >> 32)
         return (uint32_t) w - 1 < shm->geo.nframes ? (uint32_t) w - 1
                                                    : ORL_NO_FRAME;
     }

@@ -117,6 +117,7 @@ make (struct oriel_pool *pool, struct orl_thread **thread)
   me->pool = pool;
   me->ledger = &pool->shm.ledgers[index];
   me->owner = index + 1;
+  me->entry = me->ledger->pins;
   r = -pthread_setspecific (pool->key, me);
   if (r < 0)
     {

@@ -31,12 +31,17 @@ struct orl_cool {
   bool marked;                  /* ORL_HEAT_MARGINAL */
 };
 
+/* Pages that a thread remembers: 4 KiB, so that it fits the processor's first
+ * cache beside what is worked on. */
+#define ORL_RECENT 512
+
 struct orl_thread {
   struct oriel_pool *pool;
   struct orl_ledger *ledger;
   uint32_t owner;               /* the ledger's index + 1 */
-  uint32_t hint;                /* an entry of pins, likely to be free: pins are
-                                   mostly given back last in, first out */
+  orl_a32 *entry;               /* of pins, likely to be free; with the others of
+                                   its line, below high */
+  uint64_t recent[ORL_RECENT];  /* where pages were; orl_recent() in pin-hit.h */
   orl_a32 *line;                /* of a process's ledger, ORL_LINE bytes where
                                    ORIEL_ANYTHREAD pins of this thread fit */
   const void *caller;           /* of the pin that is being made; only kept up in

@@ -109,9 +109,11 @@ sync_file (struct oriel_file *file)
   return r;
 }
 
-/* What was not written in place by who had the area before. */
+/* What was not written in place by who had the area before, as far as it lies
+ * before this byte: of what is to be cut off nothing is wanted, and there may be no
+ * room for it. */
 static int
-finish (struct oriel_file *file)
+finish (struct oriel_file *file, uint64_t upto)
 {
   struct orl_frec *rec = file->rec;
   uint64_t end;
@@ -121,7 +123,7 @@ finish (struct oriel_file *file)
     return 0;
   orl_seen_begin (file);
   r = orl_dw_redo (file->torn->dw, file->store, atomic_load (&rec->dw_lap),
-                   atomic_load (&rec->dw_at), &end);
+                   atomic_load (&rec->dw_at), upto, &end);
   orl_seen_end (file);
   ORL_POINT ("torn.redone");
   if (r < 0)
@@ -171,7 +173,7 @@ orl_torn_begin (struct oriel_file *file, const struct orl_dw_page *pages,
     return 0;
   dw = file->torn->dw;
   take (file);
-  r = finish (file);
+  r = finish (file, UINT64_MAX);
   if (r == 0
       && atomic_load (&rec->dw_at) + orl_dw_need (dw, n) > dw->bytes)
     r = turn (file);
@@ -272,7 +274,7 @@ orl_torn_truncate (struct oriel_file *file, uint64_t bytes)
     return file->store->ops->truncate (file->store, bytes);
   /* Copies of what is cut off must not come back. */
   take (file);
-  r = finish (file);
+  r = finish (file, bytes);
   if (r == 0)
     r = turn (file);
   if (r == 0)
@@ -321,15 +323,76 @@ resolve (const struct oriel_file *file, uint32_t *want)
 }
 
 static int
-open_area (struct oriel_file *file, const oriel_file_options *opt,
-           bool create)
+wrong_area (const struct oriel_file *file, const char *path)
 {
-  struct orl_dw_options how = { .create = create,
+  return orl_fail (-EBUSY,
+                   "%s: is open with a double-write area that is not %s; name "
+                   "that one",
+                   file->path, path);
+}
+
+static bool
+is_open (const struct orl_shm *shm, uint32_t index)
+{
+  for (uint32_t p = 0; p < shm->geo.nprocs; p++)
+    if ((atomic_load (&shm->open_maps[(uint64_t) p * shm->geo.map_words
+                                      + index / 64])
+         & UINT64_C (1) << index % 64)
+        && orl_proc_alive (shm, atomic_load (&shm->procs[p].token)))
+      return true;
+  return false;
+}
+
+/* Say that the file has this area, then look whether another says so, too: of two
+ * that come at once one is refused at least. */
+static int
+claim (void *arg, const struct orl_store_id *id, const char *path)
+{
+  struct oriel_file *file = arg;
+  const struct orl_shm *shm = &file->pool->shm;
+  struct orl_frec *rec = file->rec;
+
+  if (atomic_load (&rec->dw_ready))
+    return atomic_load (&rec->dw_dev) == id->dev
+                   && atomic_load (&rec->dw_ino) == id->ino
+               ? 0
+               : wrong_area (file, path);
+  atomic_store (&rec->dw_dev, id->dev);
+  atomic_store (&rec->dw_ino, id->ino);
+  for (uint32_t i = 0; i < shm->geo.nfiles; i++)
+    {
+      const struct orl_frec *other = &shm->files[i];
+
+      if (i != file->index && atomic_load (&other->state) == ORL_FILE_USED
+          && atomic_load (&other->torn) == ORIEL_TORN_DOUBLE
+          && atomic_load (&other->dw_ino) == id->ino
+          && atomic_load (&other->dw_dev) == id->dev && is_open (shm, i))
+        {
+          atomic_store (&rec->dw_ino, 0);
+          return orl_fail (-EBUSY,
+                           "%s: is the double-write area of another file that is "
+                           "open; %s wants one of its own",
+                           path, file->path);
+        }
+    }
+  return 0;
+}
+
+/* writes: the file is written by it, and it is made if there is none. */
+static int
+open_area (struct oriel_file *file, const oriel_file_options *opt,
+           bool writes)
+{
+  struct orl_dw_options how = { .create = writes
+                                          && !atomic_load (
+                                              &file->rec->dw_ready),
                                 .read_only
                                 = (file->flags & ORIEL_RDONLY) != 0,
                                 .adopt = opt->adopt != 0,
                                 .mapped = file->store->map != NULL,
-                                .page_size = file->pool->shm.geo.page_size };
+                                .page_size = file->pool->shm.geo.page_size,
+                                .claim = writes ? claim : NULL,
+                                .arg = file };
   char *path = NULL;
   int r = orl_store_identify (file->store, &how.id);
 
@@ -350,6 +413,9 @@ open_area (struct oriel_file *file, const oriel_file_options *opt,
         return orl_fail (-ENOMEM, "%s: no memory", file->path);
     }
   r = orl_dw_open (opt->area ? opt->area : path, &how, &file->torn->dw);
+  /* Others have one, so it is another. */
+  if (r == -ENOENT && writes && !how.create)
+    r = wrong_area (file, opt->area ? opt->area : path);
   free (path);
   return r;
 }
@@ -378,6 +444,9 @@ recover (struct oriel_file *file)
     atomic_store (&rec->size, id.size);
   if (!look)
     orl_seen_end (file);
+  /* Who read the file without the area may have brought them into the pool. */
+  if (torn > 0 && !look)
+    orl_seen_drop_clean (&file->pool->shm, file->index);
   if (r < 0)
     return orl_fail (r, "%s: pages cannot be restored from the double-write "
                         "area %s",
@@ -395,7 +464,6 @@ recover (struct oriel_file *file)
   atomic_store (&rec->dw_lap, dw->lap);
   atomic_store (&rec->dw_at, ORL_DW_FIRST);
   atomic_store (&rec->dw_busy, 0);
-  atomic_store (&rec->dw_ino, dw->ino);
   ORL_POINT ("torn.recovered");
   return 0;
 }
@@ -405,26 +473,16 @@ static int
 settle (struct oriel_file *file)
 {
   struct orl_frec *rec = file->rec;
-  struct orl_dw *dw = file->torn->dw;
   int r = 0;
 
-  take (file);
-  if (!atomic_load (&rec->dw_ready))
-    {
-      if (dw)
-        r = recover (file);
-      else
-        atomic_store (&rec->dw_busy, 0);
-      if (r == 0 && !(file->flags & ORIEL_RDONLY))
-        atomic_store (&rec->dw_ready, 1);
-    }
-  else if (dw && mode_of (file) == ORIEL_TORN_DOUBLE
-           && atomic_load (&rec->dw_ino) != dw->ino)
-    r = orl_fail (-EBUSY,
-                  "%s: is open with a double-write area that is not %s; name "
-                  "that one",
-                  file->path, dw->path);
-  give (file);
+  if (atomic_load (&rec->dw_ready))
+    return 0;
+  if (file->torn->dw)
+    r = recover (file);
+  else
+    atomic_store (&rec->dw_busy, 0);
+  if (r == 0 && !(file->flags & ORIEL_RDONLY))
+    atomic_store (&rec->dw_ready, 1);
   return r;
 }
 
@@ -458,6 +516,8 @@ orl_torn_open (struct orl_thread *me, struct oriel_file *file,
       && (opt->torn != ORIEL_TORN_AUTO || want == ORIEL_TORN_NONE))
     return orl_fail (-EBUSY, "%s: is open with torn=%s; close it everywhere",
                      file->path, oriel_torn_name (want));
+  /* One at a time makes an area, or takes it away again. */
+  take (file);
   r = open_area (file, opt, want == ORIEL_TORN_DOUBLE && !read_only);
   if (r == -ENOENT && (want != ORIEL_TORN_DOUBLE || read_only))
     r = 0;
@@ -465,10 +525,13 @@ orl_torn_open (struct orl_thread *me, struct oriel_file *file,
            && want != ORIEL_TORN_DOUBLE && !opt->area)
     r = 0; /* some other file of that name */
   else if (r == -ENOENT)
-    return orl_fail (r, "%s: the double-write area's directory is not there",
-                     file->path);
+    orl_fail (r, "%s: the double-write area's directory is not there",
+              file->path);
   if (r == 0)
     r = settle (file);
+  if (r < 0 && r != -EBUSY && file->torn->dw && file->torn->dw->made)
+    orl_sys.unlink (file->torn->dw->path);
+  give (file);
   if (r == 0 && want != ORIEL_TORN_DOUBLE && file->torn->dw && !read_only)
     {
       /* From now on what it has is older than what is in place. */
@@ -489,7 +552,7 @@ orl_torn_close (struct oriel_file *file, bool opened)
       && !(file->flags & ORIEL_RDONLY) && atomic_load (&file->rec->dw_ready))
     {
       take (file);
-      if (finish (file) == 0
+      if (finish (file, UINT64_MAX) == 0
           && atomic_load (&file->rec->dw_at) != ORL_DW_FIRST)
         turn (file);
       give (file);

@@ -235,6 +235,7 @@ orl_window_setup (struct orl_window *w, const struct orl_window_options *opt)
   int r;
 
   w->page_shift = geo->page_shift;
+  w->page_size = geo->page_size;
   w->huge_page = orl_window_huge_page (w->shm);
   w->bytes = opt->window_size;
   if (w->bytes == 0)

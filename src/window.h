@@ -57,6 +57,7 @@ struct orl_window {
                                    pool had at open */
   void *reserved;               /* what munmap needs */
   uint64_t reserved_bytes;
+  uint64_t page_size;
   uint32_t page_shift;
   uint32_t slot_shift;
   uint32_t extent_shift;        /* frames of an extent, log 2 */

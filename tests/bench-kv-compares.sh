@@ -48,6 +48,18 @@ assert len(cases) == 30, cases.keys()
 assert all["setup"]["durability"], all["setup"]
 END
 
+"$bench" --quick --only ycsb-c "in=$TMPDIR/kept" > "$scratch/out" 2>&1
+is $? 0 'stores can be kept'
+has '^loading oriel kv'
+: > "$TMPDIR/kept/oriel-1000/store.kv"
+"$bench" --quick --only ycsb-c "in=$TMPDIR/kept" > "$scratch/out" 2>&1
+is $? 1 'one that cannot be opened is told by the exit status'
+has '^FAILED: ycsb-c, oriel kv'
+ok 'none was loaded again' sh -c '! grep -q "^loading" "$1"' - "$scratch/out"
+is "$(ls "$ORIEL_DIR")" '' 'no pool is left then, either'
+"$bench" --quick nonesuch > "$scratch/out" 2>&1
+is $? 2 'an unknown word is refused'
+
 "$bench" --nonesuch > "$scratch/out" 2>&1
 is $? 2 'an unknown option is refused'
 "$bench" --rounds 99 > "$scratch/out" 2>&1

@@ -42,6 +42,18 @@ bad_write (int fd, const struct iovec *iov, int n, off_t at)
   return is_victim (fd) ? error : real.pwritev (fd, iov, n, at);
 }
 
+/* No room behind half of the pages. */
+static ssize_t
+full_write (int fd, const struct iovec *iov, int n, off_t at)
+{
+  off_t end = at;
+
+  for (int i = 0; i < n; i++)
+    end += (off_t) iov[i].iov_len;
+  return end > PAGES / 2 * 4096 ? bad_write (fd, iov, n, at)
+                                : real.pwritev (fd, iov, n, at);
+}
+
 static int
 bad_sync (int fd)
 {
@@ -142,13 +154,13 @@ main (void)
           != NULL,
       "which says so: %s", oriel_error ());
   heal ();
-  unlink (scratch_file ("data.dw"));
+  ok (access (scratch_file ("data.dw"), F_OK) < 0, "and leaves none");
   orl_sys.fsync = bad_fsync;
   plant (strrchr (scratch (), '/'), -EIO, 0, 0);
   is_rc (oriel_file_open_with (pool, path, &opt, &file), -EIO,
          "and so is its directory's sync");
   heal ();
-  unlink (scratch_file ("data.dw"));
+  ok (access (scratch_file ("data.dw"), F_OK) < 0, "nor does that");
   must (oriel_file_open_with (pool, path, &opt, &file), "oriel_file_open_with");
 
   dirty (pool, file, 1);
@@ -178,6 +190,16 @@ main (void)
   heal ();
   is_rc (oriel_flush (file), 0, "later it can");
   is_int (in_place (path, 2), PAGES, "and the batch is whole in place");
+
+  dirty (pool, file, 3);
+  plant ("/data", -ENOSPC, 0, 0);
+  orl_sys.pwritev = full_write;
+  is_rc (oriel_flush (file), -ENOSPC, "there is no room for the last pages");
+  is_rc (oriel_file_truncate (file, PAGES / 2 * 4096), 0, "they are cut off");
+  is_rc (oriel_flush (file), 0, "then there is room");
+  is_int (in_place (path, 3), PAGES / 2, "for all that is left");
+  is_int (plain_size (path), PAGES / 2 * 4096, "and no more");
+  heal ();
 
   plant ("/data", -EIO, 0, 1);
   is_rc (until_lap (pool, file), -EIO, "the file cannot be synced at a lap's end");

@@ -35,7 +35,8 @@ static const struct fault all_faults[] __attribute__ ((unused)) = {
   { "fsync", EIO },          { "msync", EIO },
   { "fdatasync", EIO },      { "forget", EIO },
   { "ftruncate", EIO },      { "fallocate", ENOSPC },
-  { "data", EIO },           { "space", EIO },
+  { "data", EIO },           { "hole", EIO },
+  { "space", EIO },
   { "rename", EIO },         { "unlink", EIO },
   { "lock", ENOLCK },        { "locked", EIO },
   { "mmap", ENOMEM },        { "munmap", ENOMEM },
@@ -105,6 +106,7 @@ FAULT (forget, int, (int fd), (fd))
 FAULT (ftruncate, int, (int fd, off_t n), (fd, n))
 FAULT (fallocate, int, (int fd, int m, off_t at, off_t n), (fd, m, at, n))
 FAULT (data, off_t, (int fd, off_t at), (fd, at))
+FAULT (hole, off_t, (int fd, off_t at), (fd, at))
 FAULT (space, int, (int fd, uint64_t *f, uint32_t *b), (fd, f, b))
 FAULT (rename, int, (const char *a, const char *b), (a, b))
 FAULT (unlink, int, (const char *p), (p))
@@ -212,6 +214,7 @@ fault_wrap (void)
   FAULT_ENTRY (ftruncate);
   FAULT_ENTRY (fallocate);
   FAULT_ENTRY (data);
+  FAULT_ENTRY (hole);
   FAULT_ENTRY (space);
   FAULT_ENTRY (rename);
   FAULT_ENTRY (unlink);

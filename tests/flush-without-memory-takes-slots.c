@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Pages that no slot shows are flushed through private memory.  Where a thread
- * gets none of that they are shown, and flushed all the same.
+ * gets none of that they are shown, and flushed all the same; and where there is
+ * none to list them all, they are some at a time.
  */
 #include "window.h"
 
-#define PAGES 40
+#include <malloc.h>
+
+#define PAGES 700
 
 static int refuse_memory;
 
@@ -16,6 +19,20 @@ aligned_alloc (size_t alignment, size_t size)
   void *p;
 
   return refuse_memory || posix_memalign (&p, alignment, size) != 0 ? NULL : p;
+}
+
+/* The list of dirty pages. */
+void *
+realloc (void *old, size_t size)
+{
+  void *p = refuse_memory ? NULL : malloc (size);
+  size_t had = p && old ? malloc_usable_size (old) : 0;
+
+  if (p && old) {
+    memcpy (p, old, had < size ? had : size);
+    free (old);
+  }
+  return p;
 }
 
 static void

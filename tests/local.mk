@@ -87,6 +87,7 @@ tests_c = \
 	tests/pages-of-a-file-are-listed \
 	tests/pages-read-ahead-evict-no-hot-page \
 	tests/pages-wait-for-their-log \
+	tests/pages-without-a-log-leave-room-to-others \
 	tests/pin-anythread-outlives-its-thread \
 	tests/pin-beyond-largest-offset-is-efbig \
 	tests/pin-fresh-reads-nothing \
@@ -135,6 +136,7 @@ tests_c = \
 	tests/resize-under-kills \
 	tests/refused-open-keeps-posix-locks \
 	tests/residency-locks-what-is-shown \
+	tests/scans-leave-what-is-hot \
 	tests/signals-are-given-back \
 	tests/signals-are-passed-on-as-the-kernel-would \
 	tests/slots-beyond-vma-budget-are-enomem \
@@ -201,6 +203,7 @@ tests_not_under_valgrind = \
 	tests/pool-with-flipped-header-is-eproto \
 	tests/pool-with-random-damage-never-crashes \
 	tests/random-swaps-show-the-right-page \
+	tests/refilled-frames-are-lost-once \
 	tests/residency-locks-what-is-shown \
 	tests/signals-are-passed-on-as-the-kernel-would \
 	tests/slots-beyond-vma-budget-are-enomem \
@@ -242,6 +245,7 @@ tests_inside = \
 	tests/given-up-slots-are-inaccessible \
 	tests/lengthening-never-cuts \
 	tests/locking-on-fault-has-a-fallback \
+	tests/log-callback-that-waits-for-itself-is-edeadlk \
 	tests/mapped-files-are-whole-and-never-a-signal \
 	tests/memory-of-a-forked-child-stays \
 	tests/moved-pins-are-seen \
@@ -301,6 +305,7 @@ tests_sqlite = \
 	tests/vfs-pool-without-room-is-bypassed \
 	tests/vfs-power-loss-keeps-what-was-promised \
 	tests/vfs-pragmas-tell-and-warm \
+	tests/vfs-recalls-do-not-end-each-other \
 	tests/vfs-recreated-database-is-new \
 	tests/vfs-rolled-back-savepoint-commits \
 	tests/vfs-select-makes-no-system-call \
@@ -312,6 +317,7 @@ tests_sqlite = \
 	tests/vfs-threads-have-their-own-connections \
 	tests/vfs-truncated-pages-are-forgotten \
 	tests/vfs-users-writes-drop-nothing \
+	tests/vfs-waiters-let-others-have-their-turn \
 	tests/vfs-waiting-writers-are-bounded \
 	tests/vfs-works-without-a-pool \
 	tests/vfs-writers-wait-their-turn \

@@ -18,10 +18,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#ifdef HAVE_LIBURING
+# include <liburing.h>
+#endif
+
 #include "sys.h"
 
 #define PAGES 400
-#define FRAMES 96
+#define FRAMES 192              /* so that many are dirty, for a ring */
 #define WORKERS 4
 #define SHORT 30000             /* operations */
 #define EVENTS (1u << 22)       /* that are kept: the first ones */
@@ -47,7 +51,7 @@ static struct shared {
   _Atomic uint64_t synced;
   _Atomic uint64_t last[PAGES]; /* lsn of the page's last whole change */
   _Atomic uint64_t operations, events, writes, flushes, checkpoints, kills;
-  _Atomic uint64_t overtaken;
+  _Atomic uint64_t overtaken, by_ring;
   _Atomic int bad;
   char why[400];
   struct event event[EVENTS];
@@ -55,6 +59,9 @@ static struct shared {
 
 static uint64_t limit, seed;
 static ssize_t (*real_pwritev) (int, const struct iovec *, int, off_t);
+#ifdef HAVE_LIBURING
+static int (*real_submit) (struct io_uring *ring);
+#endif
 static int data_fd = -1;
 
 static void
@@ -155,8 +162,8 @@ is_whole (const struct content *c, uint64_t number)
          || (c->number == number && c->sum == sum_of (c));
 }
 
-static ssize_t
-watch_pwritev (int fd, const struct iovec *iov, int n, off_t at)
+static void
+watch_write (int fd, const struct iovec *iov, int n, off_t at)
 {
   struct stat st, own;
   bool ours = fstat (fd, &st) == 0 && fstat (data_fd, &own) == 0
@@ -183,8 +190,38 @@ watch_pwritev (int fd, const struct iovec *iov, int n, off_t at)
         fail ("page %llu was written half-changed",
               (unsigned long long) number);
     }
+}
+
+static ssize_t
+watch_pwritev (int fd, const struct iovec *iov, int n, off_t at)
+{
+  watch_write (fd, iov, n, at);
   return real_pwritev (fd, iov, n, at);
 }
+
+#ifdef HAVE_LIBURING
+
+/* What is in the queue, and not the kernel's yet. */
+static int
+watch_submit (struct io_uring *ring)
+{
+  const struct io_uring_sq *sq = &ring->sq;
+
+  for (unsigned i = sq->sqe_head; i != sq->sqe_tail; i++) {
+    const struct io_uring_sqe *e = &sq->sqes[i & *sq->kring_mask];
+    struct iovec one = { (void *) (uintptr_t) e->addr, e->len };
+    bool many = e->opcode == IORING_OP_WRITEV;
+
+    if (!many && e->opcode != IORING_OP_WRITE)
+      continue;
+    atomic_fetch_add (&all->by_ring, 1);
+    watch_write (e->fd,
+                 many ? (const struct iovec *) (uintptr_t) e->addr : &one,
+                 many ? (int) e->len : 1, (off_t) e->off);
+  }
+  return real_submit (ring);
+}
+#endif
 
 static int
 watch_fdatasync (int fd)
@@ -346,7 +383,8 @@ work (void *arg)
   while (!atomic_load (&all->bad)
          && atomic_load (&all->operations) < limit) {
     if (oriel_pool_open ("log", &opt, &pool) < 0
-        || oriel_file_open (pool, scratch_file ("data"), ORIEL_BUFFERED, &file)
+        || oriel_file_open (pool, scratch_file ("data"),
+                            first >> 30 & 1 ? ORIEL_BUFFERED : 0, &file)
                < 0) {
       fail ("attach: %s", oriel_error ());
       return 1;
@@ -461,6 +499,10 @@ make_ready (void)
   pool_dir ();
   real_pwritev = orl_sys.pwritev;
   orl_sys.pwritev = watch_pwritev;
+#ifdef HAVE_LIBURING
+  real_submit = orl_sys.uring_submit;
+  orl_sys.uring_submit = watch_submit;
+#endif
   orl_sys.fdatasync = watch_fdatasync;
 }
 
@@ -479,10 +521,11 @@ main (void)
   make_ready ();
   keep_at_work ();
   diag ("%llu operations, %llu kills, %llu log records, %llu flushes, %llu pages "
-        "written, %llu checkpoints",
+        "written, %llu runs by a ring, %llu checkpoints",
         (unsigned long long) all->operations, (unsigned long long) all->kills,
         (unsigned long long) all->appended, (unsigned long long) all->flushes,
         (unsigned long long) all->writes,
+        (unsigned long long) all->by_ring,
         (unsigned long long) all->checkpoints);
   if (!ok (!all->bad, "no page overtook its log, and all are whole"))
     diag ("%s", all->why);

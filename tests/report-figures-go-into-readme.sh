@@ -35,7 +35,7 @@ ok 'a loss stands out' grep -qx \
   '| disk: reads at random, 32 ahead | 100/s | 220/s, fio fast | \*\*0.45\*\* | io |' \
   "$scratch/got"
 ok 'what overlaps is not called a win' grep -q \
-  '^| a cold scan | .* | 0.77 (even) | io |$' "$scratch/got"
+  '^| disk: a cold scan | .* | 0.77 (even) | io |$' "$scratch/got"
 ok 'the date and the note stand below' \
   grep -q "^20[0-9-]*, Linux .*; not <alone>" "$scratch/got"
 if command -v gnuplot > /dev/null; then

@@ -72,6 +72,17 @@ is $? 0 'all is well: 0'
 is "$(why view)" 'exit status 1: no memory for this' \
   'what was run before is in the report'
 
+program bench-checkpoint << 'END'
+echo '{"cases": [{"name": "p99", "unit": "ns", "better": "less", "series":
+  [{"name": "oriel", "rounds": [8]}]}], "failures": ["one case"]}' > "$json"
+exit 1
+END
+report run checkpoint > /dev/null 2>&1
+is $? 1 'a part may fail in one case: 1'
+ok 'what it found of the others is in the report' \
+  grep -q 'id="checkpoint/p99"' "$scratch/report.html"
+ok 'and that it failed' grep -q 'checkpoint: one case' "$scratch/report.html"
+
 report run nonesuch > /dev/null 2> "$scratch/err"
 is $? 1 'a part that there is not is refused'
 ok 'by name' grep -q 'no part nonesuch' "$scratch/err"

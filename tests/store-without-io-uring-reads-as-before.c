@@ -40,6 +40,22 @@ refuses_submit (struct io_uring *ring)
   return refusal;
 }
 
+static int
+refuses_update (struct io_uring *ring, unsigned at, int fd)
+{
+  (void) ring, (void) at, (void) fd;
+  refused++;
+  return refusal;
+}
+
+static int
+refuses_wait (struct io_uring *ring)
+{
+  (void) ring;
+  refused++;
+  return refusal;
+}
+
 /* As a kernel without OFD locks. */
 static int
 refuses_ofd (int fd, int cmd, struct flock *lock)
@@ -67,6 +83,26 @@ read_all (oriel_pool *pool, oriel_stats *after)
   *after = get_stats (pool);
   must (oriel_file_close (file), "oriel_file_close");
   return good;
+}
+
+/* The ring goes on without the call. */
+static void
+does_without (const char *what)
+{
+  oriel_options opt = test_options ();
+  oriel_stats before, after;
+  oriel_pool *pool;
+
+  diag ("%s", what);
+  refused = 0;
+  opt.store = ORIEL_STORE_URING;
+  pool = must_open_pool ("test", &opt);
+  before = get_stats (pool);
+  is_int (read_all (pool, &after), PAGES, "all pages are right");
+  is_int ((long long) after.store, ORIEL_STORE_URING, "by io_uring");
+  ok (after.readahead - before.readahead >= 54, "and read ahead");
+  diag ("refused %d times", refused);
+  must (oriel_pool_close (pool), "oriel_pool_close");
 }
 
 /* All is as before, and no ring was made. */
@@ -143,6 +179,14 @@ main (void)
   orl_sys = works;
   orl_sys.uring_submit = refuses_submit;
   goes_on ("the sandbox closes when the ring is made", false);
+  orl_sys = works;
+  refusal = -EINVAL;
+  orl_sys.uring_update = refuses_update;
+  does_without ("no descriptor can be added to those that are registered");
+  ok (refused > 0, "that was tried");
+  orl_sys = works;
+  orl_sys.uring_wait = refuses_wait;
+  does_without ("no one can wait");
   orl_sys = works;
   orl_sys.fcntl_lock = refuses_ofd;
   goes_on ("a kernel without OFD locks", true);

@@ -119,9 +119,10 @@ x_lock (sqlite3_file *file, int level)
 
   if (level > SQLITE_LOCK_RESERVED)
     vfs_lease_end (c);
-  if (writer && c->lock < level)
-    vfs_queue_try (c);
-  rc = lower (c)->xLock (c->lower, level);
+  if (writer && c->lock < level && !vfs_queue_try (c))
+    rc = SQLITE_BUSY;
+  else
+    rc = lower (c)->xLock (c->lower, level);
   if (rc == SQLITE_BUSY && level <= SQLITE_LOCK_RESERVED)
     vfs_queue_busy (c);
   if (rc != SQLITE_OK)
@@ -232,8 +233,8 @@ lock_lower_shm (struct vfs_connection *c, int first, int n, int flags)
 
   if (marks)
     vfs_lease_end (c);
-  if (alone && has_slot (first, n, VFS_SHM_WRITE))
-    vfs_queue_try (c);
+  if (alone && has_slot (first, n, VFS_SHM_WRITE) && !vfs_queue_try (c))
+    return SQLITE_BUSY;
   rc = lower (c)->xShmLock (c->lower, first, n, flags);
   if (rc == SQLITE_BUSY && marks && (c->checkpointing || n > 1))
     rc = vfs_lease_recall (c, first, n, flags);

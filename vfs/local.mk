@@ -10,7 +10,10 @@ vfs_sources = \
 	vfs/fetch.c \
 	vfs/file.c \
 	vfs/futex.c \
+	vfs/lease-recall.c \
+	vfs/lease-thread.c \
 	vfs/lease.c \
+	vfs/lease.h \
 	vfs/params.c \
 	vfs/pragma.c \
 	vfs/queue.c \

@@ -15,6 +15,8 @@
  *   coherence.c  when the pool may be believed: the rules
  *   walindex.c   what they read in SQLite's wal-index
  *   lease.c      read marks that stay locked between transactions
+ *   lease-recall.c, lease-thread.c, lease.h
+ *                how they are given back
  *   queue.c      writers wait their turn
  *   futex.c      waiting for words of the pool
  *   wal.c        the log's file: appends gather
@@ -112,7 +114,7 @@ struct vfs_lease {
   /* the list's mutex */
   struct vfs_connection *next;
   uint64_t idle_since;          /* us */
-  uint64_t commit;              /* the log's last that was seen */
+  uint32_t commits;             /* the log's, as last seen */
 };
 
 /* queue.c: a writer's turn. */
@@ -122,7 +124,6 @@ struct vfs_turn {
   uint32_t count;               /* of locks in this turn */
   uint64_t left_at;             /* when it unlocked; 0: it has tried again */
   uint32_t acquired;            /* the count when it locked */
-  uint32_t released;            /* and before it tried */
   uint8_t gaps;                 /* times that it did not come back at once */
   bool sleeps;                  /* when told BUSY, as SQLite's handler does */
   bool pauses;                  /* while it copies the log, others wait */
@@ -391,8 +392,8 @@ bool vfs_wal_look (const struct vfs_connection *c, struct vfs_log *log);
 /* A number that names the last attempt at a checkpoint, in the first region. */
 uint64_t vfs_wal_attempt (const volatile void *region);
 
-/* Likewise the last commit. */
-uint64_t vfs_wal_commit (const volatile void *region);
+/* A number that each commit makes greater by one. */
+uint32_t vfs_wal_commits (const volatile void *region);
 
 /* Frames in the log, 0 if we do not know. */
 uint32_t vfs_wal_frames (const struct vfs_connection *c);
@@ -473,8 +474,9 @@ void vfs_lease_forget (void);
 /* ------------------------------------------------------------------ */
 /* queue.c                                                            */
 
-/* The connection is about to try to become the writer; the lock was busy. */
-void vfs_queue_try (struct vfs_connection *c);
+/* The connection wants to become the writer: false, it is to take the lock for
+ * busy.  The lock was busy. */
+bool vfs_queue_try (struct vfs_connection *c);
 void vfs_queue_busy (struct vfs_connection *c);
 
 /* It is the writer; it is about to unlock; it has unlocked. */

@@ -30,7 +30,7 @@
 #define LOOKS 20                /* of some 20 ns, as a writer of a header needs */
 #define REGION_MAX 4096         /* 16 million frames: more than SQLite's */
 
-enum { MX_FRAME = 4, N_PAGE = 5, SALT_1 = 8, SALT_2 = 9, N_BACKFILL = 24,
+enum { CHANGES = 2, MX_FRAME = 4, N_PAGE = 5, SALT_1 = 8, SALT_2 = 9, N_BACKFILL = 24,
        READ_MARKS = 25, ATTEMPTED = 32, PAGES = 34 };
 
 enum seen { WHOLE, TORN, NOTHING };
@@ -134,12 +134,11 @@ vfs_wal_attempt (const volatile void *region)
          | 1;
 }
 
-uint64_t
-vfs_wal_commit (const volatile void *region)
+/* Each commit counts it up; who makes the wal-index anew begins at 0. */
+uint32_t
+vfs_wal_commits (const volatile void *region)
 {
-  return mix (mix (get (region, SALT_1), get (region, SALT_2)),
-              get (region, MX_FRAME))
-         | 1;
+  return get (region, CHANGES);
 }
 
 uint32_t

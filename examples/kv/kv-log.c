@@ -25,6 +25,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -284,7 +285,8 @@ is_closed (kv *store)
 }
 
 /* Whoever gets the lock makes all durable that was written until then, so the
- * others need not. */
+ * others need not.  Those whom the last one released are about to write more: a
+ * processor is left to them first, as long as some do. */
 int
 kv_log_sync (kv *store, uint64_t end)
 {
@@ -295,7 +297,10 @@ kv_log_sync (kv *store, uint64_t end)
 
     if (kv_lock_soon (store, &s->sync) < 0)
       continue;
-    all = atomic_load (&s->log_end);
+    do {
+      all = atomic_load (&s->log_end);
+      sched_yield ();
+    } while (atomic_load (&s->log_end) != all);
     KV_POINT ("sync.begun");
     if (oriel_file_durable_lsn (store->file) < end
         && (fdatasync (store->log) < 0

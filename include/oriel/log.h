@@ -81,7 +81,8 @@ ORIEL_API uint64_t oriel_file_durable_lsn (const oriel_file *file);
  * No latch is held then but those that the calling thread has itself; but pins
  * make room for what they load, and write for that: so flush may be called where
  * pages are pinned, and must not wait for a latch.  It may use the pool; what
- * Oriel writes for it are pages whose log is durable.
+ * Oriel writes for it are pages whose log is durable.  To close the file in it, or
+ * to open it while another thread closes it, is -EDEADLK.
  *
  * A position that a dead process has said, and that the log never came to, may be
  * asked for: the log goes on behind it.
