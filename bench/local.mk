@@ -361,10 +361,12 @@ bench bench-full: all
 	  exec $(REPORT) run $$f $(REPORT_FLAGS) $(PARTS)
 
 bench-report:
+	@test -n '$(PYTHON)' || { echo 'make $@ needs python3.' >&2; exit 1; }
 	@$(MKDIR_P) bench/out/report
 	@$(REPORT) write $(REPORT_FLAGS)
 
 bench-pictures:
+	@test -n '$(PYTHON)' || { echo 'make $@ needs python3.' >&2; exit 1; }
 	@$(REPORT) pictures $(REPORT_FLAGS)
 
 clean-local:

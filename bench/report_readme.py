@@ -60,7 +60,7 @@ def figure(part, name, ours, peer):
     if peer:
         named = [s for s in c["series"] if peer in s["name"]
                  and s["role"] == "peer"]
-        other = named[-1] if named else None
+        other = report_read.best_peer(dict(c, series=named))
     else:
         other = report_read.best_peer(c)
     if not mine or not other:

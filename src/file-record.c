@@ -287,7 +287,8 @@ orl_file_discard (struct orl_frec *rec)
 
 int
 orl_file_enter (struct orl_thread *me, const char *path, unsigned flags,
-                const struct orl_store_id *id, uint32_t *index)
+                const struct orl_store_id *id, bool look_again,
+                uint32_t *index)
 {
   struct orl_shm *shm = &me->pool->shm;
   uint64_t words[ORL_PATH_WORDS];
@@ -306,6 +307,8 @@ orl_file_enter (struct orl_thread *me, const char *path, unsigned flags,
       if (flags & ORIEL_DISCARD)
         orl_file_discard (&shm->files[*index]);
     }
+  else if (look_again && orl_proc_dead_write (shm))
+    r = 1;
   else
     r = judge (shm, *index, id, path, flags);
   if (r == 0)

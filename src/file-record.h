@@ -26,9 +26,11 @@ void orl_file_drop_dirty (const struct orl_shm *shm, uint32_t index);
 void orl_file_discard (struct orl_frec *rec);
 
 /* The file's record, its own or a new one, marked open by this process; flags
- * as in oriel_file_open().  Errors: -ENFILE, -ESTALE as there. */
+ * as in oriel_file_open().  Errors: -ENFILE, -ESTALE as there.  1 if look_again,
+ * no one has it open, and the dead still write: then id is old. */
 int orl_file_enter (struct orl_thread *me, const char *path, unsigned flags,
-                    const struct orl_store_id *id, uint32_t *index);
+                    const struct orl_store_id *id, bool look_again,
+                    uint32_t *index);
 void orl_file_leave (struct orl_thread *me, uint32_t index);
 
 #endif /* ORL_FILE_RECORD_H */

@@ -98,8 +98,8 @@ open_store (struct orl_thread *me, struct oriel_file *f,
   int r = 0;
 
   if (entered)
-    r = orl_file_enter (me, f->path, f->flags, known, &f->index);
-  if (r < 0)
+    r = orl_file_enter (me, f->path, f->flags, known, true, &f->index);
+  if (r != 0)
     return r;
   r = me->pool->store == ORIEL_STORE_PMEM && !(f->flags & ORIEL_FOREIGN)
           ? orl_store_pmem_open (f->path, &opt, &f->store)
@@ -116,7 +116,7 @@ open_store (struct orl_thread *me, struct oriel_file *f,
       entered = false;
     }
   if (r == 0 && !entered)
-    r = orl_file_enter (me, f->path, f->flags, &id, &f->index);
+    r = orl_file_enter (me, f->path, f->flags, &id, false, &f->index);
   return r;
 }
 
@@ -143,7 +143,7 @@ open_new (struct orl_thread *me, const char *path,
                   "%s: its place in the pool is that of %s, which is open: the "
                   "pool is damaged; close all and destroy it",
                   path, pool->files[f->index]->path);
-  if (r < 0)
+  if (r != 0)
     goto out;
   f->pool = pool;
   f->id = pool->id;
@@ -159,7 +159,7 @@ open_new (struct orl_thread *me, const char *path,
   pool->files[f->index] = f;
   *file = f;
 out:
-  if (r < 0 && f)
+  if (r != 0 && f)
     {
       if (f->store)
         f->store->ops->close (f->store);
@@ -169,9 +169,10 @@ out:
   return r;
 }
 
-int
-orl_file_open (struct orl_thread *me, const char *path,
-               const oriel_file_options *opt, struct oriel_file **file)
+/* 1: to be tried again, when the dead have no more writes under way. */
+static int
+open_once (struct orl_thread *me, const char *path,
+           const oriel_file_options *opt, struct oriel_file **file)
 {
   struct oriel_pool *pool = me->pool;
   struct oriel_file *f = NULL;
@@ -179,8 +180,6 @@ orl_file_open (struct orl_thread *me, const char *path,
   bool known;
   int r;
 
-  /* What the dead were writing changes what is there. */
-  orl_proc_settle (&pool->shm);
   pthread_mutex_lock (&pool->lock);
   for (unsigned round = 0;; round++)
     {
@@ -208,6 +207,23 @@ orl_file_open (struct orl_thread *me, const char *path,
   else if ((r = open_again (f, opt)) == 0)
     *file = f;
   pthread_mutex_unlock (&pool->lock);
+  return r;
+}
+
+int
+orl_file_open (struct orl_thread *me, const char *path,
+               const oriel_file_options *opt, struct oriel_file **file)
+{
+  int r;
+
+  /* What the dead were writing changes what is there.  Someone may die at any
+   * time: who finds itself alone with the file looks once more. */
+  do
+    {
+      orl_proc_settle (&me->pool->shm);
+      r = open_once (me, path, opt, file);
+    }
+  while (r == 1);
   /* If this fails, it will in the first flush. */
   if (r == 0 && !((*file)->flags & ORIEL_RDONLY))
     orl_cut_settle (me, *file);

@@ -29,13 +29,12 @@
  * Locks: the ring's.
  */
 #include <errno.h>
+#include <unistd.h>
 
 #include "flush-ring.h"
 #include "point.h"
 #include "proc.h"
 #include "sys.h"
-
-#define DIRECT_BLOCK 512        /* as in store-posix.c */
 
 /* Of making one. */
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
@@ -76,12 +75,17 @@ orl_ring_ready (struct orl_thread *me, struct oriel_file *file)
 }
 
 /* What makes a file longer the page cache does better: direct writes there wait
- * for each other. */
+ * for each other.  And nothing that shares a page of that cache with others' pages:
+ * a direct write that no one waits for in the kernel has no lock of the file, so
+ * who writes a neighbour through the cache meanwhile reads ours as it was, and
+ * writes it back so; the kernel says EIO at the next sync. */
 bool
 orl_ring_takes (const struct oriel_file *file, uint64_t size, uint64_t at,
                 uint64_t bytes)
 {
-  return file->store->direct >= 0 && bytes % DIRECT_BLOCK == 0
+  uint64_t unit = (uint64_t) sysconf (_SC_PAGESIZE);
+
+  return file->store->direct >= 0 && ((at | bytes) & (unit - 1)) == 0
          && at + bytes <= size;
 }
 

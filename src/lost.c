@@ -265,6 +265,8 @@ repair_cut (const struct orl_shm *shm, uint64_t size, struct gap *g)
     {
       off_t next = orl_sys.data (shm->fd, at);
 
+      if (next == -ENXIO) /* what is reserved looks like a hole, too */
+        next = end;
       if (next <= at)
         break;
       g->from = (uint64_t) at & ~(uint64_t) (geo->block - 1);

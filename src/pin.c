@@ -310,6 +310,18 @@ orl_pin_look (struct orl_thread *me, struct oriel_file *file, uint64_t key,
   return pin_late (me, file, number, flags, page);
 }
 
+/* A hit whose entry is the thread's. */
+static bool
+hit_shown (struct orl_thread *me, struct oriel_file *file, uint64_t key,
+           uint64_t number, uint32_t frame, unsigned flags, oriel_page *page)
+{
+  enum orl_hit hit = orl_hit (me, file, key, number, frame, flags, page);
+
+  if (hit == ORL_HIT_FIRST)
+    orl_pin_first (me, file, number, frame);
+  return hit != ORL_HIT_NOT;
+}
+
 /* With ORIEL_ANYTHREAD, or ORIEL_SHOWN.  hint: ORL_NO_FRAME, or where it was. */
 static int __attribute__ ((noinline))
 pin_special (struct orl_thread *me, struct oriel_file *file, uint64_t number,
@@ -324,8 +336,7 @@ pin_special (struct orl_thread *me, struct oriel_file *file, uint64_t number,
       if (frame < orl_span (shm)
           && (flags & ORIEL_ANYTHREAD
                   ? hit_any_thread (me, file, key, number, frame, flags, page)
-                  : orl_hit (me, file, key, number, frame, flags, page)
-                        != ORL_HIT_NOT))
+                  : hit_shown (me, file, key, number, frame, flags, page)))
         return 0;
       if (turn == 0)
         frame = orl_table_guess (shm, key, number);

@@ -633,12 +633,14 @@ orl_pool_destroy (const char *name, const char *directory, int force)
       orl_fail (r, "%s: cannot be locked", path);
       goto out;
     }
-  /* Who makes a pool anew knows nothing of what the dead of this one write. */
-  orl_proc_settle_file (fd, ORL_MAX_PROCS);
   r = force ? 0 : orl_proc_count (fd, ORL_MAX_PROCS);
   if (r > 0)
     r = orl_fail (-EBUSY, "%s: %d processes are attached; end them, or force",
                   path, r);
+  /* Who makes a pool anew knows nothing of what the dead of this one write.  Behind
+   * the count: who lived before it may have died since. */
+  if (r == 0)
+    orl_proc_settle_file (fd, ORL_MAX_PROCS);
   ORL_POINT ("destroy.gated");
   if (r == 0 && (r = orl_sys.unlink (path)) < 0)
     orl_fail (r, "%s: cannot be removed", path);

@@ -157,6 +157,20 @@ orl_proc_settle (const struct orl_shm *shm)
     }
 }
 
+bool
+orl_proc_dead_write (const struct orl_shm *shm)
+{
+  for (uint32_t i = 0; i < shm->geo.nprocs; i++)
+    {
+      uint64_t token = atomic_load (&shm->procs[i].token);
+
+      if (token != 0 && token != shm->token
+          && orl_proc_writes_go_on (shm, token) && !orl_proc_alive (shm, token))
+        return true;
+    }
+  return false;
+}
+
 void
 orl_proc_settle_file (int fd, uint32_t nprocs)
 {

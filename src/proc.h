@@ -53,6 +53,9 @@ bool orl_proc_writes_go_on (const struct orl_shm *shm, uint64_t token);
  * have been writing. */
 void orl_proc_settle (const struct orl_shm *shm);
 
+/* Is there one for whom it does? */
+bool orl_proc_dead_write (const struct orl_shm *shm);
+
 /* The same by the pool's file alone; nprocs places are looked at. */
 void orl_proc_settle_file (int fd, uint32_t nprocs);
 

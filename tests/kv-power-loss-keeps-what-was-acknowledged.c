@@ -54,7 +54,7 @@ static int
 do_change (kv *store, uint64_t run, unsigned n)
 {
   struct change c = change_of (run, n);
-  char key[BATCH][20], value[200];
+  char key[BATCH][20], value[256]; /* c.length + sizeof n at most */
   kv_op ops[BATCH];
 
   memset (value, (int) n, sizeof value);

@@ -95,7 +95,6 @@ tests_c = \
 	tests/pin-many-is-all-or-nothing \
 	tests/pin-nowait-is-eagain \
 	tests/pin-refuses-flags-that-clash \
-	tests/pin-shown-neither-loads-nor-swaps \
 	tests/pin-shows-the-store \
 	tests/pins-beyond-pool-are-enobufs \
 	tests/pins-beyond-thread-limit-are-enobufs \
@@ -140,6 +139,7 @@ tests_c = \
 	tests/signals-are-given-back \
 	tests/signals-are-passed-on-as-the-kernel-would \
 	tests/slots-beyond-vma-budget-are-enomem \
+	tests/small-pages-that-were-synced-stay \
 	tests/stats-move-for-their-cause \
 	tests/stopped-process-is-not-repaired \
 	tests/stray-access-behind-the-pool-grows-nothing \
@@ -233,6 +233,7 @@ tests_alone = \
 tests_inside = \
 	tests/check-finds-planted-damage \
 	tests/checkpoint-lets-others-go-on \
+	tests/cut-twice-hides-no-loss \
 	tests/double-write-reports-errors \
 	tests/double-write-survives-kills \
 	tests/double-write-survives-power-loss \
@@ -254,6 +255,7 @@ tests_inside = \
 	tests/open-waits-for-a-close \
 	tests/pages-are-on-huge-pages \
 	tests/pages-are-written-atomically-where-that-works \
+	tests/pin-shown-neither-loads-nor-swaps \
 	tests/pool-works-without-newer-calls \
 	tests/posix-locks-stand-in-for-ofd-locks \
 	tests/resize-grows-and-shrinks \
@@ -307,6 +309,7 @@ tests_sqlite = \
 	tests/vfs-pragmas-tell-and-warm \
 	tests/vfs-recalls-do-not-end-each-other \
 	tests/vfs-recreated-database-is-new \
+	tests/vfs-restored-database-is-read-again \
 	tests/vfs-rolled-back-savepoint-commits \
 	tests/vfs-select-makes-no-system-call \
 	tests/vfs-shim-above-may-keep-the-wal-index \

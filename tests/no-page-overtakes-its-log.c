@@ -132,7 +132,7 @@ flush_log (void *arg, uint64_t lsn)
           (unsigned long long) lsn,
           (unsigned long long) atomic_load (&all->appended));
   atomic_fetch_add (&all->flushes, 1);
-  if (*(unsigned *) arg % 16 == 7)
+  if (atomic_load ((atomic_uint *) arg) % 16 == 7)
     return -EINTR; /* some fail */
   sync_log (lsn);
   /* Others change the pages meanwhile. */
@@ -344,11 +344,12 @@ tell_checkpoint (oriel_pool *pool, oriel_file *file)
 }
 
 static void
-operate (oriel_pool *pool, oriel_file *file, uint64_t dice, unsigned *mood)
+operate (oriel_pool *pool, oriel_file *file, uint64_t dice,
+         atomic_uint *mood)
 {
   uint64_t what = dice >> 40 & 1023;
 
-  *mood = (unsigned) (dice >> 50);
+  atomic_store (mood, (unsigned) (dice >> 50));
   if (what < 600)
     change (file, dice & 0xffffff);
   else if (what < 860)
@@ -376,7 +377,7 @@ work (void *arg)
   uint64_t rnd = *(uint64_t *) arg;
   uint64_t first = next_random (&rnd);
   oriel_options opt = options (first);
-  unsigned mood = 0;
+  atomic_uint mood = 0;        /* also a write-back thread's */
   oriel_pool *pool;
   oriel_file *file;
 
@@ -397,7 +398,7 @@ work (void *arg)
                     && !atomic_load (&all->bad);
          i++)
       operate (pool, file, next_random (&rnd), &mood);
-    mood = 0;
+    atomic_store (&mood, 0);
     if (oriel_file_close (file) < 0 && oriel_file_abandon (file) < 0)
       fail ("close: %s", oriel_error ());
     if (oriel_pool_close (pool) < 0)

@@ -56,6 +56,17 @@ see (void *arg, const oriel_file_info *info)
   *(uint64_t *) arg += info->openers;
 }
 
+static uint32_t
+opens (void)
+{
+  uint32_t n;
+
+  pthread_mutex_lock (&pool->lock);
+  n = file->opens;
+  pthread_mutex_unlock (&pool->lock);
+  return n;
+}
+
 int
 main (void)
 {
@@ -76,7 +87,7 @@ main (void)
   while (!atomic_load (&flushing))
     sched_yield ();
   pthread_create (&closer, NULL, abandon, NULL);
-  while (__atomic_load_n (&file->opens, __ATOMIC_SEQ_CST) > 0)
+  while (opens () > 0)
     sched_yield ();
   orl_sys.open = count_open;
   again = must_open_file (pool, path, 0);

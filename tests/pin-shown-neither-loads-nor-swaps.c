@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A pin with ORIEL_SHOWN is -EAGAIN for a page that is not in the pool, or that no
- * slot shows, and neither reads nor remaps anything for it. */
+ * slot shows, and neither reads nor remaps anything for it.  It is a use of the
+ * page like others. */
 #include "util.h"
 
 #include <stdbool.h>
+
+#include "attach.h"
 
 #define PAGES 200
 
@@ -30,6 +33,25 @@ all_give (uint64_t number, int rc)
       good &= is_stamped (page.data, 4096, 1, number);
       must (oriel_unpin (&page), "oriel_unpin");
     }
+  }
+  return good;
+}
+
+/* Since the hand passed. */
+static bool
+all_are_uses (uint64_t number)
+{
+  bool good = true;
+
+  for (size_t i = 0; i < COUNT (ways); i++) {
+    oriel_page page = must_pin (file, number, ORIEL_OPTIMISTIC);
+    uint32_t frame = page.frame;
+
+    must (oriel_unpin (&page), "oriel_unpin");
+    atomic_store (&pool->shm.frames[frame].ref, 0);
+    page = must_pin (file, number, ways[i]);
+    must (oriel_unpin (&page), "oriel_unpin");
+    good &= atomic_load (&pool->shm.frames[frame].ref) != 0;
   }
   return good;
 }
@@ -84,6 +106,7 @@ main (void)
 
   held[0] = must_pin (file, 7, ORIEL_OPTIMISTIC);
   ok (all_give (7, 0), "what an ordinary pin shows is at hand");
+  ok (all_are_uses (7), "and is used by that");
   must (oriel_unpin (&held[0]), "oriel_unpin");
   for (n = 0; n < 40; n++)
     if (oriel_pin (file, 7, ways[2], &held[n]) < 0)

@@ -32,6 +32,7 @@ main (void)
   setenv ("ORIEL_DIR", pool_dir (), 1);
   setenv ("ORIEL_POOL", "env", 1);
   setenv ("ORIEL_POOL_SIZE", "2M", 1);
+  setenv ("ORIEL_POOL_MAX_SIZE", "6M", 1);
   setenv ("ORIEL_POOL_PAGE_SIZE", "8192", 1);
   setenv ("ORIEL_WINDOW", "256K", 1);
   setenv ("ORIEL_SLOT", "32K", 1);
@@ -50,6 +51,8 @@ main (void)
   is_str (text_of (db, "PRAGMA oriel_pool"), pool_path ("env"),
           "ORIEL_DIR and ORIEL_POOL");
   is_int ((long long) stat_of (db, "frames"), 256, "ORIEL_POOL_SIZE");
+  is_int ((long long) stat_of (db, "frames_max"), 768,
+          "ORIEL_POOL_MAX_SIZE");
   is_int ((long long) stat_of (db, "page_size"), 8192,
           "ORIEL_POOL_PAGE_SIZE");
   is_int ((long long) stat_of (db, "window_bytes"), 256 * 1024,
@@ -59,10 +62,12 @@ main (void)
       "ORIEL_BACKEND");
   close_db (db);
 
-  db = open_bare ("&pool=uri&pool_size=1M&pool_page_size=4096");
+  db = open_bare ("&pool=uri&pool_size=1M&pool_max_size=2M"
+                  "&pool_page_size=4096");
   is_str (text_of (db, "PRAGMA oriel_pool"), pool_path ("uri"),
           "the URI counts more");
   is_int ((long long) stat_of (db, "frames"), 256, "of all that it has");
+  is_int ((long long) stat_of (db, "frames_max"), 512, "and can have");
   close_db (db);
 
   ok (!open_bare ("&pool=/nonexistent/pool"), "ORIEL_REQUIRED");

@@ -47,7 +47,7 @@ finds_it_busy (const struct peer *peers)
 {
   for (int i = 0; i < 20; i++) {
     wait_once (peers);
-    peer_run (&peers[1], "PRAGMA busy_timeout = 200");
+    peer_run (&peers[1], "PRAGMA busy_timeout = 20");
     take_turn ();
     if (peer_ask (&peers[1], 'R', "BEGIN IMMEDIATE").rc == SQLITE_BUSY)
       return 1;

@@ -31,7 +31,8 @@
  *          was last known to agree with it; 0 unknown.
  * WAL      digest of the wal-index (salts, nBackfill) likewise; 0 unknown.
  * LOG      the salts, and
- * COPIED   nBackfill of that wal-index: they count while WAL is not 0.
+ * COPIED   nBackfill of that wal-index, and in the upper half its mxFrame;
+ * SUM      that frame's checksum: they count while WAL is not 0.
  *
  *        OWNER 0 ---- take() ----> OWNER me ---- vfs_write_begin() ---->
  *          ^                          |             OWNER me, WRITING me
@@ -137,7 +138,7 @@
 
 #include "vfs.h"
 
-enum { OWNER, WRITING, STATE, WAL, LOG = 12, COPIED };
+enum { OWNER, WRITING, STATE, WAL, LOG = 12, COPIED, SUM };
 
 /* How long an owner that is not WRITING may take: it does a few system calls,
  * on a machine that may be busy.  Then we go without the pool. */
@@ -339,16 +340,25 @@ note_log (const struct vfs_file *f, const struct vfs_log *log)
 {
   store (f, WAL, 0);
   store (f, LOG, log->salts);
-  store (f, COPIED, log->copied);
+  store (f, COPIED, (uint64_t) log->end << 32 | log->copied);
+  store (f, SUM, log->sum);
   store (f, WAL, log->digest);
 }
 
-/* Has no more of the log been copied than the pool knows of?  See THE DEAD. */
+/* Has no more of the log been copied than the pool knows of?  See THE DEAD.  It
+ * must have all that it had: someone may have put back an older file with its
+ * log, and gone on from there. */
 static bool
-is_same_log (const struct vfs_file *f, const struct vfs_log *log)
+is_same_log (struct vfs_connection *c, const struct vfs_log *log)
 {
+  const struct vfs_file *f = c->shared;
+  uint32_t end = (uint32_t) (load (f, COPIED) >> 32);
+  uint64_t sum = log->sum;
+
   return log->digest && load (f, WAL) && log->salts == load (f, LOG)
-         && log->copied <= load (f, COPIED);
+         && log->copied <= (uint32_t) load (f, COPIED) && log->end >= end
+         && (log->end == end || end == 0 || vfs_wal_sum (c, end, &sum))
+         && (end == 0 || sum == load (f, SUM));
 }
 
 /* Only dirty pages can be wrong.  0 or -errno. */
@@ -384,13 +394,16 @@ compare (struct vfs_connection *c, bool suspect)
   vfs_wal_look (c, &log); /* before the file's state: see 3 */
   if (!suspect && log.digest && log.digest == load (f, WAL))
     return true;
-  if (is_same_log (f, &log) && keep_clean (f, suspect) == 0)
+  if (is_same_log (c, &log) && keep_clean (f, suspect) == 0)
     {
       note_log (f, &log);
       return true;
     }
   if (suspect)
-    store (f, STATE, 0);
+    {
+      store (f, STATE, 0);
+      store (f, WAL, 0); /* also if what follows cannot be done */
+    }
   if (!get_state (c, false, &s))
     return false;
   if (s.digest != load (f, STATE))

@@ -25,6 +25,7 @@ static const struct setting {
   unsigned preset;
 } settings[] = {
   { "pool_size", "ORIEL_POOL_SIZE", "pool_size", 0, 0, 0 },
+  { "pool_max_size", "ORIEL_POOL_MAX_SIZE", "max_size", 0, 0, 0 },
   { "pool_page_size", "ORIEL_POOL_PAGE_SIZE", "page_size", 0, 0, 0 },
   { "pool_processes", "ORIEL_POOL_PROCESSES", "max_processes", 0, 0, 0 },
   { "pool_threads", "ORIEL_POOL_THREADS", "max_threads", 0, 0, 0 },

@@ -88,6 +88,10 @@
 /* How long the first in the queue is waited for when the lock is free. */
 #define GRACE_US 1000
 
+/* Who has waited for so long tries the lock itself whenever it wakes: HELD may be
+ * of one who only copies the log, slowly, or was stopped. */
+#define OBEDIENT_US 100000
+
 /* And how often one looks whether he has it. */
 #define POLL_US 50
 
@@ -328,7 +332,8 @@ vfs_queue_try (struct vfs_connection *c)
   now = vfs_now_us ();
   measure_gap (c, now);
   if (is_self (c) && self.queued)
-    return self.its_turn || !self.patient || is_time (now, true);
+    return self.its_turn || !self.patient || now - self.since >= OBEDIENT_US
+           || is_time (now, true);
   if (keeps_turn (c) && !is_over (c, now))
     return true;
   if (keeps_turn (c))

@@ -383,6 +383,8 @@ void vfs_shm_forget (struct vfs_connection *c);
 struct vfs_log {
   uint64_t salts;               /* name its generation */
   uint32_t copied;              /* frames, all of them, into the database */
+  uint32_t end;                 /* its last frame, */
+  uint64_t sum;                 /* and that one's checksum, of all before it */
   uint64_t digest;              /* of both; 0: it is not known */
 };
 
@@ -420,6 +422,9 @@ void vfs_wal_child (void);
 /* xOpen of a log. */
 int vfs_wal_open (const char *name, sqlite3_file *file, int flags,
                   int *out_flags);
+
+/* The checksum that a frame has in the log's file.  false: it is not known. */
+bool vfs_wal_sum (struct vfs_connection *c, uint32_t frame, uint64_t *sum);
 
 /* Before a lock goes that lets the connection write the log: forget what was
  * gathered and not committed. */

@@ -213,6 +213,26 @@ big_endian (const void *data)
          | b[3];
 }
 
+bool
+vfs_wal_sum (struct vfs_connection *c, uint32_t frame, uint64_t *sum)
+{
+  struct vfs_wal *w = c->wal;
+  unsigned char head[LOG_HEADER];
+  sqlite3_int64 size;
+
+  if (!w || w->generation != vfs_generation || frame == 0
+      || w->lower->pMethods->xRead (w->lower, head, LOG_HEADER, 0) != SQLITE_OK)
+    return false;
+  size = big_endian (head + 8);
+  if (w->lower->pMethods->xRead (w->lower, head, FRAME_HEADER,
+                                 LOG_HEADER + (frame - 1)
+                                                  * (size + FRAME_HEADER))
+      != SQLITE_OK)
+    return false;
+  *sum = (uint64_t) big_endian (head + 16) << 32 | big_endian (head + 20);
+  return true;
+}
+
 static void
 learn_page_size (struct vfs_wal *w, const void *log_header)
 {

@@ -30,7 +30,8 @@
 #define LOOKS 20                /* of some 20 ns, as a writer of a header needs */
 #define REGION_MAX 4096         /* 16 million frames: more than SQLite's */
 
-enum { CHANGES = 2, MX_FRAME = 4, N_PAGE = 5, SALT_1 = 8, SALT_2 = 9, N_BACKFILL = 24,
+enum { CHANGES = 2, MX_FRAME = 4, N_PAGE = 5, FRAME_SUM = 6, SALT_1 = 8,
+       SALT_2 = 9, N_BACKFILL = 24,
        READ_MARKS = 25, ATTEMPTED = 32, PAGES = 34 };
 
 enum seen { WHOLE, TORN, NOTHING };
@@ -109,6 +110,8 @@ look (const volatile void *r, struct vfs_log *log)
     return TORN;
   log->salts = (uint64_t) header[SALT_1] << 32 | header[SALT_2];
   log->copied = copied;
+  log->end = header[MX_FRAME];
+  log->sum = (uint64_t) header[FRAME_SUM] << 32 | header[FRAME_SUM + 1];
   log->digest = mix (mix (header[SALT_1], header[SALT_2]), copied) | 1;
   return WHOLE;
 }

@@ -294,13 +294,14 @@ kv_log_sync (kv *store, uint64_t end)
 
   while (oriel_file_durable_lsn (store->file) < end && !is_closed (store)) {
     uint64_t all;
+    int round = 0;
 
     if (kv_lock_soon (store, &s->sync) < 0)
       continue;
     do {
       all = atomic_load (&s->log_end);
       sched_yield ();
-    } while (atomic_load (&s->log_end) != all);
+    } while (atomic_load (&s->log_end) != all && ++round < 8);
     KV_POINT ("sync.begun");
     if (oriel_file_durable_lsn (store->file) < end
         && (fdatasync (store->log) < 0
