@@ -139,7 +139,6 @@ tests_c = \
 	tests/signals-are-given-back \
 	tests/signals-are-passed-on-as-the-kernel-would \
 	tests/slots-beyond-vma-budget-are-enomem \
-	tests/small-pages-that-were-synced-stay \
 	tests/stats-move-for-their-cause \
 	tests/stopped-process-is-not-repaired \
 	tests/stray-access-behind-the-pool-grows-nothing \
@@ -261,6 +260,7 @@ tests_inside = \
 	tests/resize-grows-and-shrinks \
 	tests/rings-of-the-dead-land-nowhere-else \
 	tests/slot-without-its-guard-is-inaccessible \
+	tests/small-pages-that-were-synced-stay \
 	tests/stash-has-room-for-a-run \
 	tests/store-without-io-uring-reads-as-before \
 	tests/strict-windows-name-misuse \
