@@ -89,7 +89,8 @@ gather (struct orl_thread *me, struct orl_chunk *c,
         struct orl_item *left, size_t *nleft, uint32_t gap[ORL_CHUNK],
         uint32_t *ngaps)
 {
-  for (c->n = c->bounced = *ngaps = 0; *i < n && c->n < ORL_CHUNK && *ngaps < ORL_CHUNK;)
+  for (c->n = c->bounced = *ngaps = 0;
+       *i < n && c->n < ORL_CHUNK && *ngaps < ORL_CHUNK;)
     {
       const struct orl_item it = items[*i];
       int r = orl_chunk_begin (me, c, &it);
@@ -111,8 +112,8 @@ gather (struct orl_thread *me, struct orl_chunk *c,
 
 /* Write the n items, sorted here, as copies if there is room for those, and runs
  * together if they are to be durable soon: page by page the page cache is
- * quicker.  What was busy, or has changed and wants the log flushed again, is left at the front,
- * *busy of them.  The first error. */
+ * quicker.  What was busy, or has changed and wants the log flushed again, is
+ * left at the front, *busy of them.  The first error. */
 static int
 write_items (struct orl_thread *me, struct oriel_file *file,
              struct orl_item *items, size_t n, unsigned char *copies,

@@ -165,7 +165,8 @@ mark_range (const struct orl_shm *shm, uint64_t from, uint64_t end)
 
 /* Wait until no one writes the frames to their stores: a write that comes upon
  * the gap fails, but what we fill it with it would take for the page.  Who is
- * dead, or stopped, does not write: so it is a matter of moments, or in vain. */
+ * stopped does not write, and for the dead only the kernel may, which has hold of
+ * the pages that it writes: so it is a matter of moments, or in vain. */
 static void
 wait_written (const struct orl_shm *shm, uint64_t from, uint64_t end)
 {
