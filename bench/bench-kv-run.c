@@ -75,6 +75,57 @@ zipf_rank (const struct zipf *z, uint64_t *random)
   return (uint32_t) (r < z->n ? r : z->n - 1);
 }
 
+struct popular {
+  uint32_t key;                 /* what key_of() orders by */
+  double share;                 /* of all reads */
+};
+
+static int
+by_key (const void *a, const void *b)
+{
+  uint32_t x = ((const struct popular *) a)->key;
+  uint32_t y = ((const struct popular *) b)->key;
+
+  return (x > y) - (x < y);
+}
+
+static int
+by_share (const void *a, const void *b)
+{
+  double x = ((const struct popular *) a)->share;
+  double y = ((const struct popular *) b)->share;
+
+  return (x < y) - (x > y);
+}
+
+/* Leaves are full, as LMDB's can be, whose cells and pages have the least besides
+ * key and value; nothing else takes memory, and the leaves that are read most are
+ * always there. */
+double
+least_read (const struct dataset *data, uint64_t memory)
+{
+  uint32_t each = (PAGE - 16) / (KEY + data->value + 10);
+  uint32_t n = data->records, pages = (n + each - 1) / each;
+  struct popular *p = calloc (n, sizeof *p);
+  double zeta = zipf_of (n).zeta, missed = 0;
+
+  need (p != NULL, "memory");
+  for (uint32_t i = 0; i < n; i++)
+    p[i] = (struct popular) { i * 2654435761u, pow (i + 1., -SKEW) / zeta };
+  qsort (p, n, sizeof *p, by_key);
+  for (uint32_t i = 0; i < n; i++) {
+    double share = p[i].share;
+
+    p[i].share = 0;
+    p[i / each].share += share;
+  }
+  qsort (p, pages, sizeof *p, by_share);
+  for (uint64_t i = memory / PAGE; i < pages; i++)
+    missed += p[i].share;
+  free (p);
+  return missed * PAGE;
+}
+
 /* ------------------------------------------------------------------ */
 /* Processes                                                          */
 

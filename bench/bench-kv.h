@@ -116,6 +116,10 @@ struct setup {
 /* bench-kv-run.c */
 extern struct board *board;
 void key_of (uint32_t number, char key[KEY]);
+/* The least bytes for each zipf read of such data that a cache of so much memory
+ * reads in the long run, if it does not know the future: in pages of PAGE, with the
+ * keys in order. */
+double least_read (const struct dataset *data, uint64_t memory);
 /* A directory and what is in it. */
 void remove_all (const char *path);
 /* What engines have in memory, of this process's children. */

@@ -10,6 +10,7 @@
  * memory, so no disk is waited for.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "attach.h"
 #include "bench-micro.h"
@@ -290,9 +291,82 @@ visit_copied (void *opened, const uint32_t *pages, uint64_t n)
   return sum;
 }
 
+/* What it costs to ask for what is there. */
+static uint64_t
+visit_prefetched (void *opened, const uint32_t *pages, uint64_t n)
+{
+  oriel_file *file = ((struct opened *) opened)->file;
+
+  for (uint64_t i = 0; i < n; i++)
+    check (oriel_prefetch (file, pages[i], 1));
+  return n;
+}
+
+#define AHEAD 16u
+
+/* As one does who knows which pages come next. */
+static uint64_t
+visit_read_ahead (void *opened, const uint32_t *pages, uint64_t n)
+{
+  oriel_file *file = ((struct opened *) opened)->file;
+  uint64_t numbers[AHEAD];
+  uint64_t sum = 0;
+
+  for (uint64_t i = 0; i < n; i += AHEAD) {
+    uint64_t count = n - i < AHEAD ? n - i : AHEAD;
+
+    for (uint64_t k = 0; k < count; k++)
+      numbers[k] = pages[i + k];
+    check (oriel_prefetch_many (file, numbers, count));
+    sum += visit_pinned (opened, pages + i, count, ORIEL_OPTIMISTIC);
+  }
+  return sum;
+}
+
+/* As a lookup in a B-tree of four levels, down to the page: a page is given back
+ * when the next is there and it has not changed.  In each, places are looked at as
+ * by a search in halves; of the last a record is copied.  Beside vmcache, whose
+ * lookup does as much, and compares keys. */
+static uint64_t
+visit_descent (void *opened, const uint32_t *pages, uint64_t n)
+{
+  oriel_file *file = ((struct opened *) opened)->file;
+  static _Thread_local char record[120];
+  uint64_t sum = 0;
+
+  for (uint64_t i = 0; i < n; i++) {
+    uint64_t path[] = { 0, 1, 2 + pages[i] / 200, pages[i] };
+    oriel_page page[2];
+    uint64_t version[2];
+
+    for (unsigned k = 0; k < 4; k++) {
+      const char *at;
+      unsigned from = 0;
+
+      check (oriel_pin (file, path[k], ORIEL_OPTIMISTIC, &page[k % 2]));
+      version[k % 2] = oriel_read_begin (&page[k % 2]);
+      at = page[k % 2].data;
+      for (unsigned step = PAGE / 2; step >= 64; step /= 2) {
+        sum += *(const volatile uint64_t *) (at + from);
+        from += (pages[i] * 0x9e3779b9u) & step;
+      }
+      if (k == 3)
+        memcpy (record, at + from % (PAGE - sizeof record), sizeof record);
+      if (k > 0) {
+        need (oriel_read_validate (&page[1 - k % 2], version[1 - k % 2]),
+              "a page changed");
+        oriel_unpin (&page[1 - k % 2]);
+      }
+    }
+    need (oriel_read_validate (&page[1], version[1]), "a page changed");
+    oriel_unpin (&page[1]);
+  }
+  return sum + (unsigned char) record[0];
+}
+
 #define SUBJECT(symbol, text, visit)                                          \
   const struct subject oriel_##symbol                                         \
-      = { text, false, open_oriel, close_oriel, visit, 0 }
+      = { text, BY_ALL, open_oriel, close_oriel, visit, 0 }
 
 SUBJECT (found, "lookup and read", visit_found);
 SUBJECT (asked, "lookup by a call, and read", visit_asked);
@@ -303,16 +377,21 @@ SUBJECT (nested, "oriel_pin, two at once", visit_nested);
 SUBJECT (shared, "oriel_pin, shared latch", visit_shared);
 SUBJECT (exclusive, "oriel_pin, exclusive latch", visit_exclusive);
 SUBJECT (copied, "oriel_read of a page", visit_copied);
+SUBJECT (prefetched, "oriel_prefetch, resident", visit_prefetched);
+SUBJECT (descent, "down a tree: oriel_pin, optimistic", visit_descent);
 
 /* Some microseconds. */
 #define SLOW 50
 
 const struct subject oriel_missed
-    = { "oriel_pin, pool of 1/8", false, open_small_pool, close_eighth,
+    = { "oriel_pin, pool of 1/8", BY_ALL, open_small_pool, close_eighth,
         visit_optimistic, SLOW };
 const struct subject oriel_swapped_mmap
-    = { "oriel_pin, mmap window of 1/8", false, open_mmap, close_eighth,
+    = { "oriel_pin, mmap window of 1/8", BY_ALL, open_mmap, close_eighth,
         visit_optimistic, SLOW };
 const struct subject oriel_swapped_emulated
-    = { "oriel_pin, emulated, 1/8", false, open_emulated, close_eighth,
+    = { "oriel_pin, emulated, 1/8", BY_ALL, open_emulated, close_eighth,
         visit_optimistic, SLOW };
+const struct subject oriel_read_ahead
+    = { "oriel_prefetch of 16, 1/8", BY_ALL, open_small_pool, close_eighth,
+        visit_read_ahead, SLOW };

@@ -99,10 +99,10 @@ mpool_visit (void *opened, const uint32_t *pages, uint64_t n)
 }
 
 const struct subject mpool_private
-    = { "Berkeley DB mpool, private", true,
+    = { "Berkeley DB mpool, private", BY_THREADS,
         open_private, mpool_close, mpool_visit, 0 };
 const struct subject mpool_shared
-    = { "Berkeley DB mpool, shared", false,
+    = { "Berkeley DB mpool, shared", BY_ALL,
         open_shared, mpool_close, mpool_visit, 0 };
 #else
 static void *
@@ -113,10 +113,10 @@ no_mpool (const struct place *place, const char **why)
 }
 
 const struct subject mpool_private
-    = { "Berkeley DB mpool, private", true, no_mpool, NULL,
+    = { "Berkeley DB mpool, private", BY_THREADS, no_mpool, NULL,
         NULL, 0 };
 const struct subject mpool_shared
-    = { "Berkeley DB mpool, shared", false, no_mpool, NULL,
+    = { "Berkeley DB mpool, shared", BY_ALL, no_mpool, NULL,
         NULL, 0 };
 #endif
 
@@ -210,7 +210,7 @@ visit_lmdb (void *opened, const uint32_t *pages, uint64_t n)
 }
 
 const struct subject lmdb_get
-    = { "LMDB get, one transaction", false, open_lmdb, close_lmdb,
+    = { "LMDB get, one transaction", BY_ALL, open_lmdb, close_lmdb,
         visit_lmdb, 0 };
 #else
 static void *
@@ -221,5 +221,5 @@ no_lmdb (const struct place *place, const char **why)
 }
 
 const struct subject lmdb_get
-    = { "LMDB get, one transaction", false, no_lmdb, NULL, NULL, 0 };
+    = { "LMDB get, one transaction", BY_ALL, no_lmdb, NULL, NULL, 0 };
 #endif

@@ -5,7 +5,9 @@
  * The same file, the same sequences of pages (16 hot ones, uniform, zipf(0.99)),
  * one thread, two, two processes: Oriel's kinds of access (bench-micro-oriel.c),
  * those of the peers (bench-micro-peers.c), and what no cache can do without: the
- * read alone, a mapping, pread(2).  A visit reads one word of the page.
+ * read alone, a mapping, pread(2).  A visit reads one word of the page.  Likewise
+ * the calls that SQLite makes (bench-micro-vfs.c), and, where the user has it, a
+ * program that goes down a B-tree (bench-micro-vmcache.c).
  *
  * Workers do their visits in batches, from one barrier to the next; times are
  * the clock's, for one visit of one worker.
@@ -13,6 +15,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <pthread.h>
+#include <regex.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +26,10 @@
 
 #include "bench-micro.h"
 
-#define WORKERS 2
 #define BATCH 50000             /* see batch() */
 
 static volatile uint64_t sink;
+static struct run run = RUN_DEFAULT;
 
 /* ------------------------------------------------------------------ */
 /* What a cache could do at best, and what needs none                 */
@@ -93,33 +96,30 @@ visit_mapping (void *opened, const uint32_t *pages, uint64_t n)
 }
 
 enum { MAPPING, FOUND, ASKED, HINTED, OPTIMISTIC, VALIDATED, NESTED, SHARED,
-       EXCLUSIVE, COPIED, MISSED, SWAPPED_MMAP, SWAPPED_EMULATED, PREAD, MPOOL_PRIVATE,
-       MPOOL_SHARED, LMDB, SUBJECTS };
+       EXCLUSIVE, COPIED, PREFETCHED, MISSED, READ_AHEAD, SWAPPED_MMAP,
+       SWAPPED_EMULATED, PREAD, MPOOL_PRIVATE, MPOOL_SHARED, LMDB, VFS_READ,
+       VFS_READ_STOCK, VFS_READ_MAPPED, VFS_FETCH, VFS_FETCH_MAPPED, VFS_WRITE,
+       VFS_WRITE_STOCK, DESCENT, VMCACHE, SUBJECTS };
 
 static const struct subject mapping
-    = { "a mapping, unprotected", false, open_mapping, close_mapping,
+    = { "a mapping, unprotected", BY_ALL, open_mapping, close_mapping,
         visit_mapping, 0 };
 static const struct subject by_pread
-    = { "pread of a page", false, open_file, close_file, visit_pread, 0 };
+    = { "pread of a page", BY_ALL, open_file, close_file, visit_pread, 0 };
 
 static const struct subject *const subjects[SUBJECTS]
     = { &mapping, &oriel_found, &oriel_asked, &oriel_hinted,
         &oriel_optimistic, &oriel_validated, &oriel_nested, &oriel_shared,
-        &oriel_exclusive, &oriel_copied, &oriel_missed, &oriel_swapped_mmap,
-        &oriel_swapped_emulated, &by_pread, &mpool_private, &mpool_shared,
-        &lmdb_get };
+        &oriel_exclusive, &oriel_copied, &oriel_prefetched, &oriel_missed,
+        &oriel_read_ahead, &oriel_swapped_mmap, &oriel_swapped_emulated,
+        &by_pread, &mpool_private, &mpool_shared, &lmdb_get, &sqlite_read,
+        &sqlite_read_stock, &sqlite_read_mapped, &sqlite_fetch,
+        &sqlite_fetch_mapped, &sqlite_write, &sqlite_write_stock,
+        &oriel_descent, &vmcache };
 
 /* Of this process; NULL: it has it not. */
 static void *opened[SUBJECTS];
 static const char *why_not[SUBJECTS];
-
-static void
-open_all (const struct place *place, bool alone)
-{
-  for (int i = 0; i < SUBJECTS; i++)
-    if (alone || !subjects[i]->one_process)
-      opened[i] = subjects[i]->open (place, &why_not[i]);
-}
 
 static void
 close_all (void)
@@ -140,6 +140,55 @@ static const char *const crew_name[CREWS]
     = { "1 thread", "2 threads", "2 processes" };
 
 enum { QUIT = -1, OPEN = -2 };
+
+_Thread_local int worker_number;
+
+static bool
+is_possible (int crew, int subject)
+{
+  return opened[subject]
+         && subjects[subject]->crews <= (crew == ALONE     ? BY_ONE_THREAD
+                                         : crew == THREADS ? BY_THREADS
+                                                           : BY_ALL);
+}
+
+static const char *
+name_of (int crew, int subject, int sequence)
+{
+  static char name[120];
+
+  snprintf (name, sizeof name, "%s/%s/%s", crew_name[crew],
+            subjects[subject]->name, sequence_name[sequence]);
+  return name;
+}
+
+/* Does --only leave anything of it?  What is there to be held against vmcache is
+ * of no use without. */
+static bool
+is_wanted (int subject, const char *only)
+{
+  bool wanted = !only;
+  regex_t wish;
+
+  if (subject == DESCENT && !run.vmcache)
+    return false;
+  if (only) {
+    need (regcomp (&wish, only, REG_EXTENDED | REG_NOSUB) == 0, only);
+    for (int c = 0; c < CREWS; c++)
+      for (int s = 0; s < SEQUENCES; s++)
+        wanted |= regexec (&wish, name_of (c, subject, s), 0, NULL, 0) == 0;
+    regfree (&wish);
+  }
+  return wanted;
+}
+
+static void
+open_all (const struct place *place, bool alone, const char *only)
+{
+  for (int i = 0; i < SUBJECTS; i++)
+    if ((alone || subjects[i]->crews == BY_ALL) && is_wanted (i, only))
+      opened[i] = subjects[i]->open (place, &why_not[i]);
+}
 
 /* In memory that all processes share. */
 static struct shared {
@@ -174,6 +223,7 @@ visit (int subject, int sequence, uint32_t *at)
 
 struct worker {
   struct crew *crew;
+  int number;                   /* worker_number */
   uint32_t at;                  /* in the sequence: not where others are */
 };
 
@@ -183,11 +233,12 @@ work (void *arg)
   struct worker *w = arg;
   int order;
 
+  worker_number = w->number;
   do {
     pthread_barrier_wait (&w->crew->start);
     order = w->crew->order;
     if (order == OPEN)
-      open_all (&place, false);
+      open_all (&place, false, run.only);
     else if (order != QUIT)
       visit (order, w->crew->sequence, &w->at);
     pthread_barrier_wait (&w->crew->end);
@@ -263,7 +314,8 @@ make_shared (void)
     pthread_barrier_init (&all->crew[c].end, &attr, WORKERS + 1);
     for (uint32_t i = 0; i < WORKERS; i++)
       workers[c][i]
-          = (struct worker){ &all->crew[c], i * (SEQUENCE / WORKERS) };
+          = (struct worker){ &all->crew[c], c == THREADS ? 1 + (int) i : 0,
+                             i * (SEQUENCE / WORKERS) };
   }
   page_of = shuffled (PAGES, &state);
   ranks = zipf_ranks (PAGES, 0.99, SEQUENCE, &state);
@@ -297,30 +349,54 @@ run_cell (struct gbench_state *state, void *arg)
       command (c->crew, c->subject, c->sequence);
 }
 
-static bool
-is_possible (int crew, int subject)
+/* It measures itself, for some seconds. */
+static void
+run_vmcache (struct gbench_state *state, void *arg)
 {
-  return opened[subject]
-         && !(crew == PROCESSES && subjects[subject]->one_process);
+  struct cell *c = arg;
+
+  while (gbench_next (state)) {
+    double seconds = vmcache_lookup (c->crew == ALONE ? 1 : WORKERS,
+                                     &why_not[VMCACHE]);
+
+    if (seconds == 0) {
+      gbench_skip (state, why_not[VMCACHE]);
+      break;
+    }
+    gbench_took (state, seconds);
+  }
 }
 
 static void
-measure_all (const struct run *run)
+add_vmcache (void)
 {
-  char name[120];
+  for (int c = ALONE; c <= THREADS; c++) {
+    struct cell *cell = &cells[c][VMCACHE][UNIFORM];
+    struct gbench *b;
 
+    *cell = (struct cell){ .m = { .clock = true }, .crew = c };
+    b = gbench_add (name_of (c, VMCACHE, UNIFORM), run_vmcache, cell);
+    gbench_by_hand (b);
+    gbench_fixed (b, 1);
+    gbench_repetitions (b, run.rounds < 5 ? run.rounds : 5);
+  }
+}
+
+static void
+measure_all (void)
+{
   for (int c = 0; c < CREWS; c++)
-    for (int i = 0; i < SUBJECTS; i++)
+    for (int i = 0; i < VMCACHE; i++)
       for (int s = 0; s < SEQUENCES && is_possible (c, i); s++) {
         struct cell *cell = &cells[c][i][s];
 
         *cell = (struct cell){ .m = { .clock = true }, .crew = c,
                                .subject = i, .sequence = s };
-        snprintf (name, sizeof name, "%s/%s/%s", crew_name[c],
-                  subjects[i]->name, sequence_name[s]);
-        gbench_seconds (gbench_add (name, run_cell, cell),
-                        run->quick ? 0.001 : 0.03);
+        gbench_seconds (gbench_add (name_of (c, i, s), run_cell, cell),
+                        run.quick ? 0.001 : 0.03);
       }
+  if (opened[VMCACHE])
+    add_vmcache ();
   measure ();
 }
 
@@ -336,39 +412,47 @@ ns (int crew, int subject, int sequence)
 static void
 say_table (int crew)
 {
-  printf ("\nns for a visit by each worker, %s: median, spread in %%\n%-28s",
-          crew_name[crew], "");
+  printf ("\nns for a visit by each worker, %s: median, least and most of the "
+          "rounds\n%-34s", crew_name[crew], "");
   for (int s = 0; s < SEQUENCES; s++)
-    printf (" %9s     ", sequence_name[s]);
+    printf (" %8s                ", sequence_name[s]);
   putchar ('\n');
   for (int i = 0; i < SUBJECTS; i++) {
-    if (!is_possible (crew, i))
-      continue;
-    printf ("%-28s", subjects[i]->name);
+    int n = 0;
+
     for (int s = 0; s < SEQUENCES; s++)
-      if (cells[crew][i][s].m.n)
-        printf (" %9.1f %4.0f", ns (crew, i, s),
-                spread (&cells[crew][i][s].m));
+      n += cells[crew][i][s].m.n;
+    if (n == 0)
+      continue;
+    printf ("%-34s", subjects[i]->name);
+    for (int s = 0; s < SEQUENCES; s++) {
+      const struct measured *m = &cells[crew][i][s].m;
+
+      if (m->n)
+        printf (" %8.1f %7.1f %7.1f", median (m), fastest (m), slowest (m));
+      else
+        printf (" %8s %7s %7s", "", "", "");
+    }
     putchar ('\n');
   }
 }
 
 static void
-say_targets (struct run *run)
+say_targets (void)
 {
   double pin = ns (ALONE, OPTIMISTIC, HOT_PAGES);
   double over = pin / ns (ALONE, FOUND, HOT_PAGES);
 
   putchar ('\n');
   if (over == over)
-    target (run, over <= 1.2,
+    target (&run, over <= 1.2,
             "pin and unpin of hot pages cost %.2f times the lookup and read "
             "alone (at most 1.2)",
             over);
   if (opened[MPOOL_PRIVATE]) {
     double ratio = ns (ALONE, MPOOL_PRIVATE, HOT_PAGES) / pin;
 
-    target (run, ratio >= 10,
+    target (&run, ratio >= 10,
             "1 thread, hot pages: %.1f times as fast as mpool (at least 10)",
             ratio);
   }
@@ -376,7 +460,7 @@ say_targets (struct run *run)
     double ratio = ns (PROCESSES, MPOOL_SHARED, HOT_PAGES)
                    / ns (PROCESSES, OPTIMISTIC, HOT_PAGES);
 
-    target (run, ratio >= 30,
+    target (&run, ratio >= 30,
             "2 processes, hot pages: %.1f times as fast as mpool (at least 30)",
             ratio);
   }
@@ -386,13 +470,13 @@ say_targets (struct run *run)
 }
 
 static void
-draw (const struct run *run)
+draw (void)
 {
-  FILE *f = plot_begin (run, "micro");
+  FILE *f = plot_begin (&run, "micro");
 
   fputs ("$v << END\n", f);
   for (int i = 0; i < SUBJECTS; i++)
-    if (opened[i]) {
+    if (opened[i] && !strchr (subjects[i]->name, ':')) {
       fprintf (f, "\"%s\"", subjects[i]->name);
       for (int c = 0; c < CREWS; c++)
         fprintf (f, is_possible (c, i) ? " %.1f" : " NaN",
@@ -406,7 +490,7 @@ draw (const struct run *run)
          "plot $v using 2:xtic(1) title '1 thread', "
          "'' using 3 title '2 threads', '' using 4 title '2 processes'\n",
          f);
-  plot_end (run, "micro", f);
+  plot_end (&run, "micro", f);
 }
 
 /* ------------------------------------------------------------------ */
@@ -466,36 +550,37 @@ static const char usage[]
       "  --rounds N      of each measurement, 1 to 25 (default: 11)\n"
       "  --only REGEX    only measurements whose names match\n"
       "  --quick         little of everything, to see that it works\n"
+      "  --vmcache PATH  the program of the vmcache project, as a peer\n"
       "  --help\n"
       "\n"
-      "Files are made in $ORIEL_DIR or /dev/shm: 512 MiB.\n"
+      "Files are made in $ORIEL_DIR or /dev/shm: 900 MiB.\n"
       "Exit status 1: something failed; 3: a target was missed.\n";
 
 int
 main (int argc, char **argv)
 {
-  struct run run = RUN_DEFAULT;
-
+  run.takes_vmcache = true;
   if (bench_options (argc, argv, usage, &run) != argc) {
     fputs (usage, stderr);
     return 2;
   }
-  need (has_room (512 * MiB), "512 MiB of shared memory");
+  need (run.only || has_room (900 * MiB), "900 MiB of shared memory");
+  vmcache_choose (run.vmcache, run.quick);
   bench_begin (&run);
   make_place ();
   make_shared ();
   start_processes ();
-  open_all (&place, true);
+  open_all (&place, true, run.only);
   warm_up ();
   command (PROCESSES, OPEN, 0);
   start_threads ();
-  measure_all (&run);
+  measure_all ();
   end_workers ();
   for (int c = 0; c < CREWS; c++)
     say_table (c);
-  say_targets (&run);
+  say_targets ();
   if (!run.only)
-    draw (&run);
+    draw ();
   close_all ();
   nftw (directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
   bench_end ();

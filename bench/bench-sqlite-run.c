@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,6 +62,19 @@ bench_cache_kib (const struct work *w, enum setting s)
   return (share < w->data * 5 / 4 ? share : w->data * 5 / 4) / KiB;
 }
 
+/* Who opens the file as one that never changes reads no log: what is in one he
+ * would miss, and be fast for it. */
+static void
+need_no_log (struct bench *b, const char *path)
+{
+  char log[PATH_MAX];
+  struct stat st;
+
+  snprintf (log, sizeof log, "%.3000s-wal", path);
+  if (stat (log, &st) == 0 && st.st_size > 0)
+    exit (sql_fail (b->sql.shared, "%s is not checkpointed", path));
+}
+
 sqlite3 *
 bench_open (struct bench *b, const struct test *t, enum setting s,
             const char *path, int flags)
@@ -71,17 +85,18 @@ bench_open (struct bench *b, const struct test *t, enum setting s,
 
   if (s == ORIEL && oriel_vfs_register (0) != SQLITE_OK)
     bench_die (b, NULL, "registering the VFS");
-  snprintf (uri, sizeof uri, "file:%s?vfs=%s", path,
-            s == ORIEL ? "oriel" : "unix");
+  if (s == FLOOR)
+    need_no_log (b, path);
+  snprintf (uri, sizeof uri, "file:%s?vfs=%s%s", path,
+            s == ORIEL ? "oriel" : "unix", s == FLOOR ? "&immutable=1" : "");
+  flags |= s == FLOOR ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
   if (s == ORIEL)
     snprintf (uri + strlen (uri), 150,
               "&oriel_required=1&pool=bench-sqlite-%ld&pool_size=%llu%s",
               (long) getppid (), (unsigned long long) w->pool,
               w->writes == 100 ? "&oriel_lock_wait=10000" : "");
   if (sqlite3_open_v2 (uri, &db,
-                       flags | SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI
-                           | SQLITE_OPEN_NOMUTEX,
-                       NULL)
+                       flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL)
           != SQLITE_OK
       || sqlite3_busy_timeout (db, 30000) != SQLITE_OK)
     bench_die (b, db, uri);
@@ -89,7 +104,7 @@ bench_open (struct bench *b, const struct test *t, enum setting s,
             "PRAGMA cache_size = -%llu; PRAGMA mmap_size = %llu;"
             "PRAGMA synchronous = %s",
             (unsigned long long) bench_cache_kib (w, s),
-            s == MMAP || s == ORIEL ? 1ull << 32 : 0,
+            s == MMAP || s == ORIEL || s == FLOOR ? 1ull << 32 : 0,
             w->synchronous ? w->synchronous : "normal");
   bench_exec (b, db, sql);
   return db;

@@ -4,6 +4,7 @@
  *
  * Stock runs in each of its settings: pread and mmap with SQLite's default
  * cache, and with as large a cache as memory allows; of these the best counts.
+ * The floor is stock where it need not lock, for reads, to see what is left.
  * Each run has processes, a pool and a memory cgroup of its own, in which the
  * kernel counts page cache, pool and private memory alike.  Rounds of all
  * settings are interleaved, so that what else happens on the machine meets all.
@@ -35,7 +36,7 @@ static const char usage[]
       "SQLite through Oriel's VFS against its own, with the same memory.\n"
       "\n"
       "  --cases LIST    only these, separated by commas (see below)\n"
-      "  --settings LIST of oriel, pread, mmap, cache (default: all)\n"
+      "  --settings LIST of oriel, pread, mmap, cache, floor (default: all)\n"
       "  --seconds S     that a measurement takes (default: 1)\n"
       "  --rounds N      of each case and setting, 1 to 25 (default: 3)\n"
       "  --json FILE     every round of everything, as JSON\n"

@@ -30,6 +30,12 @@ enum setting {
   PREAD,                        /* stock, SQLite's default cache */
   MMAP,                         /* stock, all of the file mapped */
   CACHE,                        /* stock, as large a cache as memory allows */
+  /* Stock as of a file that never changes, mapped: no locks, no log, a VFS that
+   * costs nothing.  Nobody competes with it.  Twice stock's selects may lie
+   * beyond it, and so below what SQLite itself takes on the machine: on one, in
+   * turns in one process, a statement took 1720 ns of CPU time here, 2611 by
+   * stock's mmap and 1431 so, which is 1.82 times as fast as stock. */
+  FLOOR,
   SETTINGS
 };
 

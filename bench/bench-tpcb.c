@@ -365,7 +365,7 @@ static const char doc[] =
   " K, M and G.  Exit status: 0 all is well, 1 something failed or balances do"
   " not agree, 2 the command line is wrong.";
 
-enum { OPT_ACCOUNTS = 256, OPT_JSON };
+enum { OPT_ACCOUNTS = 256 };
 
 static const struct argp_option list[] = {
   { 0, 0, 0, 0, "What to do:", 1 },
@@ -374,33 +374,27 @@ static const struct argp_option list[] = {
     "With N accounts each (default 100000: the standard's)", 0 },
   { "clients", 'c', "N", 0, "Run N client processes (default 2)", 0 },
   { "seconds", 's', "N", 0, "Run for N seconds (default 3)", 0 },
-  { "json", OPT_JSON, "FILE", 0,
-    "Write all rounds to FILE as JSON; \"-\": that instead of the report", 0 },
   { 0, 0, 0, 0, 0, 0 }
-};
-
-struct parsed {
-  struct sql_parsed common;
-  struct tpcb *tpcb;
 };
 
 static error_t
 parse (int key, char *arg, struct argp_state *state)
 {
-  struct parsed *parsed = state->input;
-  struct options *opt = parsed->common.opt;
+  struct sql_parsed *parsed = state->input;
+  struct options *opt = parsed->opt;
+  struct tpcb *tpcb = parsed->own;
 
   switch (key)
     {
     case 'b':
-      parsed->tpcb->branches = sql_options_number (state, "branches", arg, 1,
+      tpcb->branches = sql_options_number (state, "branches", arg, 1,
                                                    MAX_BRANCHES);
-      parsed->common.load_given = 1;
+      parsed->load_given = 1;
       return 0;
     case OPT_ACCOUNTS:
-      parsed->tpcb->accounts = sql_options_number (state, "accounts", arg, 1,
+      tpcb->accounts = sql_options_number (state, "accounts", arg, 1,
                                                    1000000);
-      parsed->common.load_given = 1;
+      parsed->load_given = 1;
       return 0;
     case 'c':
       opt->processes = sql_options_number (state, "clients", arg, 1,
@@ -409,30 +403,20 @@ parse (int key, char *arg, struct argp_state *state)
     case 's':
       opt->seconds = sql_options_number (state, "seconds", arg, 1, 86400);
       return 0;
-    case OPT_JSON:
-      opt->json = arg;
-      return 0;
     default:
       return sql_options_rest (key, arg, state);
     }
 }
 
+static const struct argp argp = {
+  .options = list, .parser = parse, .doc = doc
+};
+
 int
 main (int argc, char **argv)
 {
-  static const struct argp_child children[] = { SQL_OPTIONS_CHILDREN, { 0 } };
-  static const struct argp argp = { .options = list, .parser = parse,
-                                    .doc = doc, .children = children };
-  static struct sql sql;
   static struct tpcb tpcb = { .branches = 2, .accounts = 100000 };
-  struct parsed parsed = { .tpcb = &tpcb };
 
-  sql.driver = &driver;
-  sql.own = &tpcb;
-  parsed.common.opt = &sql.opt;
-  parsed.common.driver = &driver;
-  parsed.common.for_loading = "--branches, --accounts";
-  parsed.common.compares = true;
-  sql_options_parse (&argp, argc, argv, &parsed.common);
-  return sql_main (&sql, argc, argv);
+  return sql_options_main (&driver, &tpcb, &argp, "--branches, --accounts",
+                           argc, argv);
 }

@@ -147,7 +147,7 @@ static const char doc[] =
   " G.  Exit status: 0 all is well, 1 something failed or an answer is wrong, 2"
   " the command line is wrong.";
 
-enum { OPT_SCALE = 256, OPT_ANSWERS, OPT_JSON };
+enum { OPT_SCALE = 256, OPT_ANSWERS };
 
 static const struct argp_option list[] = {
   { 0, 0, 0, 0, "What to do:", 1 },
@@ -158,14 +158,7 @@ static const struct argp_option list[] = {
   { "answers", OPT_ANSWERS, "FILE", 0,
     "Compare with the answers in FILE; keep those of stock there, if there is"
     " no such file", 0 },
-  { "json", OPT_JSON, "FILE", 0,
-    "Write all rounds to FILE as JSON; \"-\": that instead of the report", 0 },
   { 0, 0, 0, 0, 0, 0 }
-};
-
-struct parsed {
-  struct sql_parsed common;
-  struct tpch *tpch;
 };
 
 static double
@@ -183,46 +176,37 @@ get_scale (struct argp_state *state, const char *arg)
 static error_t
 parse (int key, char *arg, struct argp_state *state)
 {
-  struct parsed *parsed = state->input;
-  struct options *opt = parsed->common.opt;
+  struct sql_parsed *parsed = state->input;
+  struct options *opt = parsed->opt;
+  struct tpch *tpch = parsed->own;
 
   switch (key)
     {
     case OPT_SCALE:
-      parsed->tpch->scale = get_scale (state, arg);
-      parsed->common.load_given = 1;
+      tpch->scale = get_scale (state, arg);
+      parsed->load_given = 1;
       return 0;
     case 't':
       opt->processes = sql_options_number (state, "streams", arg, 1,
                                            MAX_PROCESSES);
       return 0;
     case OPT_ANSWERS:
-      parsed->tpch->answers = arg;
-      return 0;
-    case OPT_JSON:
-      opt->json = arg;
+      tpch->answers = arg;
       return 0;
     default:
       return sql_options_rest (key, arg, state);
     }
 }
 
+static const struct argp argp = {
+  .options = list, .parser = parse, .doc = doc
+};
+
 int
 main (int argc, char **argv)
 {
-  static const struct argp_child children[] = { SQL_OPTIONS_CHILDREN, { 0 } };
-  static const struct argp argp = { .options = list, .parser = parse,
-                                    .doc = doc, .children = children };
-  static struct sql sql;
   static struct tpch tpch = { .scale = 0.01 };
-  struct parsed parsed = { .tpch = &tpch };
 
-  sql.driver = &driver;
-  sql.own = &tpch;
-  parsed.common.opt = &sql.opt;
-  parsed.common.driver = &driver;
-  parsed.common.for_loading = "--scale";
-  parsed.common.compares = true;
-  sql_options_parse (&argp, argc, argv, &parsed.common);
-  return sql_main (&sql, argc, argv);
+  return sql_options_main (&driver, &tpch, &argp, "--scale",
+                           argc, argv);
 }

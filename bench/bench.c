@@ -24,23 +24,19 @@
 /* Errors                                                             */
 
 void
-check (int rc)
+bench_failed (void)
 {
-  if (rc < 0) {
-    fprintf (stderr, "%s: %s\n", program_invocation_short_name,
-             oriel_error ());
-    exit (1);
-  }
+  fprintf (stderr, "%s: %s\n", program_invocation_short_name,
+           oriel_error ());
+  exit (1);
 }
 
 void
-need (bool ok, const char *what)
+bench_lacks (const char *what)
 {
-  if (!ok) {
-    fprintf (stderr, "%s: %s: %s\n", program_invocation_short_name, what,
-             strerror (errno));
-    exit (1);
-  }
+  fprintf (stderr, "%s: %s: %s\n", program_invocation_short_name, what,
+           strerror (errno));
+  exit (1);
 }
 
 /* ------------------------------------------------------------------ */
@@ -342,13 +338,14 @@ describe (void)
 int
 bench_options (int argc, char **argv, const char *usage, struct run *run)
 {
-  static const struct option options[] = {
+  const struct option options[] = {
     { "json", required_argument, NULL, 'j' },
     { "out", required_argument, NULL, 'o' },
     { "rounds", required_argument, NULL, 'r' },
     { "only", required_argument, NULL, 'f' },
     { "quick", no_argument, NULL, 'q' },
     { "help", no_argument, NULL, 'h' },
+    { run->takes_vmcache ? "vmcache" : NULL, required_argument, NULL, 'v' },
     { NULL, 0, NULL, 0 },
   };
   int c;
@@ -360,6 +357,7 @@ bench_options (int argc, char **argv, const char *usage, struct run *run)
     case 'r': run->rounds = atoi (optarg); break;
     case 'f': run->only = optarg; break;
     case 'q': run->quick = true; break;
+    case 'v': run->vmcache = optarg; break;
     case 'h': fputs (usage, stdout); exit (0);
     default: fputs (usage, stderr); exit (2);
     }

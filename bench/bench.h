@@ -23,6 +23,8 @@ struct run {
   const char *out;              /* directory of the plots */
   const char *only;             /* a regular expression for names, or NULL */
   const char *json;             /* a file for every round, or NULL */
+  bool takes_vmcache;           /* --vmcache PATH */
+  const char *vmcache;          /* that, or NULL */
   bool missed;                  /* a target */
 };
 
@@ -59,9 +61,25 @@ void measure (void);
 void target (struct run *run, bool met, const char *format, ...)
     __attribute__ ((format (printf, 3, 4)));
 
-/* End the program if rc is an error of Oriel's, or if ok is not. */
-void check (int rc);
-void need (bool ok, const char *what);
+/* End the program and say why: by oriel_error(), by errno. */
+_Noreturn void bench_failed (void);
+_Noreturn void bench_lacks (const char *what);
+
+/* End the program if rc is an error of Oriel's, or if ok is not.  Inline, as they
+ * stand in what is measured. */
+static inline void
+check (int rc)
+{
+  if (__builtin_expect (rc < 0, 0))
+    bench_failed ();
+}
+
+static inline void
+need (bool ok, const char *what)
+{
+  if (__builtin_expect (!ok, 0))
+    bench_lacks (what);
+}
 
 /* "PROGRAM-PID-NAME" */
 const char *pool_name (const char *name);

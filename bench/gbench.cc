@@ -9,6 +9,7 @@
 #include <benchmark/benchmark.h>
 #include <errno.h>
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -27,6 +28,7 @@ struct gbench {
   gbench_function *function;
   void *arg;
   std::string skipped;
+  bool by_hand;
   benchmark::internal::Benchmark *registered;
 };
 
@@ -150,7 +152,7 @@ gbench_add (const char *name, gbench_function *function, void *arg)
 {
   std::unique_ptr<struct gbench> &bench = added[name];
 
-  bench.reset (new (struct gbench) { name, function, arg, "", nullptr });
+  bench.reset (new (struct gbench) { name, function, arg, "", false, nullptr });
   struct gbench *b = bench.get ();
   b->registered
       = benchmark::RegisterBenchmark (name, [b] (benchmark::State &state) {
@@ -160,7 +162,14 @@ gbench_add (const char *name, gbench_function *function, void *arg)
             progress (b->name.c_str ());
           b->function (&s, b->arg);
         });
-  b->registered->UseRealTime ()->Repetitions (repetitions_default);
+  b->registered->Repetitions (repetitions_default);
+  // Beside the median, which is there by itself.
+  b->registered->ComputeStatistics ("min", [] (const std::vector<double> &v) {
+    return *std::min_element (v.begin (), v.end ());
+  });
+  b->registered->ComputeStatistics ("max", [] (const std::vector<double> &v) {
+    return *std::max_element (v.begin (), v.end ());
+  });
   return b;
 }
 
@@ -175,6 +184,12 @@ gbench_fixed (struct gbench *bench, uint64_t iterations)
 {
   bench->registered->Iterations (
       static_cast<benchmark::IterationCount> (iterations));
+}
+
+void
+gbench_by_hand (struct gbench *bench)
+{
+  bench->by_hand = true;
 }
 
 void
@@ -194,6 +209,12 @@ gbench_next_batch (struct gbench_state *state, uint64_t n)
 {
   return state->state->KeepRunningBatch (
       static_cast<benchmark::IterationCount> (n));
+}
+
+void
+gbench_took (struct gbench_state *state, double seconds)
+{
+  state->state->SetIterationTime (seconds);
 }
 
 uint64_t
@@ -239,6 +260,11 @@ gbench_run (void (*each) (void *arg, const struct gbench_result *result),
 {
   int ran;
 
+  for (const auto &bench : added)
+    if (bench.second->by_hand)
+      bench.second->registered->UseManualTime ();
+    else
+      bench.second->registered->UseRealTime ();
   reporter.each = each;
   reporter.arg = arg;
   ran = static_cast<int> (benchmark::RunSpecifiedBenchmarks (&reporter));

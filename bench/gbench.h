@@ -58,6 +58,9 @@ struct gbench *gbench_add (const char *name, gbench_function *function,
 void gbench_seconds (struct gbench *bench, double seconds);
 void gbench_fixed (struct gbench *bench, uint64_t iterations);
 
+/* An iteration takes what gbench_took() says: something else has the clock. */
+void gbench_by_hand (struct gbench *bench);
+
 /* For this one, instead of what gbench_init() said. */
 void gbench_repetitions (struct gbench *bench, int repetitions);
 
@@ -68,6 +71,9 @@ void gbench_repetitions (struct gbench *bench, int repetitions);
  * false.  Call it until then, unless gbench_skip() was called. */
 bool gbench_next (struct gbench_state *state);
 bool gbench_next_batch (struct gbench_state *state, uint64_t n);
+
+/* With gbench_by_hand(), once for each iteration. */
+void gbench_took (struct gbench_state *state, double seconds);
 
 uint64_t gbench_iterations (const struct gbench_state *state);
 

@@ -48,7 +48,9 @@ bench_bench_view_LDADD = liboriel.la -lm
 bench-view: bench/bench-view$(EXEEXT)
 	bench/bench-view$(EXEEXT) $(BENCHFLAGS)
 
+if HAVE_ARGP
 noinst_PROGRAMS += bench/bench-eviction
+endif
 bench_bench_eviction_SOURCES = \
 	bench/bench-eviction.c \
 	bench/eviction-links.c \
@@ -64,11 +66,11 @@ bench_bench_eviction_SOURCES = \
 bench_bench_eviction_CPPFLAGS = $(AM_CPPFLAGS)
 if HAVE_SQLITE3
 bench_bench_eviction_CPPFLAGS += -DEVICTION_SQLITE $(SQLITE3_CFLAGS)
-bench_bench_eviction_LDADD = liboriel_vfs.la $(SQLITE3_LIBS) -lm
+bench_bench_eviction_LDADD = liboriel_vfs.la $(SQLITE3_LIBS) $(ARGP_LIBS) -lm
 EVICTION_RECORD = $(SHELL) $(top_srcdir)/bench/bench-eviction.sh
 EVICTION_DRIVER = bench/oriel-tpcc$(EXEEXT)
 else
-bench_bench_eviction_LDADD = liboriel.la -lm
+bench_bench_eviction_LDADD = liboriel.la $(ARGP_LIBS) -lm
 EVICTION_RECORD = :
 EVICTION_DRIVER =
 endif
@@ -77,12 +79,18 @@ EXTRA_DIST += bench/bench-eviction.sh
 # make bench-eviction: hit ratios of our policy and of others.  Tables on the
 # terminal; plots and JSON in bench/out, with the traces that are recorded from
 # SQLite, where configure found it.
+if HAVE_ARGP
 bench-eviction: bench/bench-eviction$(EXEEXT) $(EVICTION_DRIVER)
 	$(AM_V_at)$(MKDIR_P) bench/out
 	$(EVICTION_RECORD) bench bench/out
 	bench/bench-eviction$(EXEEXT) --out bench/out \
 	  --json bench/out/eviction.json $(BENCHFLAGS) \
 	  `ls bench/out/*.trace 2>/dev/null`
+else
+bench-eviction:
+	@echo '$@ needs argp_parse(), which configure did not find.' >&2; \
+	exit 1
+endif
 CLEANFILES += bench/out/*.trace
 
 EXTRA_DIST += \
@@ -122,6 +130,8 @@ noinst_PROGRAMS += bench/bench-micro
 bench_bench_micro_SOURCES = \
 	bench/bench-micro-oriel.c \
 	bench/bench-micro-peers.c \
+	bench/bench-micro-vfs.c \
+	bench/bench-micro-vmcache.c \
 	bench/bench-micro.c \
 	bench/bench-micro.h \
 	bench/bench.c \
@@ -130,9 +140,16 @@ bench_bench_micro_SOURCES = \
 	$(NULL)
 bench_bench_micro_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/src \
 	$(LMDB_CFLAGS)
-bench_bench_micro_LDADD = bench/gbench.$(OBJEXT) libcore.la \
-	$(LIBDB_LIBS) $(LMDB_LIBS) $(BENCHMARK_LIBS) -lm
-bench_bench_micro_DEPENDENCIES = $(bench_bench_window_DEPENDENCIES)
+bench_bench_micro_LDADD = bench/gbench.$(OBJEXT) $(micro_vfs) libcore.la \
+	$(LIBDB_LIBS) $(LMDB_LIBS) $(micro_libs) $(BENCHMARK_LIBS) -lm
+bench_bench_micro_DEPENDENCIES = bench/gbench.$(OBJEXT) $(micro_vfs) \
+	libcore.la
+if HAVE_SQLITE3
+# The VFS of the tests that look inside: it brings no second library.
+bench_bench_micro_CPPFLAGS += -DMICRO_SQLITE $(SQLITE3_CFLAGS)
+micro_vfs = tests/libvfs.a
+micro_libs = $(SQLITE3_LIBS) -ldl
+endif
 bench_bench_micro_LINK = $(bench_bench_window_LINK)
 
 bench-micro: bench/bench-micro$(EXEEXT)
@@ -177,7 +194,7 @@ bench-checkpoint bench-micro bench-window:
 	exit 1
 endif
 
-if HAVE_SQLITE3
+if HAVE_SQL_BENCH
 # What the benchmarks on SQLite share.
 sql_sources = \
 	bench/figures.c \
@@ -228,7 +245,7 @@ tpcc_sources = \
 bin_PROGRAMS += bench/oriel-tpcc
 bench_oriel_tpcc_SOURCES = bench/tpcc-main.c $(tpcc_sources)
 bench_oriel_tpcc_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE3_CFLAGS)
-bench_oriel_tpcc_LDADD = liboriel_vfs.la $(SQLITE3_LIBS) -lm
+bench_oriel_tpcc_LDADD = liboriel_vfs.la $(SQLITE3_LIBS) $(ARGP_LIBS) -lm
 
 dist_man_MANS += man/oriel-tpcc.1
 
@@ -259,7 +276,7 @@ bench_bench_tpcb_LDADD = $(bench_oriel_tpcc_LDADD)
 
 bench-tpcb: bench/bench-tpcb$(EXEEXT)
 	$(AM_V_at)$(MKDIR_P) bench/out
-	bench/bench-tpcb$(EXEEXT) --json bench/out/tpcb.json $(BENCHFLAGS)
+	bench/bench-tpcb$(EXEEXT) --json=bench/out/tpcb.json $(BENCHFLAGS)
 
 # make bench-tpch BENCHFLAGS='--scale 0.1': scans and joins after TPC-H, likewise
 noinst_PROGRAMS += bench/bench-tpch
@@ -275,21 +292,16 @@ bench_bench_tpch_LDADD = $(bench_oriel_tpcc_LDADD)
 
 bench-tpch: bench/bench-tpch$(EXEEXT)
 	$(AM_V_at)$(MKDIR_P) bench/out
-	bench/bench-tpch$(EXEEXT) --json bench/out/tpch.json $(BENCHFLAGS)
+	bench/bench-tpch$(EXEEXT) --json=bench/out/tpch.json $(BENCHFLAGS)
 
 # make demo DEMOFLAGS='--seconds 5 --backend mmap'
 demo: bench/oriel-tpcc$(EXEEXT)
 	ORIEL_TPCC='$(top_builddir)/bench/oriel-tpcc$(EXEEXT)' \
 	    $(SHELL) $(top_srcdir)/bench/demo.sh $(DEMOFLAGS)
 else
-bench-tpcb bench-tpch:
-	@echo '$@ needs SQLite, which configure did not find.' >&2; \
-	exit 1
-bench-sqlite:
-	@echo 'bench-sqlite needs SQLite, which configure did not find.' >&2; \
-	exit 1
-demo:
-	@echo 'The demo needs SQLite, which configure did not find.' >&2; \
+bench-sqlite bench-tpcb bench-tpch demo:
+	@echo '$@ needs SQLite and argp_parse(), of which configure missed one.' \
+	  >&2; \
 	exit 1
 endif
 
@@ -304,8 +316,6 @@ bench_kv_sources = \
 	$(NULL)
 EXTRA_DIST += $(bench_kv_sources)
 if HAVE_XXHASH
-if HAVE_SQLITE3
-if HAVE_JANSSON
 if HAVE_BENCHMARK
 noinst_PROGRAMS += bench/bench-kv
 bench_bench_kv_SOURCES = $(bench_kv_sources) \
@@ -319,24 +329,21 @@ bench_bench_kv_SOURCES = $(bench_kv_sources) \
 	bench/sql-cgroup.c \
 	bench/sql-hist.c \
 	$(NULL)
-bench_bench_kv_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE3_CFLAGS) $(JANSSON_CFLAGS) \
-	$(LMDB_CFLAGS)
+bench_bench_kv_CPPFLAGS = $(AM_CPPFLAGS) $(LMDB_CFLAGS)
 bench_bench_kv_LDADD = bench/gbench.$(OBJEXT) examples/libkv.a liboriel.la \
-	$(LIBDB_LIBS) $(LMDB_LIBS) $(JANSSON_LIBS) $(BENCHMARK_LIBS) -lm
+	$(LIBDB_LIBS) $(LMDB_LIBS) $(BENCHMARK_LIBS) -lm
 bench_bench_kv_DEPENDENCIES = bench/gbench.$(OBJEXT) examples/libkv.a \
 	liboriel.la
 bench_bench_kv_LINK = $(bench_bench_window_LINK)
 BENCH_KV = bench/bench-kv$(EXEEXT)
 endif
 endif
-endif
-endif
 
 bench-kv: $(BENCH_KV)
 	@test -n '$(BENCH_KV)' || { \
-	  echo 'bench-kv needs xxHash, SQLite, Jansson and Google Benchmark (on' \
-	    'Debian: libxxhash-dev, libsqlite3-dev, libjansson-dev,' \
-	    'libbenchmark-dev), of which configure missed some.' >&2; exit 1; }
+	  echo 'bench-kv needs xxHash and Google Benchmark (on Debian:' \
+	    'libxxhash-dev, libbenchmark-dev), of which configure missed one.' \
+	    >&2; exit 1; }
 	$(AM_V_at)$(MKDIR_P) bench/out
 	$(BENCH_KV) --json bench/out/kv.json $(BENCHFLAGS)
 
@@ -344,14 +351,19 @@ bench-kv: $(BENCH_KV)
 # of it, bench/report.html, with its figures in bench/report.json.
 #   make bench PARTS='io kv'      only these, and what was run before
 #   make bench NOTE='others ...'  shown at the top
-# make bench-full: all of them; it takes hours.  make bench-report: the report of
+# make bench-full: all of them, in an hour or more.  make bench-report: the report of
 # what was run before.  make bench-pictures: the report's main plots into
 # bench/plots and its figures into README.md, both in the source tree.
+# make bench-agree WITH=that/report.json: which figures of that one and of this lie
+# apart by more than the spread of their rounds.
 REPORT = $(PYTHON) -B $(srcdir)/bench/report.py
+# A note may have apostrophes, and so may flags.
 REPORT_FLAGS = --source '$(srcdir)' --gnuplot '$(GNUPLOT)' \
-	--compiler '$(CC) $(CFLAGS)' --note '$(NOTE)'
+	--compiler '$(subst ','\'',$(CC) $(CFLAGS))' \
+	--note '$(subst ','\'',$(NOTE))'
 PARTS =
 NOTE =
+WITH =
 
 bench bench-full: all
 	@test -n '$(PYTHON)' || { echo 'make $@ needs python3, which configure' \
@@ -369,12 +381,19 @@ bench-pictures:
 	@test -n '$(PYTHON)' || { echo 'make $@ needs python3.' >&2; exit 1; }
 	@$(REPORT) pictures $(REPORT_FLAGS)
 
+bench-agree:
+	@test -n '$(PYTHON)' || { echo 'make $@ needs python3.' >&2; exit 1; }
+	@test -n '$(WITH)' || { echo 'make $@ needs WITH=another/report.json.' \
+	  >&2; exit 1; }
+	@$(REPORT) agree '$(WITH)'
+
 clean-local:
 	rm -rf bench/out bench/report.html bench/report.json doc/html
 	-rmdir doc 2>/dev/null
 
 EXTRA_DIST += \
 	bench/report.py \
+	bench/report_agree.py \
 	bench/report_machine.py \
 	bench/report_page.py \
 	bench/report_plot.py \

@@ -6,19 +6,23 @@ Commands:
   run       run the parts, then write the report
   write     write the report of what was run before
   pictures  put the report's main plots and figures into the source tree
+  agree     hold it against another report: which figures lie apart
 
 report_run.py has the parts and runs them, report_read.py reads what they found
 and says who won, report_machine.py describes the machine, report_plot.py draws,
-report_page.py makes the page, report_readme.py the pictures of README.md.
+report_page.py makes the page, report_readme.py the pictures of README.md,
+report_agree.py compares runs.
 """
 
 import argparse
 import json
 import os
+import shlex
 import signal
 import sys
 import time
 
+import report_agree
 import report_machine
 import report_page
 import report_plot
@@ -27,37 +31,62 @@ import report_readme
 import report_run
 
 
+def run_of(path):
+    """How it went, of a pass; {} if it is not known."""
+    try:
+        found = json.loads(report_run.text_of(path + ".run") or "{}")
+    except ValueError:
+        found = {}
+    return found if isinstance(found, dict) else {}
+
+
+def document_of(name, path, run):
+    """What a pass found, or None, and why it is not all."""
+    text = report_run.text_of(path + ".json")
+    if not text:
+        return None, run.get("why") or "it wrote nothing"
+    try:
+        return report_read.document(
+            name, text, report_run.text_of(path + ".log")), run.get("why")
+    except (ValueError, KeyError, TypeError) as error:
+        return None, f"what it wrote cannot be read: {error!r}"
+
+
 def part_of(part, results):
     """What there is of a part: a document, or why there is none."""
     made = {"name": part.name, "title": part.title, "why": None, "setup": {},
-            "cases": [], "targets": [], "left_out": [], "failures": []}
-    path = os.path.join(results, part.name)
-    try:
-        run = json.loads(report_run.text_of(path + ".run") or "{}")
-    except ValueError:
-        run = {}
-    for key in "date", "seconds", "full", "load":
-        made[key] = run.get(key)
-    made["command"] = " ".join(
-        w if w and not set(w) & set(" |*?()[]^$'\"&;<>") else f"'{w}'"
-        for w in run.get("command", []))
-    text = report_run.text_of(path + ".json")
-    if not text:
-        made["why"] = run.get("why") or "it was not run"
+            "cases": [], "targets": [], "left_out": [], "failures": [],
+            "date": None, "seconds": 0, "full": None,
+            "commands": [], "passes": []}
+    documents, reasons = [], []
+    for path in report_run.runs_of(results, part.name):
+        run = run_of(path)
+        document, why = document_of(part.name, path, run)
+        if document:
+            documents.append(document)
+        if why:
+            reasons.append((len(made["passes"]) + 1, why))
+        made["passes"].append({k: run.get(k)
+                               for k in ("date", "seconds", "load")})
+        made["date"] = made["date"] or run.get("date")
+        made["seconds"] += run.get("seconds") or 0
+        made["full"] = run.get("full")
+        command = shlex.join(run.get("command", [])) \
+            or (document or {}).get("command", "")
+        if command and command not in made["commands"]:
+            made["commands"].append(command)
+    if not documents:
+        made["why"] = reasons[0][1] if reasons else "it was not run"
         return made
-    try:
-        doc = report_read.document(part.name, text,
-                                   report_run.text_of(path + ".log"))
-    except (ValueError, KeyError, TypeError) as error:
-        made["why"] = f"what it wrote cannot be read: {error!r}"
-        return made
+    doc = report_read.merged(documents)
     for key in "setup", "cases", "targets", "left_out", "failures":
         made[key] = doc[key]
-    if run.get("why"):
-        made["failures"].insert(0, run["why"])
-    made["command"] = made["command"] or doc.get("command", "")
-    if made["seconds"] is None:
-        made["seconds"] = doc.get("seconds", 0)
+    made["failures"] = [f"pass {n}: {why}" for n, why in reasons] \
+        + made["failures"]
+    if part.name == "eviction" \
+       and report_run.text_of(os.path.join(results, "traces.log")):
+        made["left_out"].append("traces of SQLite: recording them failed, as "
+                                "traces.log says")
     for c in made["cases"]:
         c["verdict"] = report_read.verdict(c)
     return made
@@ -119,9 +148,10 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=["run", "write", "pictures"])
+    parser.add_argument("command", choices=["run", "write", "pictures", "agree"])
     parser.add_argument("parts", nargs="*", metavar="PART",
-                        help="run: only these")
+                        help="run: only these; agree: the other report's "
+                             "JSON")
     parser.add_argument("--build", default=".", help="build directory")
     parser.add_argument("--source", default=".", help="source directory")
     parser.add_argument("--results", default="bench/out/report",
@@ -132,12 +162,14 @@ def main():
     parser.add_argument("--compiler", default="", help="to be shown")
     parser.add_argument("--note", default="", help="to be shown at the top")
     parser.add_argument("--full", action="store_true",
-                        help="all of each part, which takes hours")
+                        help="all of each part, in an hour or more")
     args = parser.parse_intermixed_args()
     if args.command == "run":
         return run(args)
     if args.command == "pictures":
         return report_readme.pictures(args)
+    if args.command == "agree":
+        return report_agree.agree(args)
     write(args)
     return 0
 

@@ -50,6 +50,15 @@ def with_unit(value, unit):
     return number(value) + words.get(unit, " " + unit)
 
 
+def spread_of(s, unit):
+    """Least to most of its rounds, or how many there are, if one."""
+    if len(report_read.known(s["rounds"])) == 1:
+        return "one round"
+    if unit == "bytes":
+        return f"{with_unit(s['min'], unit)} to {with_unit(s['max'], unit)}"
+    return f"{number(s['min'])} to {number(s['max'])}"
+
+
 def times_of(v):
     return "–" if v["times"] is None else f"{v['times']:.2f}"
 
@@ -88,6 +97,13 @@ def compared(parts):
                 yield part, c, c["verdict"]
 
 
+def cell(s, unit):
+    """The median, and the spread below it."""
+    if s is None:
+        return "–"
+    return with_unit(s["median"], unit) + f"<small>{spread_of(s, unit)}</small>"
+
+
 def verdict_rows(found):
     rows = []
     for part, c, v in found:
@@ -97,8 +113,8 @@ def verdict_rows(found):
             f'<a href="#{anchor(part["name"], c["name"])}">'
             f'{escape(part["name"])}: {escape(c.get("title", c["name"]))}</a>',
             escape(v["peer"]),
-            with_unit(ours["median"], c["unit"]),
-            with_unit(peer["median"], c["unit"]), times_of(v)], text=2))
+            cell(ours, c["unit"]), cell(peer, c["unit"]), times_of(v)],
+            text=2))
     return rows
 
 
@@ -173,17 +189,6 @@ def summary(report):
     return "".join(out)
 
 
-def cell(s, unit):
-    if s is None:
-        return "–"
-    many = len([r for r in s["rounds"] if r is not None]) > 1
-    spread = f"<small>{number(s['min'])} to {number(s['max'])}</small>" \
-        if many and unit != "bytes" else \
-        f"<small>{with_unit(s['min'], unit)} to {with_unit(s['max'], unit)}" \
-        "</small>" if many else ""
-    return with_unit(s["median"], unit) + spread
-
-
 def case_tables(part):
     """Cases whose series have the same names stand in one table."""
     groups = []
@@ -216,13 +221,16 @@ def case_tables(part):
 
 def part_html(part, plots):
     out = [f'<h2 id="{escape(part["name"])}">{escape(part["title"])}</h2>']
-    if part.get("command"):
-        out.append(f"<p>Repeat it in the build directory: <code>"
-                   f"{escape(part['command'])}</code></p>")
-    words = [f"{part['date']}, {part['seconds']:.0f} s" if part.get("date")
-             else "",
-             {True: "all of it", False: "the fair subset"}.get(
-                 part.get("full"), "")]
+    if part["commands"]:
+        out.append("<p>Repeat it in the build directory: " + " and ".join(
+            f"<code>{escape(c)}</code>" for c in part["commands"]) + "</p>")
+    passes = part["passes"]
+    words = [{True: "all of it", False: "the fair subset"}.get(
+        part.get("full"), ""), f"{part['seconds']:.0f} s"]
+    if part.get("date"):
+        words.append(f"{len(passes)} passes, ended "
+                     + "; ".join(str(p["date"]) for p in passes)
+                     if len(passes) > 1 else "ended " + part["date"])
     out.append(f'<p class="note">{escape(", ".join(w for w in words if w))}'
                "</p>")
     if part["why"]:
@@ -254,7 +262,10 @@ def page(report, drawn):
     body.append(
         "<p>Each figure is the median of its rounds, with the least and the "
         "largest below it. The rounds of what is compared are interleaved, so "
-        "that what else the machine did met all of them. Memory, durability, "
+        "that what else the machine did met all of them; a part runs in "
+        "several passes, with all others between, so that what a process was "
+        "dealt, and how the machine drifts, is in the spread. What has one "
+        "round says so: it is counted, not timed. Memory, durability, "
         "data and warm-up of each part stand above its table; they are the "
         "same for all in it, where nothing else is said.</p>")
     body.append(summary(report))

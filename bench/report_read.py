@@ -136,22 +136,26 @@ def visit_cases(found):
     """bench-micro: workers / who / pages."""
     names = {}
     for name in found:
-        parts = name.split("/")
-        if len(parts) == 3:
-            names.setdefault((parts[0], parts[2]), []).append(parts[1])
+        crew, who = name.split("/", 1)
+        subject, pages = who.rsplit("/", 1)
+        # "xRead: who": a call that is compared by itself
+        call = subject.partition(": ")[0] if ": " in subject else ""
+        names.setdefault((crew, pages, call), []).append(subject)
     cases = []
-    for (crew, pages), subjects in sorted(names.items()):
+    for (crew, pages, call), subjects in sorted(names.items()):
         rows = []
         for subject in subjects:
-            role = "ours" if subject.startswith("oriel") else \
-                "peer" if re.match("Berkeley|LMDB|vmcache|SQLite", subject) \
+            who = subject.removeprefix(call + ": ")
+            role = "ours" if who.startswith("oriel") else \
+                "peer" if re.match("Berkeley|LMDB|vmcache|SQLite", who) \
                 else "floor"
-            rows.append(series(subject, role, nanoseconds(
+            rows.append(series(who, role, nanoseconds(
                 found[f"{crew}/{subject}/{pages}"], "real_time")))
         # What a pin costs is what counts; other kinds of access behind it.
         rows.sort(key=lambda s: (s["name"] != "oriel_pin, optimistic",
                                  s["role"] != "ours", s["name"]))
-        cases.append(case(f"{crew}/{pages}", "ns", "less", rows))
+        cases.append(case(f"{crew}/{call + ', ' if call else ''}{pages}", "ns",
+                          "less", rows))
     return cases
 
 
@@ -224,6 +228,34 @@ def document(name, text, log=""):
         c["series"] = [s for s in c["series"] if s["median"] is not None]
     doc["cases"] = [c for c in doc["cases"] if c["series"]]
     return doc
+
+
+def merged(documents):
+    """One document of several passes: rounds of the later ones come after
+    those of the earlier."""
+    first, cases, targets = documents[0], {}, {}
+    for doc in documents:
+        for c in doc["cases"]:
+            got = cases.setdefault((c["name"], c["unit"]),
+                                   dict(c, series=[]))["series"]
+            for s in c["series"]:
+                old = next((o for o in got if o["name"] == s["name"]), None)
+                if old:
+                    got[got.index(old)] = series(s["name"], s["role"],
+                                                 old["rounds"] + s["rounds"])
+                else:
+                    got.append(s)
+        # Texts of the same target differ in what was measured.
+        for t in doc["targets"]:
+            targets.setdefault(re.sub(r"[-\d][\d.,]*", "", t["text"]),
+                               []).append(t)
+    made = dict(first, cases=list(cases.values()), targets=[
+        {"text": "; ".join(dict.fromkeys(t["text"] for t in same)),
+         "met": sum(t["met"] for t in same) * 2 > len(same)}
+        for same in targets.values()])
+    for key in "left_out", "failures":
+        made[key] = list(dict.fromkeys(t for d in documents for t in d[key]))
+    return made
 
 
 def ours_of(c):

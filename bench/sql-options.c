@@ -20,7 +20,7 @@
 enum {
   OPT_MODULE = 512, OPT_POOL, OPT_POOL_SIZE, OPT_WINDOW, OPT_SLOT, OPT_BACKEND,
   OPT_JOURNAL, OPT_SYNCHRONOUS, OPT_CACHE_SIZE, OPT_PAGE_SIZE, OPT_MMAP_SIZE,
-  OPT_SEED, OPT_ROUNDS, OPT_SIDES, OPT_MEMORY, OPT_WARM
+  OPT_SEED, OPT_ROUNDS, OPT_SIDES, OPT_MEMORY, OPT_WARM, OPT_JSON
 };
 
 static const struct argp_option list[] = {
@@ -36,6 +36,8 @@ static const struct argp_option list[] = {
     "Run each side in a memory cgroup of SIZE; \"none\": in none (default:"
     " where sides are compared, the pool, 16M, and 8M for each process; in"
     " bench-tpcb and bench-tpch 64M more)", 0 },
+  { "json", OPT_JSON, "FILE", OPTION_ARG_OPTIONAL,
+    "Report as JSON, or write that to FILE beside the report", 0 },
 
   { 0, 0, 0, 0, "The database:", 4 },
   { "page-size", OPT_PAGE_SIZE, "BYTES", 0,
@@ -262,6 +264,9 @@ parse_measuring (int key, char *arg, struct argp_state *state)
       set_memory (state, opt, arg);
       parsed->memory_given = 1;
       break;
+    case OPT_JSON:
+      opt->json = arg ? arg : "-";
+      break;
     default:
       return ARGP_ERR_UNKNOWN;
     }
@@ -423,4 +428,22 @@ sql_options_parse (const struct argp *argp, int argc, char **argv,
   argp_program_version_hook = print_version;
   argp_err_exit_status = 2;
   argp_parse (argp, argc, argv, 0, NULL, parsed);
+}
+
+int
+sql_options_main (const struct driver *driver, void *own,
+                  const struct argp *argp, const char *for_loading, int argc,
+                  char **argv)
+{
+  static const struct argp_child children[] = { SQL_OPTIONS_CHILDREN, { 0 } };
+  static struct sql sql;
+  struct sql_parsed parsed = { .opt = &sql.opt, .driver = driver, .own = own,
+                               .for_loading = for_loading, .compares = true };
+  struct argp all = *argp;
+
+  all.children = children;
+  sql.driver = driver;
+  sql.own = own;
+  sql_options_parse (&all, argc, argv, &parsed);
+  return sql_main (&sql, argc, argv);
 }

@@ -16,10 +16,11 @@ extern const struct argp sql_options_argp, sql_actions_argp;
 #define SQL_OPTIONS_CHILDREN \
   { &sql_actions_argp, 0, NULL, 0 }, { &sql_options_argp, 0, NULL, 0 }
 
-/* To begin that of a driver with. */
+/* What parsers are given; that of a driver may begin with it. */
 struct sql_parsed {
   struct options *opt;
   const struct driver *driver;
+  void *own;               /* the driver's */
   const char *for_loading; /* options that only loading heeds */
   bool compares;           /* sides, by default: oriel, stock and mmap */
   int memory_given;
@@ -33,6 +34,13 @@ struct sql_parsed {
  * ends the program with 0 for --help and --version, 2 if it is wrong. */
 void sql_options_parse (const struct argp *argp, int argc, char **argv,
                         struct sql_parsed *parsed);
+
+/* All of main() of a benchmark that compares sides.  own: what its parser sets, of
+ * sql.own; argp: its options, its parser, whose input is a struct sql_parsed, and
+ * its doc. */
+int sql_options_main (const struct driver *driver, void *own,
+                      const struct argp *argp, const char *for_loading,
+                      int argc, char **argv);
 
 /* A driver's parser for what its own options are not. */
 error_t sql_options_rest (int key, char *arg, struct argp_state *state);

@@ -12,7 +12,7 @@ static const char doc[] =
   " well, 1 something failed or the data is inconsistent, 2 the command line"
   " is wrong.";
 
-enum { OPT_COMPARE = 256, OPT_JSON, OPT_SCALE };
+enum { OPT_COMPARE = 256, OPT_SCALE };
 
 static const struct argp_option list[] = {
   { 0, 0, 0, 0, "What to do:", 1 },
@@ -24,8 +24,6 @@ static const struct argp_option list[] = {
   { "compare", OPT_COMPARE, 0, 0,
     "Run through Oriel, then from the same state on the stock VFS: the same as"
     " --sides oriel,stock", 0 },
-  { "json", OPT_JSON, "FILE", OPTION_ARG_OPTIONAL,
-    "Report as JSON, or write that to FILE beside the report", 0 },
   { 0, 0, 0, 0, 0, 0 }
 };
 
@@ -63,9 +61,6 @@ parse (int key, char *arg, struct argp_state *state)
       return 0;
     case OPT_COMPARE:
       opt->compare = 1;
-      return 0;
-    case OPT_JSON:
-      opt->json = arg ? arg : "-";
       return 0;
     default:
       return sql_options_rest (key, arg, state);

@@ -160,5 +160,6 @@ main (void)
   check (oriel_pool_destroy (pool_name, NULL, 0));
   unlink (DATA);
   unlink (DATA "-log");
+  unlink (DATA ".dw");
   return 0;
 }

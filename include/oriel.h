@@ -44,7 +44,10 @@
  * and destroy may run in any thread, but nothing may use an object while, or
  * after, it is closed.  An oriel_page belongs to whoever pinned it: two threads
  * must not use one oriel_page at once.  A thread that exits loses its pins,
- * except those taken with ORIEL_ANYTHREAD.
+ * except those taken with ORIEL_ANYTHREAD.  No call is a cancellation point
+ * (pthreads(7)), whatever it waits for, and callbacks run with cancellation
+ * disabled: a thread that is cancelled ends behind its call.  Asynchronous
+ * cancellation must not be on in a call.
  *
  * SIGNALS
  *

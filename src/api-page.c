@@ -101,23 +101,26 @@ pin_recent (oriel_file *file, uint64_t number, unsigned flags,
             oriel_page *page)
 {
   struct orl_thread *me = orl_thread_cache.thread;
-  uint64_t key = orl_key_of (file);
-  uint32_t frame = orl_recent_find (me, key, number);
+  const struct orl_recent *recent = orl_recent_at (me, file, number);
 
-  if (ORL_LIKELY (frame != ORL_NO_FRAME))
-    switch (orl_hit (me, file, key, number, frame, flags, page))
-      {
-      case ORL_HIT:
-        return 0;
-      case ORL_HIT_FIRST:
-        return orl_pin_first (me, file, number, page->frame);
-      case ORL_HIT_NOT:
-        break;
-      }
+  if (ORL_LIKELY (recent->number == (uint32_t) number))
+    {
+      if (!ORL_LIKELY (file->base))
+        return orl_pin_again (me, file, number, recent->frame, flags, page);
+      switch (orl_hit (me, file, number, recent->frame, flags, true, page))
+        {
+        case ORL_HIT:
+          return 0;
+        case ORL_HIT_FIRST:
+          return orl_pin_first (me, file, number, page->frame);
+        case ORL_HIT_NOT:
+          break;
+        }
+    }
   if (!ORL_LIKELY (number < UINT32_MAX))
     return pin_checked (file, number, flags, page,
                         __builtin_return_address (0));
-  return orl_pin_look (me, file, key, number, flags, page);
+  return orl_pin_look (me, file, number, flags, page);
 }
 
 int

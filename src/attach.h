@@ -93,10 +93,14 @@ orl_forked (const struct oriel_pool *pool)
 }
 
 struct oriel_file {
-  /* constant after open */
+  /* constant after open; first what a hit reads */
   struct oriel_pool *pool;
   struct orl_frec *rec;
   uint64_t *id;                 /* the pool's */
+  struct orl_frame *frames;     /* likewise */
+  unsigned char *base;          /* of the window, where that is linear and a pin
+                                   wants no fence; else NULL */
+  uint64_t page_size;
   uint32_t index;
   uint32_t flags;               /* ORIEL_* of the first open */
   struct orl_store *store;

@@ -29,6 +29,7 @@
 #include "ledger.h"
 #include "lock.h"
 #include "proc.h"
+#include "sys.h"
 
 /* Looks, and the time between them: what is no one's work but a moment's takes
  * microseconds, or a time slice if its process has to wait for the processor. */
@@ -76,7 +77,10 @@ judge (struct orl_check *c)
 
   for (int round = 0; round < LOOKS_MAX && open > 0; round++)
     {
+      int was = orl_cancel_off ();
+
       nanosleep (&pause, NULL);
+      orl_cancel_back (was);
       for (uint32_t i = 0; i < c->nsuspects; i++)
         {
           struct orl_suspect *s = &c->suspects[i];

@@ -17,7 +17,10 @@
  *      in, as the writer of a copy has no latch; and the store gets its length.
  *      If that fails cut_phase becomes even, and nothing was done;
  *   3. the pages behind are STALE; who was just making the file longer for one of
- *      them (orl_grow()) has done so, or will not;
+ *      them (orl_grow()) has done so, or will not.  Whoever wants one of them for
+ *      writing waits until 6 (orl_cut_covers()): so he finds the new size, and
+ *      makes the file longer.  With the old one he would not, and what he wrote
+ *      would be seen when another does;
  *   4. the page that the end lies in gets zeroes behind it;
  *   5. size goes from cut_old to bytes; if it has changed, someone grew the file
  *      meanwhile, which is as if it had been cut just before.  But not if that
@@ -331,6 +334,28 @@ orl_cut_help (struct orl_thread *me, struct oriel_file *file)
           give (me, file);
         }
       orl_backoff (round);
+    }
+}
+
+/* Who has the latch, and finds no cut, has a frame that step 3 will find. */
+bool
+orl_cut_covers (const struct oriel_file *file, uint64_t page)
+{
+  const struct orl_shm *shm = &file->pool->shm;
+  const struct orl_frec *rec = file->rec;
+
+  return (atomic_load (&rec->cut_phase) & 1) && gets_shorter (rec)
+         && page >= pages_of (shm, atomic_load (&rec->cut_bytes))
+         && page < pages_of (shm, atomic_load (&rec->cut_old));
+}
+
+void
+orl_cut_await (struct orl_thread *me, struct oriel_file *file, uint64_t page)
+{
+  for (unsigned round = 0; orl_cut_covers (file, page); round++)
+    {
+      orl_backoff (round);
+      orl_cut_help (me, file);
     }
 }
 

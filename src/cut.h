@@ -43,6 +43,14 @@ int orl_cut_settle (struct orl_thread *me, struct oriel_file *file);
 /* The same for the pool alone, if rec->cut_phase is odd and it was the dead. */
 void orl_cut_help (struct orl_thread *me, struct oriel_file *file);
 
+/* Behind the page's exclusive latch: is it one that a cut under way takes off?
+ * Then it is given back unchanged, and wanted again after orl_cut_await(). */
+bool orl_cut_covers (const struct oriel_file *file, uint64_t page);
+
+/* Wait until that is over.  With no latch. */
+void orl_cut_await (struct orl_thread *me, struct oriel_file *file,
+                    uint64_t page);
+
 /* Behind this look at a page that is WRITING: may bytes up to end be written to
  * the store?  If not the file is being cut, or was, and orl_cut_settle() is
  * wanted. */

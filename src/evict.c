@@ -382,21 +382,48 @@ orl_evict_all (struct orl_thread *me, uint32_t file)
     }
 }
 
+/* How many frames are in use.  Those that a process has begun to read, and that
+ * no one waits for any more, are not (load-async.c); *behind tells whether they
+ * are the same as before. */
+static uint32_t
+count_used (const struct orl_shm *shm, uint32_t first, uint32_t end,
+            uint64_t *behind)
+{
+  uint32_t used = 0;
+
+  *behind = 0;
+  for (uint32_t frame = first; frame < end; frame++)
+    {
+      uint64_t word = atomic_load (&shm->frames[frame].state);
+
+      if (orl_state (word) == ORL_LOADING && (word & ORL_STALE)
+          && orl_state_owner (word) > shm->geo.nthreads)
+        *behind += (word & ~(uint64_t) ORL_WAITERS) * (frame + 1);
+      else
+        used += orl_state (word) > ORL_RESERVED;
+    }
+  return used;
+}
+
 /* What a loader is about to use is in its ledger, and then in a state that shows;
- * so the ledgers are read first. */
+ * so the ledgers are read first.  What is left behind was so before the
+ * barrier: who ends such a read is in a ledger, or sees that it may not touch
+ * it. */
 static uint32_t
 count_left (struct orl_thread *me, uint32_t first, uint32_t end)
 {
   const struct orl_shm *shm = &me->pool->shm;
   struct range r = { first, end, 0 };
-  uint32_t left = 0;
+  uint64_t before, behind;
+  uint32_t left = count_used (shm, first, end, &before);
 
+  if (left > 0)
+    return left;
   orl_barrier_everyone (shm);
   orl_count (me->ledger, ORL_BARRIERS, 1);
   orl_ledger_scan (shm, ORL_EVERYONE, see_range, &r);
-  for (uint32_t frame = first; frame < end; frame++)
-    left += orl_state (atomic_load (&shm->frames[frame].state)) > ORL_RESERVED;
-  return left > 0 ? left : r.pins;
+  left = count_used (shm, first, end, &behind);
+  return left > 0 ? left : behind != before ? 1 : r.pins;
 }
 
 uint32_t

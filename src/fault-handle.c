@@ -465,7 +465,13 @@ orl_fault_handle (int sig, siginfo_t *info, void *context)
 
   if (sig == SIGBUS && guard && info->si_code > 0
       && (uintptr_t) info->si_addr - guard->from < guard->bytes)
-    siglongjmp (guard->back, 1);
+    {
+      /* Whoever's handler calls ours may have signals blocked, which its return
+       * would end. */
+      pthread_sigmask (SIG_SETMASK, &((ucontext_t *) context)->uc_sigmask,
+                       NULL);
+      siglongjmp (guard->back, 1);
+    }
   atomic_fetch_add (&orl_fault_running, 1);
   again = info->si_code > 0 && answer (sig, info, context);
   atomic_fetch_sub (&orl_fault_running, 1);

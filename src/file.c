@@ -148,6 +148,10 @@ open_new (struct orl_thread *me, const char *path,
   f->pool = pool;
   f->id = pool->id;
   f->rec = &pool->shm.files[f->index];
+  f->frames = pool->shm.frames;
+  f->base = pool->shm.fence || !pool->window->linear ? NULL
+                                                     : pool->window->base;
+  f->page_size = pool->shm.geo.page_size;
   f->opens = 1;
   r = orl_torn_open (me, f, opt);
   if (r < 0)

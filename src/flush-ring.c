@@ -29,14 +29,13 @@
  * Locks: the ring's.
  */
 #include <errno.h>
-#include <unistd.h>
 
 #include "flush-ring.h"
 #include "point.h"
 #include "proc.h"
 #include "sys.h"
 
-/* Of making one. */
+/* Of making one; as that of load-async.c. */
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 
 static int
@@ -52,6 +51,18 @@ make (struct oriel_pool *pool)
   if (r == 0)
     atomic_store (&pool->writes, u);
   return r;
+}
+
+void
+orl_ring_before_fork (void)
+{
+  pthread_mutex_lock (&making);
+}
+
+void
+orl_ring_after_fork (void)
+{
+  pthread_mutex_unlock (&making);
 }
 
 bool
@@ -75,17 +86,18 @@ orl_ring_ready (struct orl_thread *me, struct oriel_file *file)
 }
 
 /* What makes a file longer the page cache does better: direct writes there wait
- * for each other.  And nothing that shares a page of that cache with others' pages:
- * a direct write that no one waits for in the kernel has no lock of the file, so
- * who writes a neighbour through the cache meanwhile reads ours as it was, and
- * writes it back so; the kernel says EIO at the next sync. */
+ * for each other.  And nothing that shares with others' pages what that cache
+ * reads and writes as one: a direct write that no one waits for in the kernel
+ * has no lock of the file, so who writes a neighbour through the cache meanwhile
+ * reads ours as it was, and writes it back so; the kernel says EIO at the next
+ * sync. */
 bool
 orl_ring_takes (const struct oriel_file *file, uint64_t size, uint64_t at,
                 uint64_t bytes)
 {
-  uint64_t unit = (uint64_t) sysconf (_SC_PAGESIZE);
+  uint64_t unit = file->store->unit;
 
-  return file->store->direct >= 0 && ((at | bytes) & (unit - 1)) == 0
+  return file->store->direct >= 0 && at % unit == 0 && bytes % unit == 0
          && at + bytes <= size;
 }
 

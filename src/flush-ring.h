@@ -35,4 +35,8 @@ bool orl_ring_takes (const struct oriel_file *file, uint64_t size,
 void orl_ring_write (struct orl_thread *me, struct oriel_file *file,
                      struct orl_ring_write *w, uint32_t n);
 
+/* No ring is made between these two. */
+void orl_ring_before_fork (void);
+void orl_ring_after_fork (void);
+
 #endif /* ORL_FLUSH_RING_H */

@@ -3,7 +3,7 @@
  * guard.c - copies from and to memory that may be missing
  *
  * A copy has no lock and leaves nothing behind but bytes, so it can be left by
- * a jump.  Signals are as they were: the handler blocks none.
+ * a jump.  The handler makes the mask of signals what it was.
  */
 #include "guard.h"
 

@@ -13,6 +13,7 @@
 
 #include "error.h"
 #include "hooks.h"
+#include "sys.h"
 
 int
 orl_hooks_check (const struct oriel_file *file)
@@ -39,11 +40,14 @@ orl_hooks_after_read (const struct oriel_file *file, uint64_t page, void *data,
   const oriel_hooks *h = &file->hooks;
   uint32_t size = file->pool->shm.geo.page_size;
   int r = orl_hooks_check (file);
+  int was;
 
   if (r < 0 || !h->after_read || length == 0)
     return r;
+  was = orl_cancel_off ();
   r = h->after_read (h->arg, page, data,
                      length < size ? (size_t) length : size);
+  orl_cancel_back (was);
   if (r == 0)
     return 0;
   return orl_fail (-EIO,
@@ -58,10 +62,13 @@ orl_hooks_before_write (const struct oriel_file *file, uint64_t page,
 {
   const oriel_hooks *h = &file->hooks;
   int r = orl_hooks_check (file);
+  int was;
 
   if (r < 0 || !h->before_write)
     return r;
+  was = orl_cancel_off ();
   r = h->before_write (h->arg, page, data, length);
+  orl_cancel_back (was);
   if (r == 0)
     return 0;
   /* Those two mean other things to flush-chunk.c. */

@@ -28,6 +28,7 @@
 #include "latch.h"
 #include "lock.h"
 #include "point.h"
+#include "sys.h"
 #include "table.h"
 
 /* Hold the frame, if it still is in doubt, and latch it.  1; 0 it is not;
@@ -105,6 +106,7 @@ ask (struct orl_thread *me, struct oriel_file *file, uint32_t frame,
     .frame = frame,
     .flags = ORIEL_WRITE,
   };
+  int was, r;
 
   page.data = orl_window_find (me->pool->window, frame);
   if (!page.data
@@ -117,7 +119,10 @@ ask (struct orl_thread *me, struct oriel_file *file, uint32_t frame,
   /* Odd, unless someone died who had latched it only to find it in doubt. */
   atomic_fetch_or (&f->version, 1);
   ORL_POINT ("indoubt.ask");
-  if (file->indoubt (file->indoubt_arg, &page, atomic_load (&f->lsn)) != 0)
+  was = orl_cancel_off ();
+  r = file->indoubt (file->indoubt_arg, &page, atomic_load (&f->lsn));
+  orl_cancel_back (was);
+  if (r != 0)
     {
       ORL_POINT ("indoubt.unwanted");
       orl_frame_flag (f, ORL_STALE);

@@ -18,7 +18,11 @@
  *
  * No one reaps for a process that does nothing.  So another process that wants a
  * page which such a process began to read waits a little and then makes the
- * frame STALE and reads the page itself: the first frame's content goes nowhere.
+ * frame STALE and reads the page itself: the first frame's content goes
+ * nowhere, and the frame stays that process's until it reaps.  Who makes the
+ * pool smaller does so with frames that are to go; it waits for those no more,
+ * and gives their memory back: the kernel reads into pages of memory that are
+ * no one's then.
  *
  * Where it is read to: in a linear window the frame; where slots are swapped,
  * private memory, as a slot that has to stay until the read has ended would be
@@ -78,7 +82,8 @@ struct orl_flights {
   uint32_t bounces[BOUNCES];    /* free */
 };
 
-/* Of making one. */
+/* Of making one.  Held at a fork(): the child would keep the descriptors of one
+ * that no one knows of yet, and with them our locks. */
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 
 /* ------------------------------------------------------------------ */
@@ -134,6 +139,18 @@ orl_async_open (struct oriel_pool *pool)
                      "choose auto or posix",
                      pool->path, -r);
   return 0;
+}
+
+void
+orl_async_before_fork (void)
+{
+  pthread_mutex_lock (&making);
+}
+
+void
+orl_async_after_fork (void)
+{
+  pthread_mutex_unlock (&making);
 }
 
 bool
@@ -278,22 +295,61 @@ read_rest (struct flight *f, int64_t got)
   return more < 0 ? more : got + more;
 }
 
-/* Its content is in the frame, or -errno. */
+/* Hold the frames while they are touched: slots that show them have to stay,
+ * and so have the frames.  Who takes those from the pool that are STALE, as no
+ * one waits for them any more (resize.c), runs a barrier then, and reads the
+ * ledgers.  The number of STALE ones, which may not be touched, or an error;
+ * *n are held. */
 static int
-carry (struct orl_thread *me, struct flight *f, uint32_t i)
+hold (struct orl_thread *me, struct flight *f, bool stale[ORL_RUN_MAX],
+      uint32_t *n)
 {
-  int entry, r;
+  const struct orl_shm *shm = &me->pool->shm;
+  int count = 0;
 
-  if (!f->run.bounced[i])
-    return 0;
-  /* A slot that it may take has to stay. */
-  entry = orl_ledger_room (me->ledger);
-  if (entry < 0)
-    return entry;
-  orl_ledger_write (me->ledger, entry, ORL_PIN_PLAIN, f->run.frame[i]);
-  r = orl_run_carry (me, f->file, &f->run, i);
-  orl_ledger_clear (me->ledger, entry);
-  return r;
+  for (*n = 0; *n < f->run.n; ++*n)
+    {
+      int entry = orl_ledger_room (me->ledger);
+
+      if (entry < 0)
+        return entry;
+      orl_ledger_write (me->ledger, entry, ORL_PIN_PLAIN, f->run.frame[*n]);
+      f->run.entry[*n] = entry;
+    }
+  ORL_POINT ("load.async.held");
+  orl_barrier_pin (shm);
+  for (uint32_t i = 0; i < f->run.n; i++)
+    {
+      stale[i] = (atomic_load (&shm->frames[f->run.frame[i]].state)
+                  & ORL_STALE) != 0;
+      count += stale[i];
+    }
+  return count;
+}
+
+/* What was read is what is wanted: how much of it there is, or -errno. */
+static int64_t
+complete (struct orl_thread *me, struct flight *f, int64_t got)
+{
+  const struct orl_geometry *geo = &me->pool->shm.geo;
+  struct orl_store *store = f->file->store;
+
+  /* The store may do otherwise what the ring could not. */
+  if (got == -EINVAL)
+    got = store->ops->read (store, f->io.iov, f->io.n, f->io.at);
+  /* A slot that is not mapped, or has no memory behind it, wants a touch. */
+  for (int k = 0; k < TRIES && got == -EFAULT; k++)
+    {
+      for (uint32_t i = 0; i < f->run.n; i++)
+        orl_lost_touch (f->run.at[i], geo->page_size);
+      got = store->ops->read (store, f->io.iov, f->io.n, f->io.at);
+    }
+  if (got >= 0)
+    got = read_rest (f, got);
+  if (got < 0)
+    return got;
+  orl_count (me->ledger, ORL_READ_BYTES, (uint64_t) got);
+  return orl_run_end (geo, &f->run, got);
 }
 
 static void
@@ -303,35 +359,38 @@ done (struct orl_io *io, int64_t got, void *who)
   struct orl_thread *me = who;
   const struct orl_geometry *geo = &me->pool->shm.geo;
   struct orl_flights *fl = me->pool->flights;
+  bool stale[ORL_RUN_MAX] = { false };
+  uint32_t held;
+  int r;
 
   ORL_POINT ("load.async.reaped");
-  /* A slot that is not mapped, or has no memory behind it, wants a touch. */
-  for (int k = 0; k < TRIES && got == -EFAULT; k++)
-    {
-      for (uint32_t i = 0; i < f->run.n; i++)
-        orl_lost_touch (f->run.at[i], geo->page_size);
-      got = f->file->store->ops->read (f->file->store, io->iov, io->n, io->at);
-    }
-  if (got >= 0)
-    got = read_rest (f, got);
   orl_count (me->ledger, ORL_READS, 1);
-  if (got >= 0)
-    {
-      orl_count (me->ledger, ORL_READ_BYTES, (uint64_t) got);
-      got = orl_run_end (geo, &f->run, got);
-    }
+  r = hold (me, f, stale, &held);
+  /* What came short goes on where it ends, whatever is there. */
+  if (r < 0
+      || (r > 0
+          && (f->run.cut != 0
+              || got != (int64_t) f->run.n << geo->page_shift)))
+    got = r < 0 ? r : -ECANCELED;
+  else
+    got = complete (me, f, got);
   for (uint32_t i = 0; i < f->run.n; i++)
     {
       uint32_t frame = f->run.frame[i];
 
-      if (got < 0 || orl_run_hook (f->file, &f->run, i, got) < 0
-          || carry (me, f, i) < 0)
+      if (got < 0 || stale[i]
+          || orl_run_hook (f->file, &f->run, i, got) < 0
+          || (f->run.bounced[i]
+              && orl_run_carry (me, f->file, &f->run, i) < 0))
         fail_page (me, fl, frame);
       else
         orl_run_publish (me, fl->ledger, frame, 0);
       if (f->run.bounced[i])
         give_bounce (fl, geo, f->run.at[i]);
     }
+  while (held > 0)
+    orl_ledger_clear (me->ledger, f->run.entry[--held]);
+  ORL_POINT ("load.async.let-go");
   atomic_fetch_sub (&fl->pages, f->run.n);
   atomic_fetch_sub (&f->file->flying, 1);
   f->next = fl->spare;

@@ -38,4 +38,8 @@ int orl_async_open (struct oriel_pool *pool);
 void orl_async_close (struct oriel_pool *pool);
 void orl_async_forked (struct oriel_pool *pool);
 
+/* No ring is made between these two. */
+void orl_async_before_fork (void);
+void orl_async_after_fork (void);
+
 #endif /* ORL_LOAD_ASYNC_H */

@@ -14,6 +14,7 @@
 #include "error.h"
 #include "log.h"
 #include "point.h"
+#include "sys.h"
 #include "table.h"
 
 void
@@ -69,7 +70,7 @@ int
 orl_log_flush (struct orl_thread *me, struct oriel_file *file, uint64_t lsn)
 {
   int (*flush) (void *arg, uint64_t lsn);
-  int r;
+  int r, was;
 
   if (orl_log_is_durable (file->rec, lsn))
     return 0;
@@ -85,7 +86,9 @@ orl_log_flush (struct orl_thread *me, struct oriel_file *file, uint64_t lsn)
                              "(oriel_file_on_flush_log())");
   me->in_log = true;
   ORL_POINT ("log.flush");
+  was = orl_cancel_off ();
   r = flush (file->flush_log_arg, lsn);
+  orl_cancel_back (was);
   ORL_POINT ("log.flushed");
   me->in_log = false;
   if (r != 0)

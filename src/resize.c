@@ -38,6 +38,9 @@
  * as some go in this time. */
 #define WAIT_MS 2000
 
+/* If a store says an error it is no use to wait that long. */
+#define ERROR_MS 100
+
 static uint64_t
 now_ms (void)
 {
@@ -146,23 +149,38 @@ busy (struct oriel_pool *pool, uint32_t from, uint32_t to)
                    (unsigned long long) dirty);
 }
 
-/* Wait for what is being loaded, by others too. */
+/* Is the frame LOADING for those who want its page, and by whom? */
+static bool
+is_loading (const struct orl_shm *shm, uint32_t frame, uint64_t *word)
+{
+  *word = atomic_load (&shm->frames[frame].state);
+  return orl_state (*word) == ORL_LOADING && !(*word & ORL_STALE);
+}
+
+/* Wait for what is being loaded, by others too.  What a process does not end is
+ * STALE after that; then it does nothing, and all that it has begun to read is
+ * left to itself (load-async.c). */
 static void
 wait_loads (struct orl_thread *me, uint32_t from, uint32_t to)
 {
   const struct orl_shm *shm = &me->pool->shm;
+  uint64_t word = 0;
+  uint32_t owner;
 
   orl_async_reap (me);
-  for (uint32_t i = from; i < to; i++)
-    {
-      uint64_t word = atomic_load (&shm->frames[i].state);
-
-      if (orl_state (word) == ORL_LOADING)
-        {
-          orl_load_wait (me, i, word, false);
-          return;
-        }
-    }
+  while (from < to && !is_loading (shm, from, &word))
+    from++;
+  if (from == to)
+    return;
+  owner = orl_state_owner (word);
+  orl_load_wait (me, from, word, false);
+  word = atomic_load (&shm->frames[from].state);
+  if (orl_state (word) != ORL_LOADING || !(word & ORL_STALE))
+    return;
+  while (++from < to)
+    if (is_loading (shm, from, &word) && orl_state_owner (word) == owner)
+      atomic_compare_exchange_strong (&shm->frames[from].state, &word,
+                                      word | ORL_STALE);
 }
 
 /* Have the frames empty.  -EBUSY; errors of the stores. */
@@ -191,7 +209,7 @@ empty (struct orl_thread *me, uint32_t from, uint32_t to)
         least = left;
       if (r > 0)
         continue;
-      if (now_ms () - since > WAIT_MS)
+      if (now_ms () - since > (error < 0 ? ERROR_MS : WAIT_MS))
         return error < 0 ? error : busy (me->pool, from, to);
       wait_loads (me, from, to);
       if (round % 64 == 63)

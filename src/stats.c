@@ -57,7 +57,7 @@ read_pool (const struct orl_shm *shm, oriel_stats *s)
 static uint64_t
 count_vmas (const struct orl_window *w)
 {
-  FILE *maps = fopen ("/proc/self/maps", "re");
+  FILE *maps = fopen ("/proc/self/maps", "rec");
   uint64_t first = (uintptr_t) w->base;
   uint64_t n = 0;
   char line[512];
@@ -80,7 +80,7 @@ count_vmas (const struct orl_window *w)
 static uint64_t
 status_bytes (const char *format)
 {
-  FILE *status = fopen ("/proc/self/status", "re");
+  FILE *status = fopen ("/proc/self/status", "rec");
   unsigned long long kib = 0;
   char line[256];
 

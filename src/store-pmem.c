@@ -320,8 +320,11 @@ pmem_truncate (struct orl_store *s, uint64_t bytes)
 {
   int r = orl_sys.ftruncate (s->fd, (off_t) bytes);
 
+  /* What was done is done, so nothing may fail from here on. */
+  if (r == 0)
+    atomic_store (&s->map->size, bytes);
   atomic_store (&s->map->grown, true);
-  return r < 0 ? r : look_at_size (s);
+  return r;
 }
 
 static void

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "error.h"
 #include "store.h"
@@ -127,8 +128,9 @@ posix_truncate (struct orl_store *s, uint64_t bytes)
   return orl_sys.ftruncate (s->fd, (off_t) bytes);
 }
 
+/* Not posix_close(): musl has one. */
 static void
-posix_close (struct orl_store *s)
+posix_end (struct orl_store *s)
 {
   if (s->direct >= 0)
     orl_sys.close (s->direct);
@@ -143,8 +145,20 @@ const struct orl_store_ops orl_store_posix_ops = {
   .write = posix_write,
   .sync = posix_sync,
   .truncate = posix_truncate,
-  .close = posix_close,
+  .close = posix_end,
 };
+
+/* A page of the kernel's, or a block of the file system's, where that is larger
+ * (XFS, ext4). */
+static uint64_t
+unit_of (const struct stat *st)
+{
+  uint64_t page = (uint64_t) sysconf (_SC_PAGESIZE);
+
+  return st->st_blksize > 0 && (uint64_t) st->st_blksize > page
+             ? (uint64_t) st->st_blksize
+             : page;
+}
 
 /* The second descriptor, of the same file even if the path has another by now;
  * none is no error. */
@@ -194,12 +208,13 @@ orl_store_posix_open (const char *path, const struct orl_store_options *opt,
       orl_fail (r, "%s: not a regular file", path);
       goto out;
     }
+  s->unit = unit_of (&st);
   if (!opt->buffered)
     open_direct (s, path, flags, &st);
   *store = s;
 out:
   if (r < 0)
-    posix_close (s);
+    posix_end (s);
   return r < 0 ? r : 0;
 }
 

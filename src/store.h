@@ -36,6 +36,8 @@ struct orl_store {
   const struct orl_store_ops *ops;
   int fd;                       /* buffered; closed last */
   int direct;                   /* O_DIRECT, -1 if there is none */
+  uint64_t unit;                /* bytes that the page cache reads, and writes,
+                                   as one */
   struct orl_uring *ring;       /* that has read it; under its lock */
   int place;                    /* there, of direct or else fd */
   struct orl_map *map;          /* store-pmem.c; NULL: it is not mapped */

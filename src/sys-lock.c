@@ -119,7 +119,10 @@ close_kept (const struct stat *st)
   for (size_t i = nlist; i-- > 0;)
     if (is_of (&list[i], st))
       {
+        int was = orl_cancel_off ();
+
         close (list[i].fd);
+        orl_cancel_back (was);
         drop (i);
       }
 }

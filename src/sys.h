@@ -12,6 +12,7 @@
 #define ORL_SYS_H
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -105,6 +106,24 @@ extern struct orl_sys orl_sys;
 #define ORL_MEMBARRIER_REGISTER_GLOBAL 4
 #define ORL_MEMBARRIER_PRIVATE 8 /* this process */
 #define ORL_MEMBARRIER_REGISTER_PRIVATE 16
+
+/* No call of the library is a cancellation point: a thread that is cancelled in
+ * one has locks of the process, and frames that are on their way.  So what
+ * would be one is put between these two. */
+static inline int
+orl_cancel_off (void)
+{
+  int was;
+
+  pthread_setcancelstate (PTHREAD_CANCEL_DISABLE, &was);
+  return was;
+}
+
+static inline void
+orl_cancel_back (int was)
+{
+  pthread_setcancelstate (was, &(int){ 0 });
+}
 
 /* Wait a little, more with each round: spin, yield, then sleep up to 1 ms. */
 void orl_backoff (unsigned round);

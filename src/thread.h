@@ -35,13 +35,18 @@ struct orl_cool {
  * cache beside what is worked on. */
 #define ORL_RECENT 512
 
+struct orl_recent {
+  uint32_t number;              /* its lower bits */
+  uint32_t frame;               /* where it was; 0 from the start, as good as any */
+};
+
 struct orl_thread {
   struct oriel_pool *pool;
   struct orl_ledger *ledger;
   uint32_t owner;               /* the ledger's index + 1 */
   orl_a32 *entry;               /* of pins, likely to be free; with the others of
                                    its line, below high */
-  uint64_t recent[ORL_RECENT];  /* where pages were; orl_recent() in pin-hit.h */
+  struct orl_recent recent[ORL_RECENT]; /* orl_recent_at() in pin-hit.h */
   orl_a32 *line;                /* of a process's ledger, ORL_LINE bytes where
                                    ORIEL_ANYTHREAD pins of this thread fit */
   const void *caller;           /* of the pin that is being made; only kept up in

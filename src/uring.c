@@ -272,7 +272,10 @@ orl_uring_wait (struct orl_uring *u, void *who)
   orl_uring_send (u, who);
   if (u->waiting)
     {
+      int was = orl_cancel_off ();
+
       pthread_cond_wait (&u->reaped, &u->lock);
+      orl_cancel_back (was);
       return true;
     }
   flying = u->flying;

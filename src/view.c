@@ -19,6 +19,7 @@
  */
 #include <errno.h>
 
+#include "cut.h"
 #include "error.h"
 #include "load.h"
 #include "lost.h"
@@ -65,6 +66,12 @@ latch (struct making *m, uint32_t i, unsigned flags)
 
   if (r == 0 && (atomic_load (&f->state) & (ORL_STALE | ORL_INDOUBT)))
     r = -ESTALE;
+  if (r == 0 && (m->flags & ORIEL_WRITE)
+      && orl_cut_covers (m->file, m->first + i))
+    r = m->flags & ORIEL_NOWAIT
+            ? orl_fail (-EAGAIN, "%s: page %llu is being cut off",
+                        m->file->path, (unsigned long long) (m->first + i))
+            : -ESTALE;
   return r;
 }
 
@@ -103,6 +110,7 @@ latch_all (struct making *m)
       if (r == -ESTALE)
         {
           orl_hold_end (&m->me->pool->shm, entry_of (m, at));
+          orl_cut_await (m->me, m->file, m->first + at);
           r = pin (m, at);
           if (r < 0) /* only those are held that come before, and behind */
             m->hold[at].entry = -1;

@@ -22,7 +22,7 @@
 static unsigned long
 huge_kib (const void *at)
 {
-  FILE *maps = fopen ("/proc/self/smaps", "re");
+  FILE *maps = fopen ("/proc/self/smaps", "rec");
   unsigned long start, end, kib = 0;
   bool mine = false;
   char line[512];

@@ -30,7 +30,7 @@
 static long
 count_lines (void)
 {
-  FILE *maps = fopen ("/proc/self/maps", "re");
+  FILE *maps = fopen ("/proc/self/maps", "rec");
   long n = 0;
   int c;
 
@@ -45,7 +45,7 @@ count_lines (void)
 static long
 vma_budget (void)
 {
-  FILE *f = fopen ("/proc/sys/vm/max_map_count", "re");
+  FILE *f = fopen ("/proc/sys/vm/max_map_count", "rec");
   long limit = VMA_LIMIT_DEFAULT;
   long used = count_lines ();
 
@@ -62,7 +62,7 @@ vma_budget (void)
 static long
 count_vmas (const void *from, const void *to)
 {
-  FILE *maps = fopen ("/proc/self/maps", "re");
+  FILE *maps = fopen ("/proc/self/maps", "rec");
   unsigned long start, end;
   long n = 0;
   int c;

@@ -92,6 +92,22 @@ map (struct orl_window *w, uint32_t cell, uint32_t n, uint32_t frame,
   return 0;
 }
 
+/* Where slots are remapped: behind the pool's end, by a new mapping, so that no
+ * page tables are left. */
+static int
+map_nowhere (struct orl_window *w, uint32_t cell, uint32_t n)
+{
+  unsigned char *at = at_cell (w, cell);
+
+  return orl_sys.mmap (at, (size_t) n << w->page_shift, PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_FIXED, w->shm->fd,
+                       (off_t) (orl_window_nowhere (w)
+                                + (uint64_t) (at - w->base)))
+                 == MAP_FAILED
+             ? -errno
+             : 0;
+}
+
 /* As the area was reserved, so that neighbours are one VMA. */
 static int
 unmap (struct orl_window *w, uint32_t cell, uint32_t n)
@@ -115,11 +131,7 @@ unmap (struct orl_window *w, uint32_t cell, uint32_t n)
              MAP_NONBLOCK)
              == 0)
     return 0;
-  return orl_sys.mmap (at, bytes, PROT_READ | PROT_WRITE,
-                       MAP_SHARED | MAP_FIXED, w->shm->fd, (off_t) nowhere)
-                 == MAP_FAILED
-             ? -errno
-             : 0;
+  return map_nowhere (w, cell, n);
 }
 
 int
@@ -303,5 +315,8 @@ orl_view_remap (struct orl_window *w, uint32_t cell)
 int
 orl_views_trim (struct orl_window *w)
 {
-  return w->handled && w->views->n > 0 ? unmap (w, 0, w->views->n) : 0;
+  if (!w->handled || w->views->n == 0)
+    return 0;
+  return remaps (w) ? map_nowhere (w, 0, w->views->n)
+                    : unmap (w, 0, w->views->n);
 }

@@ -34,6 +34,7 @@
 
 #include "error.h"
 #include "flush.h"
+#include "load-async.h"
 #include "lock.h"
 #include "log.h"
 #include "point.h"
@@ -307,6 +308,7 @@ work (struct orl_thread *me, uint64_t *pages, bool *more)
 
   *pages = 0;
   *more = false;
+  orl_async_reap (me); /* for who makes no other calls */
   if (pthread_mutex_trylock (&wb->lock) != 0)
     return 0;
   want = how_many (wb, shm);
@@ -453,6 +455,7 @@ void
 orl_writeback_stop (struct oriel_pool *pool)
 {
   struct orl_writeback *wb = pool->writeback;
+  int was;
 
   if (!wb || !wb->started || orl_forked (pool))
     return;
@@ -460,7 +463,9 @@ orl_writeback_stop (struct oriel_pool *pool)
   wb->stop = true;
   pthread_cond_signal (&wb->wake);
   pthread_mutex_unlock (&wb->wake_lock);
+  was = orl_cancel_off ();
   pthread_join (wb->thread, NULL);
+  orl_cancel_back (was);
   wb->started = false;
 }
 

@@ -11,6 +11,8 @@ bench=$top_builddir/bench/bench-window
 ORIEL_DIR=$(mktemp -d /dev/shm/oriel-test-XXXXXX) || exit 99
 export ORIEL_DIR
 trap 'rm -rf "$scratch" "$ORIEL_DIR"' EXIT
+[ "$(df -Pk "$ORIEL_DIR" | awk 'NR == 2 { print $4 }')" -gt 409600 ] \
+  || skip_all "/dev/shm has less than 400 MiB"
 
 # part NAME REGEX: run it; its output is in $scratch/NAME
 part ()

@@ -91,8 +91,7 @@ main (void)
 
     usleep ((useconds_t) (next_random (&seed) % 20000));
     found += oriel_pool_check (watch, show, NULL);
-    kill (pid[i], SIGSTOP);
-    usleep (1000);
+    stop_child (pid[i]);
     stopped += oriel_pool_check (watch, show, NULL);
     if (round % 3 == 0) {
       kill (pid[i], SIGKILL);

@@ -9,6 +9,9 @@
  * that has fewer than the last change made it comes with a flush that is -EIO.
  * (Then a page that was being written may be half in the store.)
  *
+ * So it is with a pool that can grow, whose file has holes from the beginning, and
+ * that another process resizes all the time.
+ *
  * CUTS=10000 makes so many on each backend (make check-cuts); ORIEL_QUICK few.
  */
 #include "cut.h"
@@ -27,7 +30,7 @@ struct content {
 
 static struct board {
   atomic_int stop, ready;
-  atomic_ulong operations, reported, reopened;
+  atomic_ulong operations, reported, reopened, resized;
   char why[256];
 } *board;
 
@@ -328,6 +331,27 @@ run (void *arg)
   return 0;
 }
 
+/* Up and down, as far as it can be. */
+static int
+resize (void *arg)
+{
+  uint64_t random = *(uint64_t *) arg;
+  oriel_pool *pool = must_open_pool ("test", &options);
+
+  atomic_fetch_add (&board->ready, 1);
+  while (!board->stop) {
+    uint64_t pages = 600 + next_random (&random) % 1448;
+    int rc = oriel_pool_resize (pool, pages * 4096);
+
+    if (rc == 0)
+      atomic_fetch_add (&board->resized, 1);
+    else if (rc != -EBUSY && rc != -EIO)
+      wrong ("resize: %s", oriel_error ());
+  }
+  must (oriel_pool_close (pool), "oriel_pool_close");
+  return 0;
+}
+
 /* Until they have done something with what was just taken away. */
 static void
 await_work (unsigned long before)
@@ -336,8 +360,8 @@ await_work (unsigned long before)
 
   while (board->operations < before + 30 && !board->stop) {
     usleep (100);
-    if (seconds_now () - from > 20) {
-      wrong ("no operation ended in 20 s");
+    if (seconds_now () - from > 120) {
+      wrong ("no operation ended in 120 s");
       return;
     }
   }
@@ -347,7 +371,10 @@ static void
 attack (uint64_t *random, const char *path, off_t data, off_t size, int holes)
 {
   uint64_t r = next_random (random);
-  off_t at = data + (off_t) (r >> 32) % ((size - data) / 4096) * 4096;
+  /* Without holes that fault a cut is made only when the last one was noticed: so
+   * it has to be of something that someone touches. */
+  off_t end = holes ? size : data + (off_t) options.pool_size / 4;
+  off_t at = data + (off_t) (r >> 32) % ((end - data) / 4096) * 4096;
   off_t n = (off_t) (1 + r % 16) * 4096;
 
   switch (holes ? r >> 8 & 3 : 0) {
@@ -366,11 +393,13 @@ attack (uint64_t *random, const char *path, off_t data, off_t size, int holes)
   }
 }
 
+/* grows: another process resizes the pool meanwhile. */
 static void
-load (uint32_t backend, size_t window, unsigned long cuts, uint64_t seed)
+load (uint32_t backend, size_t window, unsigned long cuts, uint64_t seed,
+      int grows)
 {
-  int numbers[PROCESSES], code[PROCESSES];
-  pid_t pid[PROCESSES];
+  int numbers[PROCESSES], code[PROCESSES + 1] = { 0 };
+  pid_t pid[PROCESSES + 1];
   oriel_pool *pool;
   oriel_stats stats;
   const char *path = pool_path ("test");
@@ -382,17 +411,21 @@ load (uint32_t backend, size_t window, unsigned long cuts, uint64_t seed)
   options.slot_size = 16 * KiB;
   options.window_size = window;
   options.flags = ORIEL_HOLES;
+  if (grows)
+    options.max_size = 2 * options.pool_size;
   pool = open_window (&options, backend);
   if (!pool)
     return;
   size = (off_t) plain_size (path);
-  data = size - (off_t) oriel_pool_frames (pool) * 4096;
+  data = size - (off_t) get_stats (pool).frames_max * 4096;
   must (oriel_pool_close (pool), "oriel_pool_close");
   for (int i = 0; i < PROCESSES; i++) {
     numbers[i] = i;
     pid[i] = spawn (run, &numbers[i]);
   }
-  while (board->ready < PROCESSES)
+  if (grows)
+    pid[PROCESSES] = spawn (resize, &seed);
+  while (board->ready < PROCESSES + grows)
     usleep (1000);
   for (unsigned long i = 0; i < cuts && !board->stop; i++) {
     unsigned long before = board->operations;
@@ -401,19 +434,20 @@ load (uint32_t backend, size_t window, unsigned long cuts, uint64_t seed)
     await_work (before);
   }
   board->stop = 1;
-  for (int i = 0; i < PROCESSES; i++)
+  for (int i = 0; i < PROCESSES + grows; i++)
     code[i] = reap (pid[i]);
-  for (int i = 0; i < PROCESSES; i++)
+  for (int i = 0; i < PROCESSES + grows; i++)
     is_int (code[i], 0, "a process ends as it should");
   is_str (board->why, "", "nothing is wrong");
   cut_file (path, size);
   pool = must_open_pool ("test", &options);
   stats = get_stats (pool);
   diag ("%s: %lu operations in %.1f s, %llu frames lost, %lu unpins and %lu "
-        "flushes said so", oriel_backend_name (backend),
+        "flushes said so, %lu resizes", oriel_backend_name (backend),
         (unsigned long) board->operations, seconds_now () - from,
         (unsigned long long) stats.frames_lost,
-        (unsigned long) board->reported, (unsigned long) board->reopened);
+        (unsigned long) board->reported, (unsigned long) board->reopened,
+        (unsigned long) board->resized);
   ok (stats.frames_lost > 0, "frames were lost");
   is_int (oriel_pool_check (pool, NULL, NULL), 0, "the pool is in order");
   end_window (pool);
@@ -432,6 +466,11 @@ main (void)
   make_stamped_file (scratch_file ("shared"), 4096, SHARED_PAGES, 0, 7);
   for (size_t i = 0; i < COUNT (windows); i++)
     if (!only || strcmp (only, oriel_backend_name (windows[i].backend)) == 0)
-      load (windows[i].backend, windows[i].window, cuts, seed);
+      load (windows[i].backend, windows[i].window, cuts, seed, 0);
+  /* To grow makes a cut file long again, with holes before the new end. */
+  if (holes_fault ()) {
+    load (ORIEL_BACKEND_AUTO, 0, cuts, seed, 1);
+    load (ORIEL_BACKEND_MMAP, 256 * KiB, cuts, seed, 1);
+  }
   return done_testing ();
 }

@@ -39,7 +39,6 @@ main (void)
   struct shared *s = shared_memory (sizeof *s);
   oriel_pool *pool;
   oriel_file *file;
-  double from;
   pid_t pid;
 
   make_stamped_file (scratch_file ("data"), 4096, 4, 0, 1);
@@ -52,10 +51,8 @@ main (void)
   reap (pid);
   is_int (kill (s->child, 0), 0, "its child lives on");
   is_int (oriel_alive (pool, s->token), 0, "and does not keep it alive");
-  from = seconds_now ();
-  alarm (30);
+  /* Who waited for it would do so for ever: the test's timeout. */
   ok (page_is_stamped (pool, file, 1, 1), "its page is what it was");
-  ok (seconds_now () - from < 2, "without a long wait");
   kill (s->child, SIGKILL);
   must (oriel_file_close (file), "oriel_file_close");
   must (oriel_pool_close (pool), "oriel_pool_close");

@@ -14,6 +14,7 @@
 #include "attach.h"
 #include "double-write.h"
 #include "flush-chunk.h"
+#include "holes.h"
 #include "lost.h"
 #include "point.h"
 #include "sys.h"
@@ -24,7 +25,7 @@
 #define SLOTS 16
 #define MAX_POINTS 512
 #define WAIT_MAX 0.1            /* what a waiter may wait after a death */
-#define WAIT_CI 1.5             /* that, on a machine that is busy */
+#define WAIT_CI 60              /* that, on a machine that is busy */
 
 /* What the children and the parent know of each other. */
 struct board {

@@ -29,7 +29,7 @@ run (void *arg)
   const struct errand *e = arg;
 
   signal (SIGALRM, SIG_DFL);
-  alarm (30); /* it takes some milliseconds */
+  alarm (300); /* it takes some milliseconds */
   orl_point_hook = note;
   orl_point_arm (e->point, e->n);
   e->fn ();

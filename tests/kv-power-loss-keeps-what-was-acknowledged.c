@@ -179,7 +179,7 @@ look (uint64_t run, unsigned end, const struct loss *loss)
   bool made = false, good;
   oriel_pool *pool;
   kv *store = NULL;
-  kv_options opt = { .log_size = LOG };
+  kv_options opt = { .log_size = LOG, .copied = true };
   char name[400];
   int r;
 

@@ -31,6 +31,7 @@ tests_c = \
 	tests/drop-forgets-all-pages \
 	tests/drop-pages-forgets-those \
 	tests/error-text-names-the-object \
+	tests/every-call-at-once \
 	tests/evict-frees-what-is-clean \
 	tests/eviction-keeps-every-page \
 	tests/exec-leaves-the-pool \
@@ -63,10 +64,12 @@ tests_c = \
 	tests/killed-process-blocks-no-one \
 	tests/killed-process-is-not-alive \
 	tests/killed-viewer-leaves-the-old-pages \
+	tests/killed-writer-leaves-the-old-lsn \
 	tests/killed-writer-leaves-the-old-page \
 	tests/latch-excludes-processes \
 	tests/latch-excludes-threads \
 	tests/latch-of-own-thread-is-edeadlk \
+	tests/latency-percentiles-are-close \
 	tests/lazy-slots-are-mapped-at-touch \
 	tests/list-names-the-pools \
 	tests/locked-window-takes-no-major-fault \
@@ -185,6 +188,7 @@ tests_not_under_valgrind = \
 	tests/cut-pool-under-load \
 	tests/cut-pool-without-room-is-eio \
 	tests/cut-tables-are-eio \
+	tests/every-call-at-once \
 	tests/faults-in-views-are-answered \
 	tests/faults-of-many-threads-are-answered \
 	tests/forked-child-sees-what-is-pinned \
@@ -230,18 +234,22 @@ tests_alone = \
 
 # Linked with libcore, and may include headers of src.
 tests_inside = \
+	tests/cancelled-thread-ends-no-call \
 	tests/check-finds-planted-damage \
 	tests/checkpoint-lets-others-go-on \
+	tests/cut-beside-a-copied-write-is-noticed \
 	tests/cut-twice-hides-no-loss \
 	tests/double-write-reports-errors \
 	tests/double-write-survives-kills \
 	tests/double-write-survives-power-loss \
+	tests/every-failing-call-is-an-error \
 	tests/failed-sync-is-told-to-all \
 	tests/failed-truncate-changes-nothing \
 	tests/file-without-birth-time-is-known-by-its-handle \
 	tests/flush-leaves-no-reader-behind \
 	tests/flush-tells-of-pages-that-changed-meanwhile \
 	tests/foreign-file-is-read-ahead-while-stable \
+	tests/fork-beside-a-new-ring-is-safe \
 	tests/given-up-slots-are-inaccessible \
 	tests/lengthening-never-cuts \
 	tests/locking-on-fault-has-a-fallback \
@@ -257,7 +265,9 @@ tests_inside = \
 	tests/pin-shown-neither-loads-nor-swaps \
 	tests/pool-works-without-newer-calls \
 	tests/posix-locks-stand-in-for-ofd-locks \
+	tests/remembered-frames-are-looked-at \
 	tests/resize-grows-and-shrinks \
+	tests/resize-waits-for-no-idle-process \
 	tests/rings-of-the-dead-land-nowhere-else \
 	tests/slot-without-its-guard-is-inaccessible \
 	tests/small-pages-that-were-synced-stay \
@@ -274,6 +284,7 @@ tests_inside = \
 	tests/unreadable-pool-memory-is-an-error \
 	tests/view-is-all-or-nothing \
 	tests/write-back-keeps-its-bounds \
+	tests/writes-of-one-who-dies-just-then-are-awaited \
 	$(NULL)
 
 # Linked with the VFS's static library and SQLite; left out without it.
@@ -297,6 +308,7 @@ tests_sqlite = \
 	tests/vfs-kills-leave-no-stale-read \
 	tests/vfs-leases-are-recalled \
 	tests/vfs-leases-of-many-threads \
+	tests/vfs-leases-stay-while-a-user-copies \
 	tests/vfs-log-grows-no-more-than-stocks \
 	tests/vfs-log-is-written-before-it-is-published \
 	tests/vfs-no-read-is-stale \
@@ -313,6 +325,7 @@ tests_sqlite = \
 	tests/vfs-rolled-back-savepoint-commits \
 	tests/vfs-select-makes-no-system-call \
 	tests/vfs-shim-above-may-keep-the-wal-index \
+	tests/vfs-slow-checkpoint-makes-no-one-busy \
 	tests/vfs-small-pool-uses-the-page-cache \
 	tests/vfs-strangers-come-and-go \
 	tests/vfs-strangers-writes-are-seen \
@@ -324,6 +337,7 @@ tests_sqlite = \
 	tests/vfs-waiting-writers-are-bounded \
 	tests/vfs-works-without-a-pool \
 	tests/vfs-writers-wait-their-turn \
+	tests/vfs-written-pages-leave-the-page-cache \
 	$(NULL)
 
 # Linked with libcore and the VFS, both from inside; left out without SQLite.
@@ -349,6 +363,7 @@ tests_kv = \
 
 # Scripts; see run-test.sh for what they find in the environment.
 tests_sh = \
+	tests/bench-micro-runs-vmcache.sh \
 	tests/bench-window-measures-hugetlbfs.sh \
 	tests/bench-window-reports-each-part.sh \
 	tests/every-function-has-a-man-page.sh \
@@ -365,7 +380,9 @@ tests_sh = \
 	tests/instructions-do-not-grow.sh \
 	tests/layers-include-downwards.sh \
 	tests/man-pages-are-lint-clean.sh \
+	tests/readme-samples-work.sh \
 	tests/report-figures-go-into-readme.sh \
+	tests/report-runs-agree-within-their-spread.sh \
 	tests/report-runs-what-it-can.sh \
 	tests/report-says-where-a-peer-wins.sh \
 	tests/static-window-test-passes.sh \
@@ -428,6 +445,7 @@ EXTRA_DIST += \
 	tests/recorder.h \
 	tests/report-fixture.sh \
 	tests/run-test.sh \
+	tests/sql-bench.sh \
 	tests/sqlite/README.md \
 	tests/sqlite/build.sh \
 	tests/sqlite/compile.sh \
@@ -511,12 +529,18 @@ tests_libcore_tsan_a_SOURCES = $(core_sources)
 tests_libcore_tsan_a_CFLAGS = $(AM_CFLAGS) $(TSAN_FLAGS)
 
 tests_tsan = \
+	tests/every-call-at-once-tsan \
 	tests/faults-of-many-threads-are-answered-tsan \
 	tests/stress-processes-tsan \
 	tests/stress-threads-tsan \
 	$(NULL)
 check_PROGRAMS += $(tests_tsan)
 TESTS += $(tests_tsan)
+
+tests_every_call_at_once_tsan_SOURCES = tests/every-call-at-once.c
+tests_every_call_at_once_tsan_CFLAGS = $(AM_CFLAGS) $(TSAN_FLAGS)
+tests_every_call_at_once_tsan_LDFLAGS = $(AM_LDFLAGS) $(TSAN_FLAGS)
+tests_every_call_at_once_tsan_LDADD = tests/libcore-tsan.a $(core_libs)
 
 tests_faults_of_many_threads_are_answered_tsan_SOURCES = \
 	tests/faults-of-many-threads-are-answered.c
@@ -616,9 +640,13 @@ torture: tests/torture$(EXEEXT) $(bin_PROGRAMS)
 	top_builddir=. tests/torture$(EXEEXT)
 
 # -------------------------------------------------------------------------
-# make check-faults: each system call of a workload on SQLite fails in turn.
+# make check-faults: each system call of a workload on the pool, and of one on
+# SQLite, fails in turn.
 
-check-faults: tests/vfs-every-failing-call-is-an-error$(EXEEXT)
+check-faults: tests/every-failing-call-is-an-error$(EXEEXT) \
+		tests/vfs-every-failing-call-is-an-error$(EXEEXT)
+	FAULTS=all ORIEL_TEST_TIMEOUT=3600 \
+	  tests/every-failing-call-is-an-error$(EXEEXT)
 	FAULTS=all ORIEL_TEST_TIMEOUT=3600 \
 	  tests/vfs-every-failing-call-is-an-error$(EXEEXT)
 

@@ -201,7 +201,7 @@ try (const char *residency, size_t window)
   if (strcmp (residency, "none") == 0 && report->faults == 0)
     skip ("the kernel swapped nothing out");
   else if (strcmp (residency, "none") == 0)
-    ok (report->faults > 10, "unlocked, its pages were swapped out");
+    ok (report->faults > 0, "unlocked, its pages were swapped out");
   else
     is_int (report->faults, 0, "locked, touching it takes no major fault");
   is_int (report->right, report->pinned, "what is pinned is right");

@@ -118,6 +118,34 @@ there_and_back (oriel_pool *pool, oriel_file *file, const char *path)
   ok (page_is_stamped (pool, file, FAR - 5, 1) == 0, "before it is a hole");
 }
 
+static struct sigaction ours;
+
+/* As of a program that has signals blocked while it decides. */
+static void
+theirs (int sig, siginfo_t *info, void *context)
+{
+  ours.sa_sigaction (sig, info, context);
+}
+
+/* The page is missing under the copy, and another's handler is before ours. */
+static void
+behind_a_handler (oriel_file *file)
+{
+  struct sigaction act = { .sa_sigaction = theirs, .sa_flags = SA_SIGINFO };
+  oriel_page page;
+  sigset_t mask;
+
+  sigfillset (&act.sa_mask);
+  sigaction (SIGBUS, &act, &ours);
+  for (int i = 0; i < 2; i++)
+    is_rc (oriel_pin (file, 30, ORIEL_READ, &page), -EIO,
+           "so it is behind another's handler");
+  sigaction (SIGBUS, &ours, NULL);
+  pthread_sigmask (SIG_SETMASK, NULL, &mask);
+  ok (!sigismember (&mask, SIGBUS) && !sigismember (&mask, SIGUSR1),
+      "and no signal stays blocked");
+}
+
 static void
 no_signals (oriel_pool *pool, oriel_file *file, const char *path)
 {
@@ -143,6 +171,7 @@ no_signals (oriel_pool *pool, oriel_file *file, const char *path)
   orl_sys.fstat = lying_fstat;
   is_rc (oriel_pin (file, 30, ORIEL_READ, &page), -EIO,
          "a page that is missing under the copy is -EIO");
+  behind_a_handler (file);
   stamp_page (pool, file, 31, 2);
   is_rc (oriel_flush (file), -ENOSPC, "and memory without room is -ENOSPC");
   is_int ((long long) get_stats (pool).frames_dirty, 1, "the page stays dirty");

@@ -445,6 +445,11 @@ keep_at_work (void)
         pid[i] = begin_worker (&rnd);
     }
     usleep (KILL_EVERY * 500 + next_random (&rnd) % (KILL_EVERY * 1000));
+    /* Whoever is slow comes to do something all the same. */
+    for (uint64_t before = atomic_load (&all->operations);
+         on && atomic_load (&all->operations) < before + 20
+         && atomic_load (&all->operations) < limit && !atomic_load (&all->bad);)
+      usleep (1000);
     if (on && pid[victim]) {
       kill (pid[victim], SIGKILL);
       atomic_fetch_add (&all->kills, 1);

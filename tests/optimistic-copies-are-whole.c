@@ -51,7 +51,7 @@ main (void)
   file = must_open_file (pool, scratch_file ("data"), ORIEL_CREATE);
   thread = start_thread (writes, NULL);
   page = must_pin (file, 1, ORIEL_OPTIMISTIC);
-  while (valid < COPIES && seconds_now () < end) {
+  while (valid == 0 || (valid < COPIES && seconds_now () < end)) {
     uint64_t version = oriel_read_begin (&page);
     const uint64_t *words = page.data;
 
@@ -68,8 +68,8 @@ main (void)
   }
   atomic_store (&stop, 1);
   pthread_join (thread, NULL);
-  ok (valid > 0, "%d copies were valid", valid);
-  is_int (mixed, 0, "none of them mixed");
+  diag ("%d copies were valid", valid);
+  is_int (mixed, 0, "no valid copy is mixed");
   is_int (mixed_reads, 0, "nor any that oriel_read() made");
   must (oriel_unpin (&page), "oriel_unpin");
   must (oriel_file_close (file), "oriel_file_close");

@@ -64,7 +64,7 @@ main (void)
   pid = spawn (prefetches, NULL);
   while (!shared->begun)
     usleep (100);
-  kill (pid, SIGSTOP);
+  stop_child (pid);
   pin_all (pool, "stopped");
   kill (pid, SIGCONT);
   shared->go_on = 1;

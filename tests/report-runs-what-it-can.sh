@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# report.py runs parts one after the other: one that fails leaves the rest, and
-# the exit status tells; interrupted, it ends the part with its children, removes
-# its directories, and writes the report of what there is.
+# report.py runs parts one after the other, in passes: one that fails leaves the
+# rest, and the exit status tells; interrupted, it ends the part with its children,
+# removes its directories, and writes the report of what there is.
 . "${top_srcdir:-.}/tests/tap.sh"
 
 command -v python3 > /dev/null || skip_all "python3 is missing"
@@ -63,12 +63,24 @@ is "$(why kv)" \
   'what is not built is left out'
 is "$(tail -n 1 "$scratch/out")" "$scratch/report.html" \
   'the path of the report comes last'
-ok 'progress is shown' grep -q '^\[2/3\] checkpoint: .*done' "$scratch/err"
+ok 'progress is shown' grep -q '^\[2/8\] checkpoint: .*done' "$scratch/err"
+is "$(sed -n 's/^\[[0-9]*\/8\] \([a-z]*\): .*\(done\|exit\|left\).*/\1/p' \
+  "$scratch/err" | tr '\n' ' ')" 'view checkpoint kv kv kv view checkpoint kv ' \
+  'all had their turn before the next pass'
+ok 'rounds of all passes count' python3 -c 'import json, sys
+part, = [p for p in json.load(open(sys.argv[1]))["parts"]
+         if p["name"] == "checkpoint"]
+series, = part["cases"][0]["series"]
+assert series["rounds"] == [7, 7] and len(part["passes"]) == 2' \
+  "$scratch/report.json"
 is "$(ls "$TMPDIR" "$ORIEL_DIR" | grep -c oriel-bench)" 0 \
   'what parts have left is removed'
 
+cp "$scratch/results/checkpoint.1.json" "$scratch/results/checkpoint.9.json"
 report run checkpoint > /dev/null 2>&1
 is $? 0 'all is well: 0'
+ok 'what the part had found before is gone' \
+  sh -c '[ ! -e "$1" ]' - "$scratch/results/checkpoint.9.json"
 is "$(why view)" 'exit status 1: no memory for this' \
   'what was run before is in the report'
 
@@ -82,6 +94,18 @@ is $? 1 'a part may fail in one case: 1'
 ok 'what it found of the others is in the report' \
   grep -q 'id="checkpoint/p99"' "$scratch/report.html"
 ok 'and that it failed' grep -q 'checkpoint: one case' "$scratch/report.html"
+
+# There is nothing here that could record traces.
+program bench-eviction << 'END'
+echo '{"cases": [{"name": "loop", "unit": "%", "better": "more", "series":
+  [{"name": "oriel", "rounds": [9]}]}]}' > "$json"
+END
+report run eviction > /dev/null 2> "$scratch/err"
+is $? 0 'a part goes on without traces'
+ok 'which is told' grep -q 'not recorded: .*oriel-tpcc' "$scratch/err"
+ok 'and stands in the report' \
+  grep -q 'eviction: traces of SQLite: recording them failed' \
+  "$scratch/report.html"
 
 report run nonesuch > /dev/null 2> "$scratch/err"
 is $? 1 'a part that there is not is refused'

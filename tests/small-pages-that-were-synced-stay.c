@@ -5,8 +5,8 @@
  * synced is in the file, and no sync fails.
  *
  * A direct write that no one in the kernel waits for must not share a page of its
- * cache with what others write through that: it is seldom that this goes wrong, so
- * it is asked for, too.
+ * cache, or a larger block of the file system, with what others write through
+ * that: it is seldom that this goes wrong, so it is asked for, too.
  */
 #include "util.h"
 
@@ -86,6 +86,21 @@ main (void)
             && !orl_ring_takes (file, MiB, PAGE, 64 * KiB)
             && orl_ring_takes (file, MiB, 0, 64 * KiB),
         "the ring takes whole pages of the kernel's cache");
+  if (file->store->direct >= 0) {
+    struct stat st;
+    uint64_t unit = file->store->unit;
+
+    fstat (fd, &st);
+    ok (unit >= (uint64_t) sysconf (_SC_PAGESIZE)
+            && unit >= (uint64_t) st.st_blksize,
+        "and whole blocks of the file system's");
+    file->store->unit = 16 * KiB;
+    ok (!orl_ring_takes (file, MiB, 0, 4 * KiB)
+            && !orl_ring_takes (file, MiB, 4 * KiB, 16 * KiB)
+            && orl_ring_takes (file, MiB, 16 * KiB, 32 * KiB),
+        "also where these are larger");
+    file->store->unit = unit;
+  }
   pthread_create (&thread, NULL, write_neighbours, NULL);
   for (unsigned k = 1; k <= ROUNDS; k++) {
     for (uint64_t i = 0; i < RUNS; i++)

@@ -110,7 +110,8 @@ latch_waits (void)
   mark ();
   thread = start_thread (waits, NULL);
   await (&at, 1);
-  usleep (50000);
+  while (get_stats (pool).latch_waits == before.latch_waits)
+    usleep (1000);
   must (oriel_unpin (&page), "oriel_unpin");
   pthread_join (thread, NULL);
   ok (get_stats (pool).latch_waits > before.latch_waits,

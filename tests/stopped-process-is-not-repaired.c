@@ -47,8 +47,7 @@ main (void)
   pool_dir (); /* for both */
   stopped = spawn (changes, step);
   await (step, 1);
-  kill (stopped, SIGSTOP);
-  waitpid (stopped, &status, WUNTRACED);
+  stop_child (stopped);
   go_to (step, 2);
   waits = spawn (looks, NULL);
   usleep (500000);

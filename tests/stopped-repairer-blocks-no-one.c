@@ -21,7 +21,7 @@ main (void)
 #include "point.h"
 
 #define WAIT_MAX 0.1            /* what a waiter may wait after a death */
-#define WAIT_CI 1.5             /* that, on a machine that is busy */
+#define WAIT_CI 60              /* that, on a machine that is busy */
 #define PLACES 5                /* this process, two dead, one stopped, one waits */
 
 struct shared {

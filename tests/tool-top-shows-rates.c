@@ -112,7 +112,7 @@ start_on_terminal (void)
     dup2 (slave, 1);
     setenv ("ORIEL_DIR", pool_dir (), 1);
     setenv ("TERM", "xterm", 1);
-    alarm (60);
+    alarm (util_timeout ());
     execl (program, "oriel", "top", "-d", "0.1", "test", (char *) NULL);
     _exit (127);
   }

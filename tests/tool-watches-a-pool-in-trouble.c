@@ -18,7 +18,8 @@ options (void)
   return opt;
 }
 
-/* On a busy machine a second may be none of ours: the best of three. */
+/* A second where the machine has nothing else to do; who waits for a process that
+ * is stopped waits for ever. */
 static void
 answers (const char *what, int code, const char *a, const char *b,
          const char *c)
@@ -31,8 +32,8 @@ answers (const char *what, int code, const char *a, const char *b,
     best = tool_seconds < best ? tool_seconds : best;
   }
   is_exit (got, code, what);
-  ok (best < 1 || getenv ("ORIEL_VALGRIND") || *getenv ("ORIEL_SANITIZER"),
-      "within a second: %.2f s", best);
+  diag ("in %.2f s, the best of three", best);
+  ok (best < 30, "soon");
 }
 
 static void
@@ -116,15 +117,14 @@ main (void)
   await (at, 1);
   for (int i = 0; i < 5; i++) {
     usleep (3000);
-    kill (worker, SIGSTOP);
-    usleep (1000);
+    stop_child (worker);
     all_answer ("its only process is stopped");
     kill (worker, SIGCONT);
   }
   /* They come while it runs: it may be stopped with a lock that they want. */
   hoarder = spawn (hoards, at);
   await (at, 2);
-  kill (worker, SIGSTOP);
+  stop_child (worker);
   all_answer ("another has pinned what there is");
   kill (worker, SIGCONT);
   for (int i = 0; i < PROCESSES - 2; i++) {
@@ -134,7 +134,7 @@ main (void)
   is_exit (tool ("warm", "-p", "test", scratch_file ("data"), NULL), 2,
            "no one else can attach");
   says (tool_err, pool_path ("test"));
-  kill (worker, SIGSTOP);
+  stop_child (worker);
   all_answer ("all places are taken");
   snprintf (text, sizeof text, "%d processes", PROCESSES);
   says (tool_out, text);

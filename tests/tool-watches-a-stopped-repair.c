@@ -73,13 +73,12 @@ repairs (void *arg)
 static void
 all_answer (const char *where)
 {
-  double start = seconds_now ();
   int bad = tool ("ls", NULL) != 0;
 
   bad += tool ("stat", "test", NULL) != 0;
   bad += tool ("top", "--batch", "-n1", "-d0.05", "test", NULL) != 0;
   bad += tool ("check", "test", NULL) != 0;
-  ok (bad == 0 && seconds_now () - start < 10, "they answer at %s", where);
+  ok (bad == 0, "they answer at %s", where);
   if (bad)
     diag ("%s%s", tool_out, tool_err);
 }

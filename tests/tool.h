@@ -75,7 +75,7 @@ tool (const char *first, ...)
     setenv ("ORIEL_DIR", pool_dir (), 1);
     dup2 (out, 1);
     dup2 (err, 2);
-    alarm (60);
+    alarm (util_timeout ());
     execv (program, argv);
     _exit (127);
   }

@@ -531,7 +531,7 @@ main (void)
   pools = pool_dir ();
   /* After those, which leave a process behind that waits for our end. */
   prctl (PR_SET_CHILD_SUBREAPER, 1);
-  alarm ((unsigned) seconds + 120);
+  alarm ((unsigned) seconds + util_timeout ());
   kills = torture (seconds, number ("PERIOD", 4000));
   ok (!truth->failed, "no page was lost or torn, no one hung");
   if (truth->failed)

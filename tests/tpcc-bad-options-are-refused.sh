@@ -5,6 +5,7 @@
 . "${top_srcdir:-.}/tests/tap.sh"
 
 tpcc=$top_builddir/bench/oriel-tpcc
+[ -x "$tpcc" ] || skip_all "oriel-tpcc is not built"
 db=$scratch/tpcc.db
 TMPDIR=$scratch
 export TMPDIR

@@ -6,6 +6,7 @@
 command -v sqlite3 > /dev/null || skip_all "there is no sqlite3 shell"
 
 tpcc=$top_builddir/bench/oriel-tpcc
+[ -x "$tpcc" ] || skip_all "oriel-tpcc is not built"
 pools=$(mktemp -d /dev/shm/oriel-test-XXXXXX) || exit 99
 trap 'rm -rf "$scratch" "$pools"' EXIT
 ORIEL_DIR=$pools

@@ -9,6 +9,7 @@
 . "${top_srcdir:-.}/tests/tap.sh"
 
 tpcc=$top_builddir/bench/oriel-tpcc
+[ -x "$tpcc" ] || skip_all "oriel-tpcc is not built"
 pools=$(mktemp -d /dev/shm/oriel-test-XXXXXX) || exit 99
 trap 'rm -rf "$scratch" "$pools"' EXIT
 ORIEL_DIR=$pools

@@ -5,34 +5,13 @@
 # gives the same data.  It prints every figure, and all rounds as JSON.
 . "${top_srcdir:-.}/tests/tap.sh"
 
-tpch=$top_builddir/bench/bench-tpch
-TMPDIR=$scratch/tmp
-mkdir "$TMPDIR"
-ORIEL_DIR=$(mktemp -d /dev/shm/oriel-test-XXXXXX) || exit 99
-export ORIEL_DIR TMPDIR
-trap 'rm -rf "$scratch" "$ORIEL_DIR"' EXIT
-
-# has PATTERN: a line of the output.
-has ()
-{
-  ok "says: $1" grep -q -e "$1" "$scratch/out"
-}
-
-# run STATUS OPTION...
-run ()
-{
-  want=$1
-  shift
-  "$tpch" --quiet "$@" > "$scratch/out" 2> "$scratch/err"
-  is $? "$want" "status $want: $*"
-  diag < "$scratch/err"
-  cat "$scratch/err" >> "$scratch/out"
-}
+bench=bench-tpch
+. "$top_srcdir/tests/sql-bench.sh"
 
 # The pool is far smaller than the data, so pages come and go.
 small='--scale 0.004 --pool-size 1M --seed 1'
 
-run 0 $small --rounds 1 --answers "$scratch/answers" --json "$scratch/json"
+run 0 $small --rounds 1 --answers "$scratch/answers" --json="$scratch/json"
 has '^  cold/throughput, 1/s  *[0-9]'
 has '^  warm/p99.9, us  *[0-9]'
 has '^  warm/q22, ms  *[0-9]'
@@ -40,34 +19,19 @@ has '^  wrong answers  *0  *0  *0 '
 is "$(grep -c '^q[0-2][0-9] ' "$scratch/answers")" 22 'there are 22 answers'
 ok 'and few have no row' \
   test "$(grep -c '^q[0-2][0-9] 0$' "$scratch/answers")" -le 3
-if command -v python3 > /dev/null; then
-  ok 'the JSON has every figure' python3 - "$scratch/json" << 'END'
-import json, sys
-found = json.load (open (sys.argv[1]))
-assert found["name"] == "tpch" and found["failures"] == [], found
-cases = {case["name"]: case for case in found["cases"]}
-names = ["throughput", "p50", "p95", "p99", "p99.9", "CPU", "PSS",
-         "page tables", "read by calls", "written by calls", "read from disk",
-         "written to disk"] + ["q%02d" % q for q in range (1, 23)]
-for name in names:
+prefixes=cold/,warm/ sides=oriel,stock,mmap rounds=1
+figures '
+assert found["name"] == "tpch"
+for q in range(1, 23):
     for temper in "cold", "warm":
-        case = cases[temper + "/" + name]
-        assert [s["name"] for s in case["series"]] == ["oriel", "stock",
-                                                       "mmap"], case
-        for s in case["series"]:
-            assert len (s["rounds"]) == 1, s
-            assert name.endswith ("disk") or name == "written by calls" \
-                or s["median"] > 0, (case["name"], s)
+        case = cases["%s/q%02d" % (temper, q)]
+        assert all(s["median"] > 0 for s in case["series"]), case
+        assert len(case["series"]) == 3, case
 read = {s["name"]: s["median"] for s in cases["warm/read by calls"]["series"]}
 assert read["mmap"] < read["stock"] / 2, read # it is mapped
-assert all (s["max"] == 0 for s in cases["wrong answers"]["series"])
-assert all (s["max"] > 200 for s in cases["rows of answers"]["series"])
-END
-else
-  skip 'no python3 to read JSON'
-fi
-is "$(ls "$TMPDIR")" '' 'nothing is left in TMPDIR'
-is "$(ls "$ORIEL_DIR")" '' 'no pool is left'
+assert all(s["max"] == 0 for s in cases["wrong answers"]["series"])
+assert all(s["max"] > 200 for s in cases["rows of answers"]["series"])'
+nothing_is_left
 
 # The same data again; another seed has other data.
 db=$scratch/tpch.db
@@ -94,16 +58,6 @@ spoil q06 1 '/^q06 /{n;s/$/0/}'
 spoil q12 3 '/^q12 2$/{s/2$/3/;n;n;s/$/\none too many/}'
 spoil q12 2 '/^q12 2$/{s/2$/1/;n;N;s/\n.*//}'
 
-# refused MESSAGE OPTION...
-refused ()
-{
-  message=$1
-  shift
-  run 2 "$@"
-  has "$message"
-}
-refused 'unrecognized option' --nonesuch
-refused 'options only' argument
 refused '--scale takes a number from 0.001 to 10' --scale 0
 refused '--scale takes a number' --scale 1x
 refused '--streams takes a number from 1 to 64' --streams 0
@@ -118,11 +72,7 @@ run 1 --vfs unix --run-only --db "$db" --answers "$scratch/part"
 has 'part has no answers of bench-tpch'
 run 1 --vfs unix --run-only --db "$db" --answers "$scratch/nonesuch/a"
 has 'nonesuch/a: No such file'
-run 1 $small --json "$scratch/nonesuch/json"
-has 'nonesuch/json: No such file'
-TMPDIR=$scratch/nonesuch
-run 1 $small
-has "nonesuch/oriel-tpch-.*: No such file"
+refuses_what_all_refuse
 run 0 --help
 has '--scale=X'
 

@@ -11,6 +11,10 @@
 #define FIRST 4                 /* of the words; before are coherence.c's */
 #define LAST 11
 
+/* s, for some rounds, on a busy machine.  Who waits for what does not come waits in
+ * each of them, for ORIEL_LOCK_WAIT or the busy timeout. */
+#define IN_TIME 60
+
 static const char *path;
 static uint64_t seed;
 static struct {
@@ -90,7 +94,7 @@ main (void)
   setenv ("ORIEL_LOCK_WAIT", "10000", 1);
   seed = test_seed ();
   shared = shared_memory (sizeof *shared);
-  path = scratch_file ("words.db");
+  path = path_in (pool_dir (), "words.db"); /* no disk that is slow */
   for (int k = 0; k < 2; k++) {
     sqlite3 *db = open_oriel (path);
     int rounds = 8;
@@ -122,7 +126,7 @@ main (void)
       start = seconds_now ();
       is_int (in_child (work, &rounds), 0, all[i].what);
       start = seconds_now () - start;
-      if (!ok (start < 5, "%s: in time", journals[k]))
+      if (!ok (start < IN_TIME, "%s: in time", journals[k]))
         diag ("it took %.3f s", start);
     }
     shared->stop = 0;
@@ -130,7 +134,7 @@ main (void)
     rounds = 15;
     start = seconds_now ();
     is_int (in_child (work, &rounds), 0, "all of them, at random");
-    if (!ok (seconds_now () - start < 20, "%s: in time", journals[k]))
+    if (!ok (seconds_now () - start < IN_TIME, "%s: in time", journals[k]))
       diag ("it took %.3f s", seconds_now () - start);
     shared->stop = 1;
     reap (vandal);

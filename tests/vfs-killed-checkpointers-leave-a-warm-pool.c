@@ -186,7 +186,7 @@ visit (uint64_t *random)
 static int
 is_clean (void)
 {
-  for (int i = 0; i < 500; i++) {
+  for (int i = 0; i < 20000; i++) {
     if (peer_number (&ours, "SELECT count (*) FROM oriel_pages WHERE dirty")
         == 0)
       return 1;

@@ -41,7 +41,7 @@ with (const char *journal, int kills, uint64_t *random)
       writes = atomic_load (&shared->writes);
   }
   /* They still get somewhere. */
-  for (int i = 0; i < 500 && atomic_load (&shared->writes) <= writes; i++)
+  for (int i = 0; i < 15000 && atomic_load (&shared->writes) <= writes; i++)
     usleep (20000);
   ok (atomic_load (&shared->writes) > writes, "they write to the end");
   for (int i = 0; i < PEERS; i++) {

@@ -8,6 +8,7 @@
 #include "sys.h"
 
 #define SELECTS 1000
+#define ALIVE_MS 10             /* coherence.c: an answer holds so long */
 
 static int (*real_locked) (int fd, off_t at);
 static _Atomic int asked;
@@ -57,6 +58,8 @@ main (void)
   sqlite3 *db = open_stock (path);
   sqlite3_stmt *stmt;
   long long sum = 0;
+  double took;
+  int most;
   pid_t pid;
   char c;
 
@@ -84,11 +87,15 @@ main (void)
   stmt = prepare (db, "SELECT length (v), v FROM t WHERE id = ?");
   real_locked = orl_sys.locked;
   orl_sys.locked = count_locked;
+  took = seconds_now ();
   for (int i = 0; i < SELECTS; i++)
     sum += select_row (stmt, i);
+  took = seconds_now () - took;
+  /* A slow machine asks more often. */
+  most = SELECTS / 10 + (int) (took * 1000 / ALIVE_MS) + 2;
   is_int (sum, SELECTS * 1000, "rows are right");
-  ok (asked < SELECTS / 10, "it was asked %d times in %d transactions",
-      (int) asked, SELECTS);
+  ok (asked < most, "it was asked %d times in %d transactions, of %.3f s",
+      (int) asked, SELECTS, took);
   for (int i = 0; asked == 0; i++)
     select_row (stmt, i);
   ok (asked > 0, "and later");

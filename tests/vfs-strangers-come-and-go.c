@@ -215,8 +215,9 @@ main (void)
   alarm ((unsigned) seconds + util_timeout ());
   for (int i = 0; i < USERS; i++)
     bear (i, &random);
-  while (seconds_now () - started < seconds && failed == 0
-         && !atomic_load (&shared->stop)) {
+  while ((seconds_now () - started < seconds
+          || atomic_load (&shared->done[READ]) < 100)
+         && failed == 0 && !atomic_load (&shared->stop)) {
     usleep ((useconds_t) (next_random (&random) % 30000));
     change_one (&random);
   }

@@ -45,7 +45,7 @@ wait_once (const struct peer *peers)
 static int
 finds_it_busy (const struct peer *peers)
 {
-  for (int i = 0; i < 20; i++) {
+  for (int i = 0; i < 100; i++) {
     wait_once (peers);
     peer_run (&peers[1], "PRAGMA busy_timeout = 20");
     take_turn ();
@@ -77,7 +77,7 @@ in (const char *journal, const struct peer *peers)
   begin_to_write (&peers[1]);
   usleep (20000);
   __atomic_store_n (&words[HELD], 0, __ATOMIC_SEQ_CST);
-  await_answer (&peers[1], 1, 10, &who);
+  await_answer (&peers[1], 1, 120, &who);
   is_int (who, 0, "a waiter has it when no one is at work");
   if (peer_receive (&peers[1]).rc != SQLITE_OK)
     bail_out ("a waiter cannot write");

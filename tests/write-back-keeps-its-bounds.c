@@ -173,8 +173,10 @@ main (void)
   kill (child, SIGKILL);
   is_int (reap (child), 128 + SIGKILL, "it is killed");
   /* Some have to wait for the repair. */
-  for (unsigned i = 0; i < 1000 && dirty (pool) > 100; i++)
+  for (unsigned i = 0; i < 60000 && dirty (pool) > 100; i++) {
     write_back (pool);
+    usleep (1000);
+  }
   ok (dirty (pool) <= 100, "then its turn is over");
   is_rc (oriel_sync (file), 0, "and nothing is left of it");
   is_int (oriel_pool_check (pool, NULL, NULL), 0, "no rule is broken");

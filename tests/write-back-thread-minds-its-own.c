@@ -34,7 +34,7 @@ on_signal (int sig)
 static bool
 is_clean (void)
 {
-  for (int i = 0; i < 10000; i++) {
+  for (int i = 0; i < 120000; i++) {
     if (get_stats (pool).frames_dirty == 0)
       return true;
     usleep (1000);

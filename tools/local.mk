@@ -30,4 +30,4 @@ tools_oriel_LDADD =
 if HAVE_SQLITE3
 tools_oriel_LDADD += liboriel_vfs.la $(SQLITE3_LIBS)
 endif
-tools_oriel_LDADD += liboriel.la $(JANSSON_LIBS) $(NCURSES_LIBS)
+tools_oriel_LDADD += liboriel.la $(JANSSON_LIBS) $(NCURSES_LIBS) $(ARGP_LIBS)

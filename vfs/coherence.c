@@ -99,6 +99,11 @@
  *   this kind apart, so STATE must not be trusted within a tick of the clock:
  *   see settle().
  * - Salts 0 are those of every log without frames: they are no proof, STATE is.
+ * - Nor are salts and nBackfill while no one has the file open: someone may
+ *   put back an older file with its log, which has the same salts, and go on
+ *   until as many frames are copied.  So the first connection of a process holds
+ *   the log's content against what was noted, and if it differs, the file
+ *   against STATE.
  * - locking_mode=EXCLUSIVE, and the checkpoint when the last connection closes,
  *   use no locks of the wal-index: EXCLUSIVE protects them, and everything is
  *   as in rollback mode, but that others may have written between SHARED and
@@ -361,6 +366,20 @@ is_same_log (struct vfs_connection *c, const struct vfs_log *log)
          && (end == 0 || sum == load (f, SUM));
 }
 
+/* The log's digest is that of WAL.  Is it also the log that was noted?  Not being
+ * OWNER one may be told that it is not. */
+static bool
+is_noted_log (struct vfs_connection *c, const struct vfs_log *log)
+{
+  struct vfs_file *f = c->shared;
+
+  if (!atomic_load (&f->same_log)
+      && (!is_same_log (c, log) || load (f, WAL) != log->digest))
+    return false;
+  atomic_store (&f->same_log, true);
+  return true;
+}
+
 /* Only dirty pages can be wrong.  0 or -errno. */
 static int
 keep_clean (const struct vfs_file *f, bool suspect)
@@ -392,11 +411,13 @@ compare (struct vfs_connection *c, bool suspect)
   int r;
 
   vfs_wal_look (c, &log); /* before the file's state: see 3 */
-  if (!suspect && log.digest && log.digest == load (f, WAL))
+  if (!suspect && log.digest && log.digest == load (f, WAL)
+      && is_noted_log (c, &log))
     return true;
   if (is_same_log (c, &log) && keep_clean (f, suspect) == 0)
     {
       note_log (f, &log);
+      atomic_store (&f->same_log, true);
       return true;
     }
   if (suspect)
@@ -417,7 +438,14 @@ compare (struct vfs_connection *c, bool suspect)
       store (f, STATE, settle (c, &s, false));
     }
   note_log (f, &log);
+  atomic_store (&f->same_log, true);
   return true;
+}
+
+bool
+vfs_is_written (const struct vfs_file *f)
+{
+  return load (f, WRITING) != 0;
 }
 
 /* ------------------------------------------------------------------ */
@@ -475,7 +503,7 @@ is_current (struct vfs_connection *c)
   if (owner != 0 && owner != f->pool->self && !is_alive (f, owner))
     return false;
   if (vfs_wal_look (c, &log))
-    return log.digest == load (f, WAL);
+    return log.digest == load (f, WAL) && is_noted_log (c, &log);
   return owner == 0 && get_state (c, false, &s) && s.digest == load (f, STATE);
 }
 

@@ -76,9 +76,8 @@ look_at (struct vfs_connection *c, bool recalled, uint64_t now)
     c->lease.idle_since = now;
   if (state_of (word) == IDLE
       && (recalled || now - c->lease.idle_since >= c->lease.idle_us
-          || !vfs_wal_lease_ok (
-              atomic_load (&c->lease.index), lock_of (word) - VFS_SHM_READ,
-              __atomic_load_n (&c->shared->words[ATTEMPT], __ATOMIC_RELAXED)))
+          || !vfs_lease_ok (c->shared, atomic_load (&c->lease.index),
+                            lock_of (word)))
       && change (c, &word, word_of (GOING, lock_of (word))))
     {
       vfs_lease_give_back (c, lock_of (word));

@@ -41,7 +41,9 @@
  *         mark's lock alone, and then there are none.
  * RECALL  odd while someone wants the leases back; a futex of those who serve.
  * GIVEN   counts what was given back meanwhile; a futex of who recalls.
- * ATTEMPT names the last attempt of a user of the pool at a checkpoint,
+ * ATTEMPT names the last attempt of a user of the pool at a checkpoint; it is
+ *         noted at its end, and until then coherence.c's WRITING says whose it
+ *         is: else there were no leases while a checkpoint waits for the disk,
  * COMMIT  and how many commits there had been at its last: more are strangers'.
  *
  * A thread of the process serves recalls, and gives back what is idle.  It is
@@ -177,8 +179,8 @@ has_mutexes (void)
 void
 vfs_lease_init (struct vfs_connection *c, unsigned idle_ms)
 {
-  if (idle_ms > 0 && vfs_has_pool (c)
-      && strncmp (vfs_lower->zName, "unix", 4) == 0 && has_mutexes ())
+  c->over_unix = strncmp (vfs_lower->zName, "unix", 4) == 0;
+  if (idle_ms > 0 && vfs_has_pool (c) && c->over_unix && has_mutexes ())
     c->lease.idle_us = (uint64_t) idle_ms * 1000;
 }
 
@@ -200,6 +202,17 @@ doubt_recall (struct vfs_connection *c)
                                  __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
+/* While one of us copies the log no stranger does, so the attempt is his. */
+bool
+vfs_lease_ok (const struct vfs_file *f, const volatile void *index, int lock)
+{
+  uint64_t attempt = __atomic_load_n (&f->words[ATTEMPT], __ATOMIC_RELAXED);
+
+  if (index && vfs_is_written (f))
+    attempt = vfs_wal_attempt (index);
+  return vfs_wal_lease_ok (index, lock - VFS_SHM_READ, attempt);
+}
+
 static bool
 may_keep (struct vfs_connection *c, int lock)
 {
@@ -212,9 +225,7 @@ may_keep (struct vfs_connection *c, int lock)
       doubt_recall (c);
       return false;
     }
-  return vfs_wal_lease_ok (
-      c->region[0], lock - VFS_SHM_READ,
-      __atomic_load_n (&c->shared->words[ATTEMPT], __ATOMIC_RELAXED));
+  return vfs_lease_ok (c->shared, c->region[0], lock);
 }
 
 /* A lease where there was none. */

@@ -86,6 +86,10 @@ change (struct vfs_connection *c, uint32_t *from, uint32_t to)
 
 /* lease.c */
 
+/* May the lock of a mark be kept, in the wal-index whose first region this is? */
+bool vfs_lease_ok (const struct vfs_file *f, const volatile void *index,
+                   int lock);
+
 /* A lease was given back: tell who recalls. */
 void vfs_lease_say_given (const struct vfs_file *f);
 

@@ -266,6 +266,12 @@ find_file (const struct vfs_pool *pool, const struct stat *st)
  * the page cache just before. */
 #define DIRECT_FROM (UINT64_C (8) << 20)
 
+static bool
+is_small (const struct vfs_pool *pool)
+{
+  return pool->frames * pool->page_size < DIRECT_FROM;
+}
+
 /* Open path in the pool, for writing if the file lets us, whatever this
  * connection wants: all share it.  A page that a dying writer leaves half
  * written needs no copy to go back to: the file is what counts then. */
@@ -274,8 +280,7 @@ open_oriel (struct vfs_pool *pool, const char *path, oriel_file **file,
             bool *read_only)
 {
   unsigned flags = ORIEL_FOREIGN | ORIEL_NO_IMAGES
-                   | (pool->frames * pool->page_size < DIRECT_FROM
-                      ? ORIEL_BUFFERED : 0);
+                   | (is_small (pool) ? ORIEL_BUFFERED : 0);
   int r = oriel_file_open (pool->pool, path, flags, file);
 
   *read_only = r == -EACCES || r == -EPERM || r == -EROFS;
@@ -330,6 +335,7 @@ open_file (struct vfs_pool *pool, const char *path, struct stat *st)
       f->file = file;
       f->words = oriel_file_words (file);
       f->read_only = read_only;
+      f->direct = !is_small (pool);
       f->opens++;
     }
   return f;
@@ -379,7 +385,8 @@ get_file (struct vfs_connection *c, struct vfs_pool *pool, const char *path)
           snprintf (c->why_not, sizeof c->why_not, "no memory");
           return NULL;
         }
-      f->refs++;
+      if (f->refs++ == 0)
+        atomic_store (&f->same_log, false);
       if (is_lower (c, path, &st) && st.st_dev == f->dev
           && st.st_ino == f->ino)
         return f;

@@ -42,6 +42,7 @@ vfs_connection_free (struct vfs_connection *c)
   /* Only now: it may close descriptors, when no lock is left. */
   vfs_registry_close (c);
   free (c->name);
+  free (c->written);
   free (c);
   return rc;
 }

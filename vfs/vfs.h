@@ -78,6 +78,7 @@ struct vfs_file {
   oriel_file *file;             /* NULL: the pool does not take it */
   uint64_t *words;
   bool read_only;               /* by the descriptor */
+  bool direct;                  /* read past the page cache */
   char refusal[160];            /* why file is NULL */
   /* mutex */
   pthread_mutex_t mutex;
@@ -86,12 +87,16 @@ struct vfs_file {
    * believed */
   _Atomic uint64_t alive;
   _Atomic uint64_t alive_until;
+  /* and whether, since a connection came when there was none, the log was found
+   * to be the one that is noted */
+  atomic_bool same_log;
   /* lease.c: leases that were not given back, and how long not to wait */
   _Atomic uint64_t deaf;
   _Atomic uint64_t deaf_until;
 };
 
 struct vfs_fetches;
+struct vfs_run;
 struct vfs_wal;
 
 /* What SQLite sees of it as sqlite3_file.  Small: SQLite has room for three
@@ -139,6 +144,7 @@ struct vfs_connection {
   unsigned read_marks;          /* of the wal-index, that we hold: a bit each */
   bool immutable;
   bool read_only;               /* as it was opened */
+  bool over_unix;               /* lower is os_unix's */
   bool stable;                  /* the pool knows that we have a lock */
   /* coherence.c */
   bool unchecked;               /* a lock was taken since the last check */
@@ -155,6 +161,8 @@ struct vfs_connection {
   uint64_t dirty;               /* bytes written since the last flush */
   uint64_t safe_page;           /* of a checkpoint: 0 not known; from here on
                                    each write is flushed at once */
+  struct vfs_run *written;      /* since the last sync; or NULL */
+  unsigned nwritten;
   int chunk_size;               /* SQLITE_FCNTL_CHUNK_SIZE */
   int last_errno;
   /* walindex.c: the regions that the default VFS has mapped */
@@ -328,6 +336,9 @@ int vfs_write (struct vfs_connection *c, const void *data, int amount,
  * dirty. */
 int vfs_flush (struct vfs_connection *c);
 
+/* That, and have it durable; then only the pool keeps it in memory. */
+int vfs_sync (struct vfs_connection *c, int flags);
+
 int vfs_truncate (struct vfs_connection *c, sqlite3_int64 size);
 
 /* Pass a file control down that may make the file longer. */
@@ -368,6 +379,9 @@ bool vfs_write_begin (struct vfs_connection *c);
 
 /* Flush, and stop being the writer, before the lock goes. */
 void vfs_write_end (struct vfs_connection *c);
+
+/* Is some connection with the pool the file's writer, as far as we know? */
+bool vfs_is_written (const struct vfs_file *f);
 
 /* How the pool stands to the file now, for people. */
 const char *vfs_coherence_text (const struct vfs_connection *c);

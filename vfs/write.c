@@ -14,12 +14,21 @@
  *   any more, unless it has copied the whole log.  So the last page, which
  *   walindex.c knows, is flushed, with all before it, within its own xWrite.
  *
+ * The pool's writes are mostly short, and go by way of the page cache.  What they
+ * leave there is a second copy that no one reads, of us: where memory is bounded
+ * it takes the place of the log, and each new page has to wait until another was
+ * given back.  So the ranges that were written are remembered, and when they have
+ * been synced the kernel is told that they are not wanted: these and no others, as
+ * strangers may read the file through the page cache.
+ *
  * If the pool has no room, or fails otherwise, what is dirty is flushed, the
  * lower file is written, and the pool's pages of that range are dropped.
  *
  * No locks of our own: the connection is the file's writer.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "vfs.h"
@@ -27,6 +36,15 @@
 /* A full pool is asked again after this time.  It takes some 30 ms to say that
  * there is no room, as it waits for others to make some. */
 #define FULL_MS 100
+
+/* Ranges that are remembered: the pages of four checkpoints as they begin by
+ * default.  The kernel gives back the others when it has to. */
+#define RUNS_MAX 4096
+
+struct vfs_run {
+  uint64_t start;               /* bytes of the file */
+  uint64_t end;
+};
 
 static uint64_t
 milliseconds (void)
@@ -137,6 +155,46 @@ is_last (struct vfs_connection *c, int amount, sqlite3_int64 offset)
   return (uint64_t) (offset / amount) + 1 >= c->safe_page;
 }
 
+static void
+remember (struct vfs_connection *c, uint64_t start, uint64_t end)
+{
+  struct vfs_run *last;
+
+  if (!c->shared->direct
+      || (!c->written && !(c->written = calloc (RUNS_MAX, sizeof *last))))
+    return;
+  last = &c->written[c->nwritten - (c->nwritten > 0)];
+  if (c->nwritten > 0 && last->end == start)
+    last->end = end;
+  else if (c->nwritten < RUNS_MAX)
+    c->written[c->nwritten++] = (struct vfs_run){ start, end };
+}
+
+static void
+drop_written (struct vfs_connection *c)
+{
+  int fd = c->nwritten > 0 && vfs_has_pool (c)
+               ? oriel_file_fd (vfs_oriel (c)) : -1;
+
+  for (unsigned i = 0; fd >= 0 && i < c->nwritten; i++)
+    posix_fadvise (fd, (off_t) c->written[i].start,
+                   (off_t) (c->written[i].end - c->written[i].start),
+                   POSIX_FADV_DONTNEED);
+  c->nwritten = 0;
+}
+
+int
+vfs_sync (struct vfs_connection *c, int flags)
+{
+  int rc = vfs_flush (c);
+
+  if (rc == SQLITE_OK)
+    rc = c->lower->pMethods->xSync (c->lower, flags);
+  if (rc == SQLITE_OK)
+    drop_written (c);
+  return rc;
+}
+
 int
 vfs_write (struct vfs_connection *c, const void *data, int amount,
            sqlite3_int64 offset)
@@ -161,6 +219,7 @@ vfs_write (struct vfs_connection *c, const void *data, int amount,
       vfs_note_failure (c, r);
       return write_beside (c, data, amount, offset);
     }
+  remember (c, (uint64_t) offset, (uint64_t) offset + (uint64_t) amount);
   if (c->dirty >= c->shared->pool->dirty_max || is_last (c, amount, offset))
     return vfs_flush (c);
   return SQLITE_OK;

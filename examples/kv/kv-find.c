@@ -262,12 +262,23 @@ kv_seek (kv_cursor *c, const void *key, size_t length)
 }
 
 static int
-give (kv_cursor *c, unsigned i, const void **key, size_t *key_length,
+step (kv_cursor *c, bool back, const void **key, size_t *key_length,
       const void **value, size_t *length)
 {
   struct kv_item item;
 
-  if (!kv_page_item (c->leaf, c->store->size, i, &item))
+  if (!c)
+    return -EINVAL;
+  while (back ? c->at == 0 : c->at >= kv_head (c->leaf)->n) {
+    size_t bound = back ? c->path.low_length : c->path.high_length;
+    int r = bound == 0 ? -ENOENT
+                       : take (c, back ? c->path.low : c->path.high, bound,
+                               back);
+
+    if (r < 0)
+      return r;
+  }
+  if (!kv_page_item (c->leaf, c->store->size, back ? --c->at : c->at++, &item))
     return -EBADMSG;
   if (key)
     *key = item.key;
@@ -284,34 +295,12 @@ int
 kv_next (kv_cursor *c, const void **key, size_t *key_length,
          const void **value, size_t *length)
 {
-  int r;
-
-  if (!c)
-    return -EINVAL;
-  while (c->at >= kv_head (c->leaf)->n) {
-    if (c->path.high_length == 0)
-      return -ENOENT;
-    r = take (c, c->path.high, c->path.high_length, false);
-    if (r < 0)
-      return r;
-  }
-  return give (c, c->at++, key, key_length, value, length);
+  return step (c, false, key, key_length, value, length);
 }
 
 int
 kv_prev (kv_cursor *c, const void **key, size_t *key_length,
          const void **value, size_t *length)
 {
-  int r;
-
-  if (!c)
-    return -EINVAL;
-  while (c->at == 0) {
-    if (c->path.low_length == 0)
-      return -ENOENT;
-    r = take (c, c->path.low, c->path.low_length, true);
-    if (r < 0)
-      return r;
-  }
-  return give (c, --c->at, key, key_length, value, length);
+  return step (c, true, key, key_length, value, length);
 }

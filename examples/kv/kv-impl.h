@@ -2,7 +2,7 @@
 /*
  * kv-impl.h - what the parts of the store share
  *
- *   kv.c        opening and closing
+ *   kv.c        opening and closing, what Oriel asks of us
  *   kv-page.c   cells in a page
  *   kv-txn.c    locks; looking at pages, and changing some together
  *   kv-log.c    the write-ahead log: group commit, checkpoints, recovery
@@ -37,7 +37,6 @@
 #define KV_FREE 0xffff          /* the level of a page that is not in use */
 #define KV_DEPTH 16
 #define KV_PAGE_MAX 16384
-#define KV_SCRATCH 3            /* pages have what two have and a cell */
 
 /* The cells' places follow it, in the order of keys; the cells are at the end. */
 struct kv_head {
@@ -68,12 +67,8 @@ struct kv_cell {
 
 struct kv_meta {
   struct kv_head head;          /* link: the first free page */
-  uint64_t magic;
   uint64_t pages;               /* that the file has */
-  uint64_t page_size;
 };
-
-#define KV_MAGIC UINT64_C (0x766b2d6c6569726f) /* "oriel-kv" */
 
 /* A cell that was found; or that is to be put. */
 struct kv_item {
@@ -99,7 +94,7 @@ kv_head (const void *page)
 static inline struct kv_slot *
 kv_slots (const void *page)
 {
-  return (struct kv_slot *) ((unsigned char *) page + sizeof (struct kv_head));
+  return (struct kv_slot *) (kv_head (page) + 1);
 }
 
 /* What the cell takes, and with its slot. */
@@ -163,9 +158,8 @@ struct kv_shared {
   /* seldom written: all that a reader looks at */
   _Atomic uint64_t state;       /* 0, who recovers, KV_READY, KV_BROKEN */
   _Atomic uint64_t changes;     /* odd: pages are changing together */
-  _Atomic uint64_t redo;        /* a page's first change behind it is logged as
-                                   the whole page */
   _Atomic uint64_t log_start;   /* the file's pages have what is before it */
+  _Atomic uint64_t log_size;    /* of the ring */
   _Atomic uint64_t salt;        /* of the records' sums */
   struct kv_lock checkpoint;
 };
@@ -173,17 +167,14 @@ struct kv_shared {
 _Static_assert (sizeof (struct kv_shared) <= ORIEL_FILE_WORDS * 8,
                 "too many words");
 
-/* A page that is changed: it is latched, and what is pinned is changed. */
-struct kv_change {
-  oriel_page pin;
-  unsigned char *old;           /* what it was */
-};
-
-/* Pages that are changed together. */
+/* Pages that are changed together: latched, and what is pinned is changed. */
 struct kv_txn {
   unsigned n, most;
   bool batch;                   /* readers must not see part of it */
-  struct kv_change *change;
+  struct kv_change {
+    oriel_page pin;
+    unsigned char *old;         /* what it was */
+  } *change;
 };
 
 #define KV_HINTS 65536
@@ -197,11 +188,11 @@ struct kv {
   _Atomic uint32_t *hint;       /* in what frame a page was, by the number's
                                    low bits */
   int log;                      /* descriptor */
-  uint64_t log_size;            /* of the ring */
   unsigned char *record;        /* for who has the log: kv_record_room() */
   /* for who has the tree */
   struct kv_txn txn;
-  unsigned char *scratch;       /* KV_SCRATCH pages */
+  unsigned char *scratch;       /* three pages */
+  struct kv_item *items;        /* as many as two pages can have, and one */
 };
 
 /* A page that is looked at without a latch. */
@@ -228,7 +219,7 @@ struct kv_path {
 
 /* kv-txn.c */
 /* 1 if its owner had died; -EAGAIN we have waited for some ms, and not got it. */
-int kv_lock_soon (kv *store, struct kv_lock *lock);
+int kv_lock_soon (kv *store, struct kv_lock *lock, unsigned spins);
 int kv_lock (kv *store, struct kv_lock *lock);
 void kv_unlock (struct kv_lock *lock);
 /* Look at a page; of those that t changes, as it will be.  -EAGAIN: again from
@@ -256,12 +247,11 @@ void kv_begin_together (kv *store);
 void kv_end_together (kv *store);
 
 /* kv-log.c */
-int kv_log_open (kv *store, const char *path, uint64_t size);
-/* Make the pages what the log says, and the shared words. */
-int kv_log_recover (kv *store);
-/* Where that has been done. */
-int kv_log_join (kv *store);
-/* Done again or finished by a stranger: what is in the log, and not in pages. */
+int kv_log_open (kv *store, const char *path);
+/* Make the pages what the log says, and the shared words.  size is that of a log
+ * that is new, 0: the usual one. */
+int kv_log_recover (kv *store, uint64_t size);
+/* Do again what is in the log, and by a death not in the pages. */
 int kv_log_redo (kv *store);
 /* For who has it.  -ENOSPC: a checkpoint has to be made first. */
 int kv_log_append (kv *store, const struct kv_txn *t);
@@ -270,11 +260,11 @@ int kv_log_sync (kv *store, uint64_t end);
 int kv_log_checkpoint (kv *store, bool need);
 bool kv_log_wants_checkpoint (const kv *store);
 
-/* A record has at most this of each page: all of it. */
+/* The longest record: of each page all, and what says where it was. */
 static inline size_t
 kv_record_room (const kv *store)
 {
-  return KV_PAGES * (store->size + 64) + KV_PAGE_MAX;
+  return KV_PAGES * (store->size + store->size / 2) + KV_PAGE_MAX;
 }
 
 /* kv-find.c */

@@ -3,33 +3,31 @@
  * kv-log.c - the write-ahead log: group commit, checkpoints, recovery
  *
  * PATH-log begins with a head, which is less than a disk's sector and so is written
- * whole or not, and then is a ring of records.  A record has a change's pages, and for
- * each what differs; or all of it, when it is the page's first change
- * since the last checkpoint began, so that it does not matter what a write that
- * the power cut left of the page.  Its sum is seeded with the log's salt, which
- * is new after each recovery: what an earlier life wrote behind the end is no
- * record.
+ * whole or not, and then is a ring of records.  A record has what differs of a
+ * change's pages: bytes, to be put at places.  So to do records again from some
+ * point on is right for pages that have some of them already.  What a page needs
+ * is to be in the file as it was at some moment: the power may tear a page that is
+ * written, but Oriel's double-write area (oriel/torn.h) has it then.
+ *
+ * A record's sum is seeded with the log's salt, which is new after each recovery:
+ * what an earlier life wrote behind the end is no record.
  *
  * A record is written to the page cache by who has the log's lock.  It is made
  * durable by whoever needs it first and finds no one at it: what others wrote
  * meanwhile goes along, and they wait for that one, or do it when that one has
- * died.
- *
- * A page is written to its file only when the log is durable up to its last
+ * died.  A page is written to its file only when the log is durable up to its last
  * change; Oriel sees to that, by the lsn of oriel_dirty().
  *
- * Checkpoint: from some moment on, redo, pages are logged whole again; all that
- * are dirty are written; then the head says that recovery is to begin at redo,
- * and what is before it may be overwritten.
+ * Checkpoint: all pages that are dirty are written; then the head says that
+ * recovery is to begin where the log was when that began, and what is before it
+ * may be overwritten.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define XXH_INLINE_ALL
@@ -39,12 +37,12 @@
 
 #define BLOCK 4096u
 #define RING BLOCK              /* where it begins */
-#define GRAIN 32                /* what of a page is logged is found so exactly */
-#define WHOLE (UINT64_C (1) << 63) /* of part.page: zeroes but for its ranges */
+#define GRAIN 32                /* bytes of a page that are compared at once */
+#define MAGIC UINT64_C (0x322d676f6c2d766b) /* "kv-log-2" */
 
 struct log_head {
   uint64_t magic;
-  uint64_t redo;
+  uint64_t start;
   uint64_t salt;
   uint64_t log_size;
   uint64_t page_size;
@@ -54,18 +52,16 @@ struct log_head {
 struct record {
   uint64_t lsn;                 /* where it begins */
   uint64_t sum;                 /* of all of it, with the salt in this place */
-  uint32_t length;              /* a multiple of 8 */
-  uint32_t parts;
+  uint64_t length;              /* a multiple of 8 */
 };
 
-/* Of a page two ranges are logged, one of head and slots, one of cells; their
- * bytes follow, up to a multiple of 8.  Not what is before the head's link: redo
- * sets the lsn. */
+/* Of a page; the bytes follow. */
 struct part {
   uint64_t page;
-  uint16_t at[2];
-  uint16_t length[2];
+  uint32_t at, length;          /* multiples of GRAIN */
 };
+
+_Static_assert (sizeof (struct kv_head) == GRAIN, "the lsn comes along");
 
 /* ------------------------------------------------------------------ */
 /* The ring                                                           */
@@ -73,11 +69,12 @@ struct part {
 static int
 transfer (kv *store, bool writing, uint64_t lsn, void *data, size_t length)
 {
+  uint64_t size = atomic_load (&store->shared->log_size);
   unsigned char *p = data;
 
   while (length > 0) {
-    uint64_t at = lsn % store->log_size;
-    size_t n = length < store->log_size - at ? length : store->log_size - at;
+    uint64_t at = lsn % size;
+    size_t n = length < size - at ? length : size - at;
     ssize_t done = writing ? pwrite (store->log, p, n, (off_t) (RING + at))
                            : pread (store->log, p, n, (off_t) (RING + at));
 
@@ -104,65 +101,43 @@ sum_of (void *record, uint64_t salt)
   return sum;
 }
 
-/* Make the range smaller by what is equal at its ends. */
+/* What differs of a page, at the end of the record: its head at least. */
 static void
-shrink (const unsigned char *old, const unsigned char *new, size_t *from,
-        size_t *to)
-{
-  while (*to - *from >= GRAIN
-         && memcmp (old + *from, new + *from, GRAIN) == 0)
-    *from += GRAIN;
-  while (*to - *from >= GRAIN
-         && memcmp (old + *to - GRAIN, new + *to - GRAIN, GRAIN) == 0)
-    *to -= GRAIN;
-}
-
-/* One page's part, at the end of the record. */
-static void
-add_part (kv *store, const struct kv_change *c, uint64_t redo)
+add_parts (kv *store, const struct kv_change *c)
 {
   struct record *rec = (struct record *) store->record;
-  struct part *part = (struct part *) (store->record + rec->length);
-  struct kv_head *head = kv_head (c->pin.data);
-  bool whole = kv_head (c->old)->lsn <= redo;
-  size_t from[2] = { offsetof (struct kv_head, link), head->heap };
-  size_t to[2] = { head->heap - (whole ? kv_page_room (head) : 0),
-                   store->size };
-  unsigned char *end = (unsigned char *) (part + 1);
+  const unsigned char *new = c->pin.data;
+  struct part *part = NULL;
 
-  if (whole) /* as it will be when it is redone: later ranges are what differs */
-    memset ((unsigned char *) head + to[0], 0, head->heap - to[0]);
-  head->lsn = rec->lsn + 1;
-  part->page = c->pin.number | (whole ? WHOLE : 0);
-  for (int i = 0; i < 2; i++) {
-    size_t length;
-
-    if (!whole)
-      shrink (c->old, c->pin.data, &from[i], &to[i]);
-    length = to[i] - from[i];
-    part->at[i] = (uint16_t) from[i];
-    part->length[i] = (uint16_t) length;
-    memcpy (end, (unsigned char *) head + from[i], length);
-    end += length;
+  kv_head (new)->lsn = rec->lsn + 1;
+  for (uint32_t at = 0; at < store->size; at += GRAIN) {
+    if (memcmp (c->old + at, new + at, GRAIN) == 0) {
+      part = NULL;
+      continue;
+    }
+    if (!part) {
+      part = (struct part *) (store->record + rec->length);
+      *part = (struct part) { c->pin.number, at, 0 };
+      rec->length += sizeof *part;
+    }
+    memcpy (store->record + rec->length, new + at, GRAIN);
+    rec->length += GRAIN;
+    part->length += GRAIN;
   }
-  while ((uintptr_t) end % 8 != 0)
-    *end++ = 0;
-  rec->length = (uint32_t) (end - store->record);
-  rec->parts++;
 }
 
 int
 kv_log_append (kv *store, const struct kv_txn *t)
 {
   struct kv_shared *s = store->shared;
-  uint64_t lsn = atomic_load (&s->log_end), redo = atomic_load (&s->redo);
+  uint64_t lsn = atomic_load (&s->log_end), size = atomic_load (&s->log_size);
   struct record *rec = (struct record *) store->record;
   size_t length, all;
   int r;
 
   *rec = (struct record) { .lsn = lsn, .length = sizeof *rec };
   for (unsigned i = 0; i < t->n; i++)
-    add_part (store, &t->change[i], redo);
+    add_parts (store, &t->change[i]);
   rec->sum = sum_of (rec, atomic_load (&s->salt));
   length = all = rec->length;
   /* A block that is begun is written whole, so that the kernel need not read
@@ -171,9 +146,9 @@ kv_log_append (kv *store, const struct kv_txn *t)
     all = (size_t) ((lsn + length + BLOCK - 1) / BLOCK * BLOCK - lsn);
     memset (store->record + length, 0, all - length);
   }
-  if (all > store->log_size / 2)
+  if (all > size / 2)
     return -E2BIG;
-  if (lsn + all > atomic_load (&s->log_start) + store->log_size)
+  if (lsn + all > atomic_load (&s->log_start) + size)
     return -ENOSPC;
   KV_POINT ("append.full");
   r = transfer (store, true, lsn, store->record, all);
@@ -187,70 +162,55 @@ kv_log_append (kv *store, const struct kv_txn *t)
 static int
 read_record (kv *store, uint64_t lsn)
 {
-  struct record head;
-  int r = transfer (store, false, lsn, &head, sizeof head);
+  struct kv_shared *s = store->shared;
+  struct record *rec = (struct record *) store->record;
+  uint64_t length;
+  int r = transfer (store, false, lsn, rec, sizeof *rec);
 
   if (r < 0)
     return r;
-  if (head.lsn != lsn || head.length < sizeof head || head.length % 8 != 0
-      || head.length > store->log_size / 2
-      || head.length > kv_record_room (store))
+  length = rec->length;
+  if (rec->lsn != lsn || length < sizeof *rec || length % 8 != 0
+      || length > atomic_load (&s->log_size) / 2
+      || length > kv_record_room (store))
     return -ENOENT;
-  r = transfer (store, false, lsn, store->record, head.length);
-  if (r == 0 && memcmp (store->record, &head, sizeof head) != 0)
-    r = -ENOENT;
-  if (r == 0
-      && head.sum != sum_of (store->record,
-                             atomic_load (&store->shared->salt)))
-    r = -ENOENT;
-  return r;
+  r = transfer (store, false, lsn, rec, length);
+  if (r < 0)
+    return r;
+  return rec->length == length
+                 && rec->sum == sum_of (rec, atomic_load (&s->salt))
+             ? 0
+             : -ENOENT;
 }
 
 /* ------------------------------------------------------------------ */
 /* Doing again                                                        */
-
-/* Put a part's bytes into its page.  What was WHOLE is not read before. */
-static int
-redo_part (kv *store, const struct part *part, const struct record *rec)
-{
-  const unsigned char *bytes = (const unsigned char *) (part + 1);
-  oriel_page page;
-  int r, lost;
-
-  for (int i = 0; i < 2; i++)
-    if ((size_t) part->at[i] + part->length[i] > store->size)
-      return -EBADMSG;
-  r = oriel_pin (store->file, part->page & ~WHOLE,
-                 ORIEL_WRITE | (part->page & WHOLE ? ORIEL_FRESH : 0), &page);
-  if (r < 0)
-    return r;
-  for (int i = 0; i < 2; bytes += part->length[i++])
-    memcpy ((unsigned char *) page.data + part->at[i], bytes,
-            part->length[i]);
-  kv_head (page.data)->lsn = rec->lsn + 1;
-  KV_POINT ("redo.part");
-  lost = oriel_dirty (&page, rec->lsn + rec->length);
-  lost |= oriel_unpin (&page);
-  return lost < 0 ? -EIO : 0;
-}
 
 /* What store->record says. */
 static int
 redo_record (kv *store)
 {
   const struct record *rec = (const struct record *) store->record;
-  size_t at = sizeof *rec;
-  int r = 0;
 
-  for (uint32_t i = 0; r == 0 && i < rec->parts; i++) {
+  for (size_t at = sizeof *rec; at < rec->length;) {
     const struct part *part = (const struct part *) (store->record + at);
+    oriel_page page;
+    int r, lost;
 
-    if (at + sizeof *part > rec->length)
+    at += sizeof *part + part->length;
+    if (at > rec->length || part->at + (size_t) part->length > store->size)
       return -EBADMSG;
-    at += (sizeof *part + part->length[0] + part->length[1] + 7u) & ~7u;
-    r = at <= rec->length ? redo_part (store, part, rec) : -EBADMSG;
+    r = oriel_pin (store->file, part->page, ORIEL_WRITE, &page);
+    if (r < 0)
+      return r;
+    memcpy ((unsigned char *) page.data + part->at, part + 1, part->length);
+    KV_POINT ("redo.part");
+    lost = oriel_dirty (&page, rec->lsn + rec->length);
+    lost |= oriel_unpin (&page);
+    if (lost < 0)
+      return -EIO;
   }
-  return r;
+  return 0;
 }
 
 int
@@ -296,7 +256,7 @@ kv_log_sync (kv *store, uint64_t end)
     uint64_t all;
     int round = 0;
 
-    if (kv_lock_soon (store, &s->sync) < 0)
+    if (kv_lock_soon (store, &s->sync, 1) < 0)
       continue;
     do {
       all = atomic_load (&s->log_end);
@@ -323,28 +283,12 @@ head_sum (const struct log_head *head)
   return XXH3_64bits (head, offsetof (struct log_head, sum));
 }
 
-/* -ENOENT: the log has not been made yet. */
 static int
-read_head (kv *store, struct log_head *head)
+write_head (kv *store, uint64_t start, uint64_t salt)
 {
-  ssize_t n = pread (store->log, head, sizeof *head, 0);
-
-  if (n < 0)
-    return -errno;
-  if (n < (ssize_t) sizeof *head || head->magic == 0)
-    return -ENOENT;
-  if (head->magic != KV_MAGIC || head->sum != head_sum (head))
-    return -EBADMSG;
-  store->log_size = head->log_size;
-  return head->page_size == store->size ? 0 : -EINVAL;
-}
-
-static int
-write_head (kv *store, uint64_t redo, uint64_t salt)
-{
-  struct log_head head = { .magic = KV_MAGIC, .redo = redo, .salt = salt,
-                           .log_size = store->log_size,
-                           .page_size = store->size };
+  struct log_head head = { MAGIC, start, salt,
+                           atomic_load (&store->shared->log_size),
+                           store->size, 0 };
 
   head.sum = head_sum (&head);
   return pwrite (store->log, &head, sizeof head, 0) != (ssize_t) sizeof head
@@ -353,36 +297,40 @@ write_head (kv *store, uint64_t redo, uint64_t salt)
              : 0;
 }
 
-/* Pages that were changed before redo are in the file, then the head says so. */
+/* Pages that were changed before start are in the file, then the head says so. */
 static int
-settle (kv *store, uint64_t redo)
+settle (kv *store, uint64_t start, uint64_t salt)
 {
-  int r = kv_log_sync (store, redo);
+  struct kv_shared *s = store->shared;
+  int r = kv_log_sync (store, start);
 
   if (r == 0)
     r = oriel_checkpoint (store->pool, store->file, NULL);
   KV_POINT ("checkpoint.pages");
   if (r == 0)
-    r = write_head (store, redo, atomic_load (&store->shared->salt));
+    r = write_head (store, start, salt);
   KV_POINT ("checkpoint.head");
-  if (r == 0)
-    atomic_store (&store->shared->log_start, redo);
+  if (r == 0) {
+    atomic_store (&s->salt, salt);
+    atomic_store (&s->log_start, start);
+  }
   return r;
 }
 
 bool
 kv_log_wants_checkpoint (const kv *store)
 {
-  return atomic_load (&store->shared->log_end)
-             - atomic_load (&store->shared->log_start)
-         > store->log_size / 2;
+  struct kv_shared *s = store->shared;
+
+  return atomic_load (&s->log_end) - atomic_load (&s->log_start)
+         > atomic_load (&s->log_size) / 2;
 }
 
 int
 kv_log_checkpoint (kv *store, bool need)
 {
   struct kv_shared *s = store->shared;
-  uint64_t start = atomic_load (&s->log_start), redo;
+  uint64_t before = atomic_load (&s->log_start), start;
   int r;
 
   if (!need && atomic_load (&s->checkpoint.owner) != 0)
@@ -391,11 +339,10 @@ kv_log_checkpoint (kv *store, bool need)
   KV_POINT ("checkpoint.begun");
   r = kv_take_log (store);
   if (r == 0) {
-    redo = atomic_load (&s->log_end);
-    atomic_store (&s->redo, redo);
+    start = atomic_load (&s->log_end);
     kv_unlock (&s->log);
-    if (atomic_load (&s->log_start) == start) /* else another made one now */
-      r = settle (store, redo);
+    if (atomic_load (&s->log_start) == before) /* else another made one now */
+      r = settle (store, start, atomic_load (&s->salt));
   }
   kv_unlock (&s->checkpoint);
   return r;
@@ -404,15 +351,30 @@ kv_log_checkpoint (kv *store, bool need)
 /* ------------------------------------------------------------------ */
 /* Opening                                                            */
 
-/* A new one is written whole, so that making it durable later is a matter of its
+int
+kv_log_open (kv *store, const char *path)
+{
+  char name[PATH_MAX];
+
+  if (snprintf (name, sizeof name, "%s-log", path) >= (int) sizeof name)
+    return -ENAMETOOLONG;
+  store->log = open (name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  return store->log < 0 ? -errno : 0;
+}
+
+/* A new log is written whole, so that making it durable later is a matter of its
  * data alone. */
 static int
-fill (kv *store)
+create (kv *store, struct log_head *head, uint64_t size)
 {
   static const unsigned char zeroes[16 * BLOCK];
-  uint64_t size = RING + store->log_size;
   ssize_t n = 0;
 
+  *head = (struct log_head) { .page_size = store->size };
+  head->log_size = (size ? size : UINT64_C (64) << 20) / BLOCK * BLOCK;
+  if (head->log_size < 64 * store->size)
+    head->log_size = 64 * store->size;
+  size = RING + head->log_size;
   for (uint64_t at = 0; n >= 0 && at < size; at += (uint64_t) n)
     n = pwrite (store->log, zeroes,
                 size - at < sizeof zeroes ? (size_t) (size - at)
@@ -422,84 +384,60 @@ fill (kv *store)
   return n < 0 || syncfs (store->log) < 0 ? -errno : 0;
 }
 
-int
-kv_log_open (kv *store, const char *path, uint64_t size)
+static int
+read_head (kv *store, struct log_head *head, uint64_t size)
 {
-  char name[PATH_MAX];
+  ssize_t n = pread (store->log, head, sizeof *head, 0);
 
-  if (snprintf (name, sizeof name, "%s-log", path) >= (int) sizeof name)
-    return -ENAMETOOLONG;
-  store->log_size = (size ? size : UINT64_C (64) << 20) / BLOCK * BLOCK;
-  if (store->log_size < 64 * store->size)
-    store->log_size = 64 * store->size;
-  store->log = open (name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  return store->log < 0 ? -errno : 0;
+  if (n < 0)
+    return -errno;
+  if (n == (ssize_t) sizeof *head && head->magic != 0)
+    return head->magic != MAGIC || head->sum != head_sum (head) ? -EBADMSG
+           : head->page_size == store->size                     ? 0
+                                                                : -EINVAL;
+  /* None was ever whole: then no page can have been written. */
+  return oriel_file_size (store->file) > 0 ? -EBADMSG
+                                           : create (store, head, size);
 }
 
-/* Make an empty tree, where there is none. */
+/* An empty tree, where there is none. */
 static int
 format (kv *store)
 {
   struct kv_txn *t = &store->txn;
-  unsigned char *page;
-  struct kv_meta *meta;
+  unsigned char *meta, *root;
   uint64_t end;
-  int r = kv_edit (store, t, KV_META, &page);
+  int r = kv_edit (store, t, KV_META, &meta);
 
-  if (r < 0)
-    return r;
-  meta = (struct kv_meta *) page;
-  if (meta->magic != 0) {
-    r = meta->magic == KV_MAGIC && meta->page_size == store->size ? 0
-                                                                  : -EINVAL;
-    kv_undo (store, t);
-    return r;
+  if (r == 0 && ((struct kv_meta *) meta)->pages == 0) {
+    ((struct kv_meta *) meta)->pages = KV_ROOT + 1;
+    r = kv_edit (store, t, KV_ROOT, &root);
+    if (r == 0) {
+      kv_page_init (root, store->size, 0);
+      r = kv_commit (store, t, &end);
+    }
+    return r == 0 ? kv_log_sync (store, end) : r;
   }
-  meta->head.heap = sizeof meta->head; /* all is logged */
-  meta->magic = KV_MAGIC;
-  meta->pages = KV_ROOT + 1;
-  meta->page_size = store->size;
-  r = kv_edit (store, t, KV_ROOT, &page);
-  if (r < 0) {
-    kv_undo (store, t);
-    return r;
-  }
-  kv_page_init (page, store->size, 0);
-  r = kv_commit (store, t, &end);
-  return r == 0 ? kv_log_sync (store, end) : r;
+  kv_undo (store, t);
+  return r;
 }
 
 int
-kv_log_join (kv *store)
-{
-  struct log_head head;
-
-  return read_head (store, &head);
-}
-
-int
-kv_log_recover (kv *store)
+kv_log_recover (kv *store, uint64_t size)
 {
   struct kv_shared *s = store->shared;
   struct log_head head;
-  uint64_t end;
-  int r = read_head (store, &head);
+  uint64_t end, salt;
+  int r = read_head (store, &head, size);
 
-  if (r == -ENOENT) {
-    /* None was ever whole: then no page can have been written. */
-    if (oriel_file_size (store->file) > 0)
-      return -EBADMSG;
-    memset (&head, 0, sizeof head);
-    r = fill (store);
-  }
   if (r < 0)
     return r;
-  end = head.redo;
+  end = head.start;
   atomic_store (&s->salt, head.salt);
-  atomic_store (&s->log_end, end);
+  atomic_store (&s->log_size, head.log_size);
   while ((r = read_record (store, end)) == 0) {
     end += ((const struct record *) store->record)->length;
-    atomic_store (&s->log_end, end);
+    atomic_store (&s->log_end, end); /* pages may be written to make room */
     r = redo_record (store);
     if (r < 0)
       return r;
@@ -507,17 +445,11 @@ kv_log_recover (kv *store)
   if (r != -ENOENT)
     return r;
   KV_POINT ("recover.pages");
+  atomic_store (&s->log_end, end);
   atomic_store (&s->applied, end);
-  atomic_store (&s->redo, end);
-  if (getrandom (&head.salt, sizeof head.salt, 0) != sizeof head.salt)
+  if (getrandom (&salt, sizeof salt, 0) != sizeof salt)
     return -EIO;
-  r = kv_log_sync (store, end);
-  if (r == 0)
-    r = oriel_checkpoint (store->pool, store->file, NULL);
-  atomic_store (&s->salt, head.salt);
-  if (r == 0)
-    r = write_head (store, end, head.salt);
-  atomic_store (&s->log_start, end);
+  r = settle (store, end, salt);
   KV_POINT ("recover.head");
   return r < 0 ? r : format (store);
 }

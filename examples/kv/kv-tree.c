@@ -23,13 +23,6 @@
 /* What change_leaf() says besides 0 and errors. */
 enum { NO_ROOM = 1, TOO_EMPTY };
 
-static struct kv_item
-item_of (const kv_op *op)
-{
-  return (struct kv_item) { op->key, op->value, (uint16_t) op->key_length,
-                            (uint16_t) op->length };
-}
-
 static bool
 is_too_empty (const void *page, size_t size)
 {
@@ -61,105 +54,101 @@ deepen (kv *store, struct kv_txn *t)
 
 /* Cells of one page, or of two neighbours, that are to be dealt out anew. */
 struct share {
+  unsigned level;
   unsigned first;               /* which child of the parent page[0] is */
   unsigned had, n;              /* pages: before, after */
   uint64_t page[SHARES];
   unsigned char *data[SHARES];
-  unsigned char *all;           /* the cells, in one large page */
+  unsigned items;               /* store->items; they point into copies */
+  size_t bytes;
   unsigned cut[SHARES + 1];     /* the first cell of each page */
   struct kv_item sep[SHARES];   /* and what is before it in the parent */
 };
 
-/* Have the pages to edit, and all their cells in one. */
+/* Have the pages to edit, and all their cells; and add, if not NULL, as the cell
+ * at place of page. */
 static int
-gather (kv *store, struct kv_txn *t, unsigned char *parent, struct share *s)
+gather (kv *store, struct kv_txn *t, const unsigned char *parent,
+        struct share *s, uint64_t page, unsigned place,
+        const struct kv_item *add)
 {
-  size_t size = store->size;
+  unsigned char *copy = store->scratch;
   struct kv_item item;
 
-  s->all = store->scratch;
-  for (unsigned i = 0; i < s->had; i++) {
+  memcpy (copy + 2 * store->size, parent, store->size);
+  for (unsigned i = 0; i < s->had; i++, copy += store->size) {
     int r;
 
-    s->page[i] = kv_page_child (parent, size, s->first + i);
+    s->page[i] = kv_page_child (parent, store->size, s->first + i);
     r = kv_edit (store, t, s->page[i], &s->data[i]);
     if (r < 0)
       return r;
-    if (i == 0) {
-      kv_page_init (s->all, KV_SCRATCH * size, kv_head (s->data[0])->level);
-      kv_head (s->all)->link = kv_head (s->data[0])->link;
-    } else if (kv_head (s->all)->level > 0) {
-      kv_page_item (parent, size, s->first, &item);
-      item.value = (const unsigned char *) &kv_head (s->data[i])->link;
-      kv_page_insert (s->all, KV_SCRATCH * size, kv_head (s->all)->n, &item);
+    memcpy (copy, s->data[i], store->size);
+    s->level = kv_head (copy)->level;
+    if (i > 0 && s->level > 0) { /* what is between them comes down */
+      kv_page_item (store->scratch + 2 * store->size, store->size, s->first,
+                    &item);
+      item.value = (unsigned char *) &kv_head (copy)->link;
+      store->items[s->items++] = item;
     }
-    for (unsigned c = 0; c < kv_head (s->data[i])->n; c++) {
-      kv_page_item (s->data[i], size, c, &item);
-      kv_page_insert (s->all, KV_SCRATCH * size, kv_head (s->all)->n, &item);
+    for (unsigned c = 0; c <= kv_head (copy)->n; c++) {
+      if (add && s->page[i] == page && c == place)
+        store->items[s->items++] = *add;
+      if (c < kv_head (copy)->n)
+        kv_page_item (copy, store->size, c, &store->items[s->items++]);
     }
   }
+  for (unsigned i = 0; i < s->items; i++)
+    s->bytes += kv_item_size (&store->items[i]);
   return 0;
-}
-
-static size_t
-bytes_of (kv *store, const struct share *s, unsigned from, unsigned to)
-{
-  struct kv_item item;
-  size_t bytes = 0;
-
-  for (; from < to; from++) {
-    kv_page_item (s->all, KV_SCRATCH * store->size, from, &item);
-    bytes += kv_item_size (&item);
-  }
-  return bytes;
 }
 
 /* Cut the cells into s->n parts, as equal as can be; is each at most limit? */
 static bool
-cut_evenly (kv *store, struct share *s, size_t limit)
+cut_evenly (const kv *store, struct share *s, size_t limit)
 {
-  unsigned n = kv_head (s->all)->n, i = 0;
-  size_t all = bytes_of (store, s, 0, n), sum = 0;
-  bool good = true;
+  size_t sum = 0, part = 0;
+  unsigned k = 1;
 
   s->cut[0] = 0;
-  s->cut[s->n] = n;
-  for (unsigned k = 1; k < s->n; k++) {
-    size_t next = bytes_of (store, s, i, i + 1);
+  for (unsigned i = 0; i < s->items; i++) {
+    size_t next = kv_item_size (&store->items[i]);
 
     /* Of the next cell more than half is this part's, or it has none. */
-    while (i + s->n - k < n
-           && (i == s->cut[k - 1] || sum + next / 2 < all * k / s->n)) {
-      sum += next;
-      i++;
-      next = bytes_of (store, s, i, i + 1);
+    if (k < s->n && i > s->cut[k - 1]
+        && (s->items - i == s->n - k
+            || sum + next / 2 >= s->bytes * k / s->n)) {
+      s->cut[k++] = i;
+      part = 0;
     }
-    s->cut[k] = i;
+    sum += next;
+    part += next;
+    if (part > limit)
+      return false;
   }
-  for (unsigned k = 0; k < s->n; k++)
-    good &= bytes_of (store, s, s->cut[k], s->cut[k + 1]) <= limit;
-  return good;
+  s->cut[k] = s->items;
+  return k == s->n;
 }
 
 /* What tells the parts apart: of a leaf's first key as much as differs from the
  * one before.  The bytes that they take in the parent. */
 static size_t
-separate (kv *store, struct share *s)
+separate (const kv *store, struct share *s)
 {
-  struct kv_item before;
   size_t bytes = 0;
 
   for (unsigned k = 1; k < s->n; k++) {
+    const struct kv_item *before = &store->items[s->cut[k]] - 1;
     struct kv_item *sep = &s->sep[k];
-    size_t same = 0;
+    uint16_t same = 0;
 
-    kv_page_item (s->all, KV_SCRATCH * store->size, s->cut[k], sep);
-    if (kv_head (s->all)->level == 0) {
-      kv_page_item (s->all, KV_SCRATCH * store->size, s->cut[k] - 1, &before);
-      while (same < before.key_length && before.key[same] == sep->key[same])
+    *sep = before[1];
+    if (s->level == 0) {
+      while (same < before->key_length && before->key[same] == sep->key[same])
         same++;
       sep->key_length = (uint16_t) (same + 1);
     }
+    sep->value = (unsigned char *) &s->page[k];
     sep->length = sizeof s->page[k];
     bytes += kv_item_size (sep);
   }
@@ -170,33 +159,28 @@ separate (kv *store, struct share *s)
 static int
 deal (kv *store, struct kv_txn *t, unsigned char *parent, struct share *s)
 {
-  unsigned level = kv_head (s->all)->level;
-  struct kv_item item;
+  uint64_t link = kv_head (s->data[0])->link;
   int r = s->n < s->had ? kv_free (store, t, s->page[1]) : 0;
 
   for (unsigned k = s->had; r == 0 && k < s->n; k++)
-    r = kv_alloc (store, t, level, &s->page[k], &s->data[k]);
+    r = kv_alloc (store, t, s->level, &s->page[k], &s->data[k]);
   if (r < 0)
     return r;
   if (s->had == 2)
     kv_page_remove (parent, store->size, s->first);
   for (unsigned k = 0; k < s->n; k++) {
-    struct kv_head *head = kv_head (s->data[k]);
     unsigned c = s->cut[k];
 
-    kv_page_init (head, store->size, level);
-    if (k == 0)
-      head->link = kv_head (s->all)->link;
-    else {
-      s->sep[k].value = (const unsigned char *) &s->page[k];
+    kv_page_init (s->data[k], store->size, s->level);
+    if (k > 0) {
       kv_page_insert (parent, store->size, s->first + k - 1, &s->sep[k]);
-      if (level > 0) /* what an inner page begins with moves up */
-        head->link = kv_page_child (s->all, KV_SCRATCH * store->size, ++c);
+      if (s->level > 0) /* what an inner page begins with moves up */
+        memcpy (&link, store->items[c++].value, sizeof link);
     }
-    for (; c < s->cut[k + 1]; c++) {
-      kv_page_item (s->all, KV_SCRATCH * store->size, c, &item);
-      kv_page_insert (head, store->size, head->n, &item);
-    }
+    kv_head (s->data[k])->link = s->level > 0 ? link : 0;
+    for (; c < s->cut[k + 1]; c++)
+      kv_page_insert (s->data[k], store->size, kv_head (s->data[k])->n,
+                      &store->items[c]);
   }
   return 0;
 }
@@ -211,8 +195,7 @@ balance (kv *store, struct kv_txn *t, const struct kv_path *path, unsigned d,
   size_t most = store->size - sizeof (struct kv_head), has;
   struct share s = { .had = 2, .n = full ? 2 : 1 };
   unsigned char *parent, *page;
-  unsigned place = path->step[d].at;
-  struct kv_item old = { 0 };
+  struct kv_item old;
   bool append;
   int r;
 
@@ -224,21 +207,17 @@ balance (kv *store, struct kv_txn *t, const struct kv_path *path, unsigned d,
   if (r < 0)
     return r;
   s.first = path->step[d - 1].at;
-  append = add && path->last && place == kv_head (page)->n;
+  append = add && path->last && path->step[d].at == kv_head (page)->n;
   if (append || kv_head (parent)->n == 0 || (full && tries > 1))
     s.had = 1;
   else if (s.first == kv_head (parent)->n)
     s.first--;
-  r = gather (store, t, parent, &s);
+  r = gather (store, t, parent, &s, path->step[d].page, path->step[d].at, add);
   if (r < 0)
     return r;
-  if (add)
-    kv_page_insert (s.all, KV_SCRATCH * store->size,
-                    place + (s.data[0] == page ? 0 : kv_head (s.data[0])->n),
-                    add);
   if (append) {
-    s.cut[1] = place;
-    s.cut[2] = place + 1;
+    s.cut[1] = s.items - 1;
+    s.cut[2] = s.items;
   } else
     while (!cut_evenly (store, &s, s.n == 1 ? most / 4 * 3
                                    : s.n == 2 && s.had == 2 && full
@@ -285,11 +264,12 @@ kv_pair_max (const kv *store)
 
 /* -ENOENT, NO_ROOM, TOO_EMPTY; *at is the cell's place. */
 static int
-change_leaf (kv *store, unsigned char *leaf, const kv_op *op, unsigned *at)
+change_leaf (kv *store, unsigned char *leaf, const struct kv_item *new,
+             unsigned *at)
 {
-  struct kv_item item, new = item_of (op);
+  struct kv_item item;
   bool found;
-  int r = kv_page_search (leaf, store->size, op->key, op->key_length, false,
+  int r = kv_page_search (leaf, store->size, new->key, new->key_length, false,
                           &found);
 
   if (r < 0)
@@ -297,119 +277,83 @@ change_leaf (kv *store, unsigned char *leaf, const kv_op *op, unsigned *at)
   *at = (unsigned) r;
   if (found) {
     kv_page_item (leaf, store->size, *at, &item);
-    if (op->value && item.length == new.length) {
-      memcpy ((void *) item.value, new.value, new.length);
+    if (new->value && item.length == new->length) {
+      memcpy ((void *) item.value, new->value, new->length);
       return 0;
     }
     kv_page_remove (leaf, store->size, *at);
   }
-  if (!op->value)
-    return !found                                ? -ENOENT
+  if (!new->value)
+    return !found                             ? -ENOENT
            : is_too_empty (leaf, store->size) ? TOO_EMPTY
                                               : 0;
-  if (kv_page_room (leaf) < kv_item_size (&new))
+  if (kv_page_room (leaf) < kv_item_size (new))
     return NO_ROOM;
-  kv_page_insert (leaf, store->size, *at, &new);
+  kv_page_insert (leaf, store->size, *at, new);
   return 0;
 }
 
-/* With no page but one leaf.  What is wrong with it otherwise change_leaf() says,
- * and nothing is done. */
+/* Find the leaf, latch it if it is still what was found, and change it.  Who has
+ * not the tree's lock is alone in t with that leaf, and is told what is wrong with
+ * it otherwise. */
 static int
-apply_alone (kv *store, const kv_op *op, uint64_t *end)
+change (kv *store, struct kv_txn *t, const kv_op *op, bool alone)
 {
-  unsigned char old[KV_PAGE_MAX], *leaf;
-  struct kv_change change = { .old = old };
-  struct kv_txn t = { .most = 1, .change = &change };
-  struct kv_view view;
-  uint64_t moment, page, lsn;
-  unsigned at;
-  int r = kv_moment (store, &moment);
+  const struct kv_item new = { op->key, op->value, (uint16_t) op->key_length,
+                               (uint16_t) op->length };
+  int r = -EAGAIN;
 
-  if (r == 0)
-    r = kv_find (store, NULL, op->key, op->key_length, false, NULL, &view);
-  if (r < 0)
-    return kv_is_moment (store, moment) ? r : -EAGAIN;
-  page = view.pin.number;
-  lsn = kv_head (view.data)->lsn;
-  r = kv_seen (&view) && kv_is_moment (store, moment) ? 0 : -EAGAIN;
-  kv_unlook (&view);
-  if (r == 0)
-    r = kv_edit (store, &t, page, &leaf);
-  if (r == 0 && kv_head (leaf)->lsn != lsn)
-    r = -EAGAIN;
-  if (r == 0)
-    r = change_leaf (store, leaf, op, &at);
-  if (r == TOO_EMPTY && page == KV_ROOT)
-    r = 0;
-  KV_POINT ("alone.changed");
-  if (r == 0)
-    return kv_commit (store, &t, end);
-  kv_undo (store, &t);
-  return r;
-}
-
-/* With the tree. */
-static int
-change (kv *store, struct kv_txn *t, const kv_op *op)
-{
-  struct kv_item new = item_of (op);
-  int r = 0;
-
-  for (unsigned tries = 0; r >= 0; tries++) {
+  for (unsigned tries = 0; r == -EAGAIN || r > 0;) {
     struct kv_path path = { .low = NULL };
     unsigned char *leaf;
     struct kv_view view;
+    uint64_t moment, lsn = 0;
+    bool same = false;
 
-    do
-      r = kv_find (store, t, op->key, op->key_length, false, &path, &view);
-    while (r == -EAGAIN);
+    /* With the tree's lock no tree changes but ours, once what one began who died
+     * with it is done.  To wait for that is for who has no latch. */
+    r = t->n == 0 ? kv_moment (store, &moment) : 0;
     if (r < 0)
-      break;
-    kv_unlook (&view);
-    r = kv_edit (store, t, path.step[path.depth].page, &leaf);
+      return r;
+    r = kv_find (store, t, op->key, op->key_length, false, &path, &view);
+    if (r == 0) {
+      lsn = kv_head (view.data)->lsn;
+      same = kv_seen (&view);
+      kv_unlook (&view);
+    }
+    if ((alone && !kv_is_moment (store, moment)) || (r == 0 && !same))
+      r = -EAGAIN;
     if (r == 0)
-      r = change_leaf (store, leaf, op, &path.step[path.depth].at);
+      r = kv_edit (store, t, path.step[path.depth].page, &leaf);
+    if (r == 0 && kv_head (leaf)->lsn != lsn) {
+      r = -EAGAIN;
+      if (alone)
+        kv_undo (store, t);
+    }
+    if (r < 0)
+      continue;
+    r = change_leaf (store, leaf, &new, &path.step[path.depth].at);
+    KV_POINT ("alone.changed");
+    if (r == TOO_EMPTY && path.depth == 0)
+      r = 0;
+    if (r <= 0 || alone)
+      return r;
     if (r == TOO_EMPTY)
       return balance (store, t, &path, path.depth, NULL, false, 0);
-    if (r == NO_ROOM)
-      r = balance (store, t, &path, path.depth, &new, true, tries);
-    if (r == 0)
-      break;
+    r = balance (store, t, &path, path.depth, &new, true, tries++);
   }
-  return r;
-}
-
-static int
-apply_together (kv *store, const kv_op *ops, size_t n, bool batch,
-                uint64_t *end)
-{
-  struct kv_txn *t = &store->txn;
-  uint64_t moment;
-  int r;
-
-  kv_lock (store, &store->shared->tree);
-  /* What one began who died with the lock is done. */
-  r = kv_moment (store, &moment);
-  t->batch = batch;
-  for (size_t i = 0; r == 0 && i < n; i++) {
-    r = change (store, t, &ops[i]);
-    if (r == -ENOENT && batch)
-      r = 0;
-  }
-  if (r == 0)
-    r = kv_commit (store, t, end);
-  else
-    kv_undo (store, t);
-  kv_unlock (&store->shared->tree);
   return r;
 }
 
 static int
 apply (kv *store, const kv_op *ops, size_t n, bool batch, unsigned flags)
 {
+  unsigned char old[KV_PAGE_MAX];
+  struct kv_change leaf = { .old = old };
+  struct kv_txn single = { .most = 1, .change = &leaf };
+  bool alone = n == 1;
   uint64_t end = 0;
-  int r = -EAGAIN;
+  int r;
 
   if (!store || (n > 0 && !ops) || (flags & ~KV_NOSYNC))
     return -EINVAL;
@@ -420,13 +364,30 @@ apply (kv *store, const kv_op *ops, size_t n, bool batch, unsigned flags)
         && ops[i].key_length + ops[i].length > kv_pair_max (store))
       return -EMSGSIZE;
   }
-  while (r == -EAGAIN) {
-    r = n == 1 ? apply_alone (store, ops, &end) : NO_ROOM;
-    if (r > 0 || (r == -ENOENT && batch))
-      r = apply_together (store, ops, n, batch, &end);
-    if (r == -ENOSPC)
+  do {
+    struct kv_txn *t = alone ? &single : &store->txn;
+
+    if (!alone)
+      kv_lock (store, &store->shared->tree);
+    t->batch = batch && !alone;
+    r = 0;
+    for (size_t i = 0; r == 0 && i < n; i++) {
+      r = change (store, t, &ops[i], alone);
+      if (r == -ENOENT && batch)
+        r = 0;
+    }
+    if (r == 0)
+      r = kv_commit (store, t, &end);
+    else
+      kv_undo (store, t);
+    if (!alone)
+      kv_unlock (&store->shared->tree);
+    if (r > 0) { /* it is no matter of one leaf */
+      alone = false;
+      r = -EAGAIN;
+    } else if (r == -ENOSPC)
       r = (r = kv_log_checkpoint (store, true)) < 0 ? r : -EAGAIN;
-  }
+  } while (r == -EAGAIN);
   if (r == 0 && !(flags & KV_NOSYNC))
     r = kv_log_sync (store, end);
   if (r == 0 && kv_log_wants_checkpoint (store))

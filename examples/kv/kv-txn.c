@@ -44,13 +44,13 @@
 /* Locks                                                              */
 
 int
-kv_lock_soon (kv *store, struct kv_lock *lock)
+kv_lock_soon (kv *store, struct kv_lock *lock, unsigned spins)
 {
   const struct timespec patience = { 0, PATIENCE * 1000000L };
   uint64_t owner = 0;
   uint32_t turn;
 
-  for (unsigned i = 0; i < SPINS; i++, owner = 0) {
+  for (unsigned i = 0; i < spins; i++, owner = 0) {
     if (atomic_load_explicit (&lock->owner, memory_order_relaxed) == 0
         && atomic_compare_exchange_strong (&lock->owner, &owner, store->self))
       return 0;
@@ -77,7 +77,7 @@ kv_lock (kv *store, struct kv_lock *lock)
   int r;
 
   do
-    r = kv_lock_soon (store, lock);
+    r = kv_lock_soon (store, lock, SPINS);
   while (r == -EAGAIN);
   return r;
 }
@@ -309,7 +309,7 @@ take_log_with (kv *store, struct kv_txn *t)
   int r = -EAGAIN;
 
   for (unsigned tries = 0; r == -EAGAIN && tries < 4; tries++)
-    r = kv_lock_soon (store, log);
+    r = kv_lock_soon (store, log, SPINS);
   if (r == 0 && (r = enter (store, false)) == 0)
     return 0;
   kv_undo (store, t);

@@ -15,6 +15,8 @@
 
 #include "kv-impl.h"
 
+#define KV_HOOKS UINT64_C (0x6b762d78786833) /* "kv-xxh3" */
+
 /* ------------------------------------------------------------------ */
 /* What Oriel asks of us                                              */
 
@@ -53,14 +55,21 @@ after_read (void *arg, uint64_t number, void *data, size_t length)
   return kv_head (p)->sum == page_sum (data, number, length) ? 0 : -EBADMSG;
 }
 
+/* Pages that the power tore are Oriel's to restore: it has them twice. */
 static int
-open_file (kv *store, const char *path)
+open_file (kv *store, const char *path, bool copied)
 {
-  oriel_hooks hooks = { .struct_size = sizeof hooks, .id = KV_MAGIC,
+  oriel_hooks hooks = { .struct_size = sizeof hooks, .id = KV_HOOKS,
                         .after_read = after_read,
                         .before_write = before_write };
-  int r = oriel_file_open (store->pool, path, ORIEL_CREATE, &store->file);
+  oriel_file_options opt;
+  int r;
 
+  oriel_file_options_init (&opt);
+  opt.flags = ORIEL_CREATE;
+  opt.torn = ORIEL_TORN_AUTO;
+  opt.adopt = copied;
+  r = oriel_file_open_with (store->pool, path, &opt, &store->file);
   if (r < 0)
     return r;
   store->shared = (struct kv_shared *) oriel_file_words (store->file);
@@ -71,29 +80,25 @@ open_file (kv *store, const char *path)
 /* ------------------------------------------------------------------ */
 
 static int
-recover (kv *store)
+recover (kv *store, uint64_t log_size)
 {
   _Atomic uint64_t *state = &store->shared->state;
+  uint64_t who;
   int r;
 
-  for (;;) {
-    uint64_t who = atomic_load (state);
-
-    if (who == KV_READY)
-      break;
+  while ((who = atomic_load (state)) != KV_READY) {
     if (who == KV_BROKEN)
       return -EIO;
     if ((who == 0 || !oriel_alive (store->pool, who))
         && atomic_compare_exchange_strong (state, &who, store->self)) {
-      r = kv_log_recover (store);
+      r = kv_log_recover (store, log_size);
       atomic_store (state, r == 0 ? KV_READY : 0);
       return r;
     }
     usleep (1000);
   }
-  r = kv_log_join (store);
-  /* Those who were there may be dead. */
-  if (r == 0 && (r = kv_take_log (store)) == 0)
+  r = kv_take_log (store);      /* those who were there may be dead */
+  if (r == 0)
     kv_unlock (&store->shared->log);
   return r;
 }
@@ -108,6 +113,7 @@ dispose (kv *store)
     close (store->log);
   free (store->hint);
   free (store->scratch);
+  free (store->items);
   free (store->record);
   free (store);
 }
@@ -129,17 +135,20 @@ kv_open (oriel_pool *pool, const char *path, const kv_options *opt,
   s->size = oriel_pool_page_size (pool);
   s->self = oriel_self (pool);
   s->hint = calloc (KV_HINTS, sizeof *s->hint);
-  s->scratch = malloc (KV_SCRATCH * s->size);
+  s->scratch = malloc (3 * s->size);
+  s->items = malloc ((2 * s->size / sizeof (struct kv_slot) + 2)
+                     * sizeof *s->items);
   s->record = malloc (kv_record_room (s)); /* of which little is touched */
   s->txn.most = KV_PAGES;
   s->txn.change = calloc (KV_PAGES, sizeof *s->txn.change);
-  r = !s->hint || !s->scratch || !s->record || !s->txn.change ? -ENOMEM
-      : s->size < 1024 || s->size > KV_PAGE_MAX               ? -EINVAL
-      : kv_log_open (s, path, opt ? opt->log_size : 0);
+  r = !s->hint || !s->scratch || !s->items || !s->record || !s->txn.change
+          ? -ENOMEM
+      : s->size < 1024 || s->size > KV_PAGE_MAX ? -EINVAL
+                                                : kv_log_open (s, path);
   if (r == 0)
-    r = open_file (s, path);
+    r = open_file (s, path, opt && opt->copied);
   if (r == 0)
-    r = recover (s);
+    r = recover (s, opt ? opt->log_size : 0);
   if (r == 0)
     *store = s;
   else {

@@ -2,8 +2,8 @@
 /*
  * kv.h - an ordered key-value store on Oriel's public calls
  *
- * A B+tree in the pages of one file, and a write-ahead log beside it
- * (PATH-log).  Any number of processes, and of threads in each, read and write
+ * A B+tree in the pages of one file, a write-ahead log beside it (PATH-log), and
+ * Oriel's double-write area (PATH.dw), where no disk writes pages whole.  Any number of processes, and of threads in each, read and write
  * it at once.  It is an example, and what Oriel is compared with others by; what
  * it does is done in full, but there is little of it.
  *
@@ -51,6 +51,8 @@ typedef struct kv_cursor kv_cursor; /* for one thread */
 typedef struct kv_options {
   uint64_t log_size;    /* bytes, at creation; 0: 64 MiB.  At half of it a
                            checkpoint is made */
+  bool copied;          /* the store's files are copies that were made together
+                           after a crash; see oriel_file_options.adopt */
 } kv_options;
 
 #define KV_NOSYNC 1u    /* do not wait until it is durable */

@@ -31,7 +31,8 @@ extern "C" {
  * pages there is written to their stores and evicted, and their memory is given
  * back to the file system.  Pages that are pinned, and dirty ones of files that
  * this process has not open, are waited for, as long as within two seconds some
- * go.
+ * go; what a process reads ahead, and does not end as it makes no calls, is
+ * not.
  *
  * If the process dies, the next that attaches, or calls this, finishes or undoes
  * it.  Meanwhile the pool works, with the lesser number of frames.
