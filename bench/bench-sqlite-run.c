@@ -92,9 +92,8 @@ bench_open (struct bench *b, const struct test *t, enum setting s,
   flags |= s == FLOOR ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
   if (s == ORIEL)
     snprintf (uri + strlen (uri), 150,
-              "&oriel_required=1&pool=bench-sqlite-%ld&pool_size=%llu%s",
-              (long) getppid (), (unsigned long long) w->pool,
-              w->writes == 100 ? "&oriel_lock_wait=10000" : "");
+              "&oriel_required=1&pool=bench-sqlite-%ld&pool_size=%llu",
+              (long) getppid (), (unsigned long long) w->pool);
   if (sqlite3_open_v2 (uri, &db,
                        flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL)
           != SQLITE_OK

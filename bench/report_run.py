@@ -252,8 +252,9 @@ class Run:
 
 def runs_of(results, name):
     """The passes of a part, in their order: paths without a suffix."""
+    there = os.listdir(results) if os.path.isdir(results) else []
     found = [re.fullmatch(rf"({re.escape(name)}\.(\d+))\.(?:run|json|new)", f)
-             for f in os.listdir(results)]
+             for f in there]
     numbered = sorted({(int(m[2]), m[1]) for m in found if m})
     return [os.path.join(results, stem) for _, stem in numbered]
 

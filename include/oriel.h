@@ -78,12 +78,14 @@
  * is ORIEL_FOREIGN; if it was just being written, the store may have half of it.
  * oriel_stats.frames_lost counts such pages.  Of this,
  *   - a truncation is noticed in every window, by whoever touches what was cut,
- *     or copies it;
+ *     or copies it.  Where it comes just before a write into the pool, or while the
+ *     pool is resized, the file is long again, and what was cut counts as a hole;
  *   - a hole reads as zeroes without a fault, unless the kernel is asked for
  *     one (userfaultfd, Linux 5.11).  It is in a linear window, where that costs
  *     nothing, and with ORIEL_HOLES also in one that is swapped, at 0.4 us a
  *     swap.  It must be in every process, since a touch fills the hole.  Without
- *     it copying reads notice holes that no one has touched;
+ *     it, and where there is no userfaultfd, copying reads notice holes that no
+ *     one has touched;
  *   - what is cut off or zeroed inside a block (4096 bytes) is like any other
  *     write by a stranger: no one notices.
  * If the pool's tables are cut, or there is no room to put memory in the place

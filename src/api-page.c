@@ -106,7 +106,10 @@ pin_recent (oriel_file *file, uint64_t number, unsigned flags,
   if (ORL_LIKELY (recent->number == (uint32_t) number))
     {
       if (!ORL_LIKELY (file->base))
-        return orl_pin_again (me, file, number, recent->frame, flags, page);
+        return ORL_LIKELY (number < UINT32_MAX)
+                   ? orl_pin_again (me, file, number, recent->frame, flags, page)
+                   : pin_checked (file, number, flags, page,
+                                  __builtin_return_address (0));
       switch (orl_hit (me, file, number, recent->frame, flags, true, page))
         {
         case ORL_HIT:

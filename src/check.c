@@ -64,7 +64,12 @@ report (struct orl_check *c, const char *text)
   if (c->found < INT32_MAX)
     c->found++;
   if (c->problem)
-    c->problem (c->arg, text);
+    {
+      int was = orl_cancel_off ();
+
+      c->problem (c->arg, text);
+      orl_cancel_back (was);
+    }
 }
 
 /* Find out which suspects are guilty; there are none afterwards. */

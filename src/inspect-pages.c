@@ -17,6 +17,7 @@
 #include "heat.h"
 #include "inspect.h"
 #include "ledger.h"
+#include "sys.h"
 #include "window.h"
 
 static void
@@ -77,9 +78,11 @@ orl_inspect_pages (struct oriel_file *file,
 {
   const struct orl_shm *shm = &file->pool->shm;
   uint32_t *pins = calloc (shm->geo.nframes, sizeof *pins);
+  int was;
 
   if (!pins)
     return orl_fail (-ENOMEM, "%s: no memory to count pins", file->path);
+  was = orl_cancel_off ();
   orl_ledger_scan (shm, ORL_EVERYONE, see_pin, pins);
   for (uint32_t i = 0; i < orl_span (shm); i++)
     {
@@ -90,6 +93,7 @@ orl_inspect_pages (struct oriel_file *file,
       info.pinned = pins[i];
       each (arg, &info);
     }
+  orl_cancel_back (was);
   free (pins);
   return 0;
 }

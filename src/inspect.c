@@ -172,9 +172,11 @@ orl_inspect_files (struct oriel_pool *pool,
   const struct orl_shm *shm = &pool->shm;
   struct tally *t = count_pages (shm);
   char path[ORL_PATH_WORDS * sizeof (uint64_t) + 1];
+  int was;
 
   if (!t)
     return orl_fail (-ENOMEM, "%s: no memory to count pages", pool->path);
+  was = orl_cancel_off ();
   for (uint32_t i = 0; i < shm->geo.nfiles; i++)
     {
       const struct orl_frec *rec = &shm->files[i];
@@ -201,6 +203,7 @@ orl_inspect_files (struct oriel_pool *pool,
         info.error = atomic_load (&rec->write_error);
       each (arg, &info);
     }
+  orl_cancel_back (was);
   free (t);
   return 0;
 }
@@ -311,6 +314,7 @@ orl_inspect_processes (struct oriel_pool *pool,
 {
   const struct orl_shm *shm = &pool->shm;
   oriel_process_info info;
+  int was = orl_cancel_off ();
   uint64_t threads;
 
   for (uint32_t i = 0; i < shm->geo.nprocs; i++)
@@ -338,6 +342,7 @@ orl_inspect_processes (struct oriel_pool *pool,
       count_ledgers (shm, token, &info.threads);
       each (arg, &info);
     }
+  orl_cancel_back (was);
   return 0;
 }
 
@@ -381,13 +386,14 @@ orl_inspect_list (const char *directory,
                   void (*each) (void *arg, const char *name, const char *path),
                   void *arg)
 {
+  int was = orl_cancel_off ();
   struct dirent **entries;
   int n;
 
   directory = orl_poolfile_directory (directory);
   n = scandir (directory, &entries, has_prefix, alphasort);
   if (n < 0)
-    return orl_fail (-errno, "%s: cannot be read", directory);
+    n = orl_fail (-errno, "%s: cannot be read", directory);
   for (int i = 0; i < n; i++)
     {
       const char *file = entries[i]->d_name;
@@ -403,6 +409,8 @@ orl_inspect_list (const char *directory,
         }
       free (entries[i]);
     }
-  free (entries);
-  return 0;
+  if (n >= 0)
+    free (entries);
+  orl_cancel_back (was);
+  return n < 0 ? n : 0;
 }

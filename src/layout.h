@@ -311,12 +311,13 @@ struct orl_image {
 struct orl_shm {
   struct orl_geometry geo;
   int fd;
-  int look;                     /* the file again, read-only and without our
-                                   locks, for forked children; or -1 */
+  int look;                     /* the file again, without our locks, for what
+                                   forked children may have; or -1 */
   int uffd;                     /* touching a hole is a SIGBUS in mappings that
                                    are registered with it; or -1 */
   bool holes;                   /* register slots at each swap */
   bool fence;                   /* pins need a full fence */
+  bool handled;                 /* SIGBUS is answered by us */
   uint32_t proc;                /* my place */
   uint64_t token;
   orl_a32 *mine;                /* [ledger]: not 0, this process claimed it */

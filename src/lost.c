@@ -64,8 +64,11 @@ block_signals (sigset_t *before)
   pthread_sigmask (SIG_BLOCK, &all, before);
 }
 
-/* Where there are no OFD locks it is done without: what sys-lock.c makes of
- * others is not async-signal-safe. */
+/* Where there are no OFD locks (before Linux 3.15) a POSIX lock does: it is of
+ * another byte than those of sys-lock.c, whose list is not async-signal-safe,
+ * and threads of one process exclude each other by repairer.  Two who mend the
+ * file at once would let it be cut once more between them, and no one be told:
+ * one gives it its length back, and then the other, who found an older cut. */
 static int
 lock_byte (const struct orl_shm *shm, int type)
 {
@@ -73,8 +76,11 @@ lock_byte (const struct orl_shm *shm, int type)
                       .l_whence = SEEK_SET,
                       .l_start = LOCK_AT,
                       .l_len = 1 };
+  int r = orl_sys.fcntl_lock (shm->fd, F_OFD_SETLK, &fl);
 
-  return orl_sys.fcntl_lock (shm->fd, F_OFD_SETLK, &fl);
+  return r == -EINVAL || r == -ENOSYS || r == -EPERM
+             ? orl_sys.fcntl_lock (shm->fd, F_SETLK, &fl)
+             : r;
 }
 
 /* False: this thread is in the middle of it already. */

@@ -62,6 +62,10 @@ static void
 before_fork (void)
 {
   pthread_mutex_lock (&list_lock);
+  /* Before the windows: who makes a ring may be interrupted by a signal whose
+   * handler touches a page, and come there. */
+  orl_async_before_fork ();
+  orl_ring_before_fork ();
   for (struct oriel_pool *p = list; p; p = p->next)
     if (p->window && !p->forked)
       {
@@ -70,8 +74,6 @@ before_fork (void)
                                    MADV_DONTFORK)
                   == 0;
       }
-  orl_async_before_fork ();
-  orl_ring_before_fork ();
   orl_posix_before_fork ();
 }
 
@@ -139,6 +141,8 @@ reserve_in_child (struct oriel_pool *pool)
 static void
 after_fork_child (void)
 {
+  int was = orl_cancel_off (); /* fork() is no cancellation point */
+
   orl_posix_after_fork (true);
   orl_ring_after_fork ();
   orl_async_after_fork ();
@@ -166,6 +170,7 @@ after_fork_child (void)
     }
   orl_thread_forget ();
   pthread_mutex_unlock (&list_lock); /* of the thread that has forked */
+  orl_cancel_back (was);
 }
 
 /* When the library is loaded, so before any handler of those who use it: what
@@ -281,6 +286,7 @@ take_place (struct oriel_pool *pool, unsigned flags)
   shm->holes = (flags & ORIEL_HOLES) && !(flags & (ORIEL_PROTECT | ORIEL_RETIRE));
   pthread_mutex_lock (&list_lock); /* so that no fork() comes between */
   r = orl_fault_watch (pool, !(flags & ORIEL_NO_FAULT_HANDLER));
+  shm->handled = !(flags & ORIEL_NO_FAULT_HANDLER);
   pthread_mutex_unlock (&list_lock);
   if (r < 0)
     return r;
@@ -302,8 +308,8 @@ take_place (struct oriel_pool *pool, unsigned flags)
   return 0;
 }
 
-/* The pool's file once more, for children: another open file description, which
- * has none of our locks. */
+/* The pool's file once more, for children, and for mappings that they may come to
+ * have: another open file description, which has none of our locks. */
 static void
 open_look (struct oriel_pool *pool)
 {
@@ -312,9 +318,9 @@ open_look (struct oriel_pool *pool)
   char path[40];
 
   snprintf (path, sizeof path, "/proc/self/fd/%d", shm->fd);
-  shm->look = orl_sys.open (path, O_RDONLY, 0);
+  shm->look = orl_sys.open (path, O_RDWR, 0);
   if (shm->look < 0) /* no /proc */
-    shm->look = orl_sys.open (pool->path, O_RDONLY | O_NOFOLLOW, 0);
+    shm->look = orl_sys.open (pool->path, O_RDWR | O_NOFOLLOW, 0);
   if (shm->look < 0)
     shm->look = -1;
   else if (orl_sys.fstat (shm->look, &st) < 0

@@ -48,6 +48,7 @@
 #include "counters.h"
 #include "cut.h"
 #include "frame.h"
+#include "guard.h"
 #include "image.h"
 #include "latch.h"
 #include "ledger.h"
@@ -111,8 +112,28 @@ leave_half (const struct orl_shm *shm, uint32_t frame)
   ORL_POINT ("recover.latch.in-doubt");
 }
 
+/* By a mapping.  -EIO: the memory is missing. */
+static int
+write_mapped (const struct orl_shm *shm, uint64_t at, const void *image)
+{
+  const struct orl_geometry *geo = &shm->geo;
+  uint64_t block = geo->block > geo->page_size ? geo->block : geo->page_size;
+  uint64_t skip = at & (block - 1);
+  unsigned char *p = orl_sys.mmap (
+      NULL, (size_t) block, PROT_READ | PROT_WRITE, MAP_SHARED,
+      shm->look >= 0 ? shm->look : shm->fd, (off_t) (at - skip));
+  bool done;
+
+  if (p == MAP_FAILED)
+    return -ENOMEM;
+  done = orl_guard_copy (memcpy, p + skip, image, geo->page_size, p + skip);
+  orl_sys.munmap (p, (size_t) block);
+  return done ? 0 : -EIO;
+}
+
 /* Give a page its before-image, through the descriptor: the repair has no slot,
- * and a mapping could fault.  hugetlbfs wants one all the same. */
+ * and a mapping could fault.  hugetlbfs wants one all the same; and where holes
+ * do not fault a write could make some (window.c: orl_window_copy_in()). */
 static int
 restore (const struct orl_shm *shm, uint32_t frame, uint32_t dead,
          void *image)
@@ -120,24 +141,21 @@ restore (const struct orl_shm *shm, uint32_t frame, uint32_t dead,
   const struct orl_geometry *geo = &shm->geo;
   size_t keep = orl_cut_keeps (shm, dead, frame);
   uint64_t from = geo->data + ((uint64_t) frame << geo->page_shift);
-  uint64_t block = geo->block > geo->page_size ? geo->block : geo->page_size;
-  uint64_t skip = from & (block - 1);
-  void *at;
+  bool mapped = shm->uffd < 0 && shm->handled;
+  int r = -ENOMEM;
 
   if (keep < geo->page_size)
     memset ((char *) image + keep, 0, geo->page_size - keep);
   if (orl_lost_look (shm, frame) < 0)
     return -EIO;
+  if (mapped)
+    r = write_mapped (shm, from, image);
+  if (r == 0 || r == -EIO)
+    return r;
   if (orl_sys.pwrite (shm->fd, image, geo->page_size, (off_t) from)
       == (ssize_t) geo->page_size)
     return 0;
-  at = orl_sys.mmap (NULL, (size_t) block, PROT_READ | PROT_WRITE, MAP_SHARED,
-                     shm->fd, (off_t) (from - skip));
-  if (at == MAP_FAILED)
-    return -errno;
-  memcpy ((char *) at + skip, image, geo->page_size);
-  orl_sys.munmap (at, (size_t) block);
-  return 0;
+  return mapped ? r : write_mapped (shm, from, image);
 }
 
 static void

@@ -18,18 +18,24 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "error.h"
 #include "flush.h"
 #include "frame.h"
+#include "guard.h"
 #include "load-async.h"
 #include "load.h"
+#include "lost.h"
 #include "point.h"
 #include "poolfile.h"
 #include "resize.h"
 #include "size.h"
 #include "sys.h"
+
+#define FILL (2u << 20)         /* bytes, mapped at once */
+#define TRIES 100               /* if it is cut again and again */
 
 /* Another's resize is waited for, or its repair, which takes a moment. */
 #define TURN_MS 1000
@@ -65,10 +71,86 @@ no_room (const struct oriel_pool *pool, uint64_t frames, int error)
                    (unsigned long long) room);
 }
 
+/* A file that was cut would be long again, and no one be told of the holes in it:
+ * so who has pages there is told first.  1: it was; 0: it was not; -EIO, -ENOSPC
+ * the pool is of no use any more. */
+static int
+look_for_cut (struct oriel_pool *pool)
+{
+  const struct orl_shm *shm = &pool->shm;
+  struct stat st;
+  int r;
+
+  if (orl_sys.fstat (shm->fd, &st) < 0
+      || (uint64_t) st.st_size >= shm->geo.file_bytes)
+    return 0;
+  r = orl_lost_repair (shm, shm->geo.data + orl_backed_bytes (shm), 1, false);
+  if (r == -ENOSPC || r == -ENODATA)
+    orl_lost_pool (pool, r == -ENOSPC ? ORL_GONE_ROOM : ORL_GONE_TABLES);
+  return r < 0 ? orl_pool_gone (pool) : 1;
+}
+
+/* Write to each block, so that it is none that was only reserved. */
+static void *
+touch (void *to, const void *from, size_t n)
+{
+  (void) from;
+  for (size_t i = 0; i < n; i += 4096)
+    ((volatile unsigned char *) to)[i] = 0;
+  return to;
+}
+
+/* Memory for [at, end), by a mapping: that makes no file longer that someone cuts
+ * just now.  1: someone did, or there is no room. */
+static int
+fill (struct oriel_pool *pool, uint64_t at, uint64_t end)
+{
+  const struct orl_shm *shm = &pool->shm;
+  int r = orl_sys.fallocate (shm->fd, FALLOC_FL_KEEP_SIZE, (off_t) at,
+                             (off_t) (end - at));
+
+  /* As in orl_poolfile_allocate(). */
+  if (r < 0 && r != -EOPNOTSUPP && r != -ENOSYS && r != -EPERM)
+    return r;
+  for (uint64_t n; at < end; at += n)
+    {
+      size_t skip = (size_t) at & 4095;
+      unsigned char *p;
+      bool done;
+
+      n = end - at < FILL ? end - at : FILL;
+      p = orl_sys.mmap (NULL, skip + (size_t) n, PROT_READ | PROT_WRITE,
+                        MAP_SHARED, shm->look, (off_t) (at - skip));
+      if (p == MAP_FAILED)
+        return orl_poolfile_allocate (shm->fd, &shm->geo, at, end - at);
+      done = orl_guard_copy (touch, p + skip, NULL, (size_t) n, p + skip);
+      orl_sys.munmap (p, skip + (size_t) n);
+      if (!done)
+        return (r = look_for_cut (pool)) < 0 ? r : 1; /* or another mended it */
+    }
+  return 0;
+}
+
+static int
+allocate (struct oriel_pool *pool, uint64_t at, uint64_t n)
+{
+  const struct orl_shm *shm = &pool->shm;
+  int r = look_for_cut (pool);
+
+  if (r < 0)
+    return r;
+  if (!shm->handled || shm->look < 0 || shm->geo.block != 4096)
+    return orl_poolfile_allocate (shm->fd, &shm->geo, at, n);
+  for (int i = 0; i < TRIES && (r = fill (pool, at, at + n)) == 1; i++)
+    ;
+  return r == 1 ? -ENOSPC : r;
+}
+
 /* Tables for frames that there never were. */
 static int
-grow_tables (const struct orl_shm *shm, uint32_t to)
+grow_tables (struct oriel_pool *pool, uint32_t to)
 {
+  const struct orl_shm *shm = &pool->shm;
   struct orl_range had[ORL_RANGES], want[ORL_RANGES];
   int r = 0;
 
@@ -76,8 +158,7 @@ grow_tables (const struct orl_shm *shm, uint32_t to)
   orl_layout_ranges (&shm->geo, to, want);
   for (int i = 0; i < ORL_RANGES && r == 0; i++)
     if (want[i].to > had[i].to)
-      r = orl_poolfile_allocate (shm->fd, &shm->geo, had[i].to,
-                                 want[i].to - had[i].to);
+      r = allocate (pool, had[i].to, want[i].to - had[i].to);
   return r;
 }
 
@@ -91,7 +172,7 @@ grow (struct oriel_pool *pool, uint32_t to)
 
   if (to > orl_span (shm))
     {
-      r = grow_tables (shm, to);
+      r = grow_tables (pool, to);
       if (r < 0)
         return no_room (pool, to, r);
       ORL_POINT ("resize.grow.tables");
@@ -99,8 +180,7 @@ grow (struct oriel_pool *pool, uint32_t to)
       ORL_POINT ("resize.grow.span");
     }
   if (want > had)
-    r = orl_poolfile_allocate (shm->fd, &shm->geo, shm->geo.data + had,
-                               want - had);
+    r = allocate (pool, shm->geo.data + had, want - had);
   ORL_POINT ("resize.grow.filled");
   if (r < 0)
     {

@@ -110,7 +110,8 @@ latch_all (struct making *m)
       if (r == -ESTALE)
         {
           orl_hold_end (&m->me->pool->shm, entry_of (m, at));
-          orl_cut_await (m->me, m->file, m->first + at);
+          if ((m->flags & (ORIEL_WRITE | ORIEL_NOWAIT)) == ORIEL_WRITE)
+            orl_cut_await (m->me, m->file, m->first + at);
           r = pin (m, at);
           if (r < 0) /* only those are held that come before, and behind */
             m->hold[at].entry = -1;

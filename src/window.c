@@ -244,7 +244,10 @@ orl_window_copy_out (const struct orl_window *w, uint32_t frame, size_t skip,
   return true;
 }
 
-/* A write through the descriptor that comes just behind a cut makes the file
+/* The mapping is not of the descriptor that has our locks: a child of a fork()
+ * in another thread would keep it, and us alive.
+ *
+ * A write through the descriptor that comes just behind a cut makes the file
  * long again, with holes before it.  A mapping never makes it longer: a touch
  * behind the end is a signal.  It takes 6 us where a write of 4 KiB takes 1.3,
  * so it is for kernels that cannot have holes fault.  False: it cannot be had,
@@ -256,7 +259,7 @@ copy_by_mapping (const struct orl_window *w, uint32_t frame, size_t skip,
   off_t at = in_file (w, frame, skip);
   size_t inside = (size_t) at & (w->shm->geo.block - 1);
   unsigned char *p = orl_sys.mmap (NULL, inside + n, PROT_READ | PROT_WRITE,
-                                   MAP_SHARED, w->shm->fd,
+                                   MAP_SHARED, w->shm->look,
                                    at - (off_t) inside);
   bool done;
 
@@ -275,7 +278,8 @@ orl_window_copy_in (const struct orl_window *w, uint32_t frame, size_t skip,
 {
   bool missing;
 
-  if (w->shm->uffd < 0 && w->handled && w->shm->geo.block == 4096)
+  if (w->shm->uffd < 0 && w->handled && w->shm->geo.block == 4096
+      && w->shm->look >= 0)
     {
       if (copy_by_mapping (w, frame, skip, from, n, &missing))
         return true;

@@ -59,6 +59,7 @@ static void
 see_file (void *arg, const oriel_file_info *info)
 {
   (void) arg, (void) info;
+  usleep (1);
 }
 
 static void
@@ -241,7 +242,7 @@ wait_second (void *arg)
   oriel_page page;
 
   pthread_cancel (pthread_self ());
-  must (oriel_pin (file, 50, ORIEL_READ, &page), "oriel_pin");
+  must (oriel_pin (file, 20, ORIEL_READ, &page), "oriel_pin");
   must (oriel_unpin (&page), "oriel_unpin");
   through = true;
   return arg;
@@ -262,6 +263,7 @@ two_wait (void)
   pthread_t first, second, third;
 
   mode = &modes[0];
+  make_stamped_file (path, PAGE, PAGES, 0, 2);
   must (open_all (), "open_all");
   if (get_stats (pool).store != ORIEL_STORE_URING) {
     skip ("there is no io_uring here");

@@ -153,12 +153,15 @@ main (void)
   must (oriel_file_close (file), "oriel_file_close");
   must (oriel_pool_close (pool), "oriel_pool_close");
 
-  prctl (PR_SET_CHILD_SUBREAPER, 1);
-  reap (spawn (dies, o));
-  go_to (&o->step, 1);
-  while (waitpid (-1, &code, 0) < 0 && errno == EINTR)
-    ;
-  ok (WIFSIGNALED (code) && WTERMSIG (code) == SIGSEGV,
-      "a dead parent has nothing pinned");
+  if (prctl (PR_SET_CHILD_SUBREAPER, 1) < 0)
+    skip ("no orphans can be had before Linux 3.4");
+  else {
+    reap (spawn (dies, o));
+    go_to (&o->step, 1);
+    while (waitpid (-1, &code, 0) < 0 && errno == EINTR)
+      ;
+    ok (WIFSIGNALED (code) && WTERMSIG (code) == SIGSEGV,
+        "a dead parent has nothing pinned");
+  }
   return done_testing ();
 }

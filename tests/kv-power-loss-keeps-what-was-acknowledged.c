@@ -22,7 +22,7 @@
 
 static struct record_tape *tape;
 static struct disk base, disk;
-static char path[300], log_path[300], after[300];
+static char path[300], log_path[300], area[304], after[300];
 static uint64_t seed;
 static unsigned disks;
 
@@ -217,6 +217,7 @@ try (uint64_t run, bool all)
   memset (tape, 0, offsetof (struct record_tape, bytes));
   unlink (path);
   unlink (log_path);
+  unlink (area);
   if (in_child (records, &run) != 0)
     bail_out ("the run failed");
   must (oriel_pool_destroy ("run", pool_dir (), 0), "oriel_pool_destroy");
@@ -248,6 +249,7 @@ main (void)
   mkdir (record_dir, 0700);
   snprintf (path, sizeof path, "%s", kv_file ("recorded/a.kv"));
   snprintf (log_path, sizeof log_path, "%s", kv_file ("recorded/a.kv-log"));
+  snprintf (area, sizeof area, "%s.dw", path);
   snprintf (after, sizeof after, "%s", kv_file ("after"));
   mkdir (after, 0700);
   for (int i = 0; i < (rounds ? rounds : 1); i++)

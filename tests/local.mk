@@ -238,6 +238,7 @@ tests_inside = \
 	tests/check-finds-planted-damage \
 	tests/checkpoint-lets-others-go-on \
 	tests/cut-beside-a-copied-write-is-noticed \
+	tests/cut-is-mended-by-one-process-at-a-time \
 	tests/cut-twice-hides-no-loss \
 	tests/double-write-reports-errors \
 	tests/double-write-survives-kills \
@@ -351,10 +352,12 @@ tests_sqlite_inside = \
 # Linked with examples/kv; left out without xxHash.
 tests_kv = \
 	tests/kv-damage-is-an-error \
+	tests/kv-failed-recovery-stays-failed \
 	tests/kv-failed-sync-closes-the-store \
 	tests/kv-matches-a-model \
 	tests/kv-pages-are-well-filled \
 	tests/kv-power-loss-keeps-what-was-acknowledged \
+	tests/kv-recovery-may-be-killed-in-a-small-pool \
 	tests/kv-refuses-what-does-not-fit \
 	tests/kv-survives-death-at-each-step \
 	tests/kv-survives-kills \

@@ -36,6 +36,21 @@ restore (void)
     set_number (nr_before);
 }
 
+/* Can a file there be given its memory? */
+static int
+can_allocate (void)
+{
+  char path[320];
+  int fd, can;
+
+  snprintf (path, sizeof path, "%s/try", mount_point);
+  fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  can = fd >= 0 && fallocate (fd, 0, 0, 2 * MiB) == 0;
+  close (fd);
+  unlink (path);
+  return can;
+}
+
 int
 main (void)
 {
@@ -59,6 +74,9 @@ main (void)
     skip_all ("12 huge pages can't be had");
   if (mount ("none", mount_point, "hugetlbfs", 0, "pagesize=2M") < 0)
     skip_all ("no hugetlbfs of 2 MiB pages");
+
+  if (!can_allocate ())
+    skip_all ("hugetlbfs has fallocate() since Linux 4.3");
 
   make_stamped_file (scratch_file ("data"), 4096, PAGES, 0, 9);
   oriel_options_init (&opt);

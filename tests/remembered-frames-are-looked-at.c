@@ -266,6 +266,16 @@ thread_that_has_ended (void)
   end ("test");
 }
 
+/* Its lower bits are those of the page that is remembered. */
+static void
+no_such_page (void)
+{
+  oriel_page page;
+
+  is_rc (oriel_pin (file, NUMBER + (UINT64_C (1) << 60), flags, &page), -EFBIG,
+         "no file has a page 2^60 behind it");
+}
+
 /* Where a hit has more to look at than the frame, it goes the other way. */
 static void
 windows_and_fences (void)
@@ -274,6 +284,8 @@ windows_and_fences (void)
 
   begin ("test", 0);
   ok (file->base == pool->window->base, "a linear window is known by its base");
+  remember (NUMBER);
+  no_such_page ();
   end ("test");
 
   opt.flags = ORIEL_FENCE;
@@ -283,6 +295,7 @@ windows_and_fences (void)
   ok (!file->base, "not in a pool with fences");
   remember (NUMBER);
   ok (shows (NUMBER, 1), "which remembers, too");
+  no_such_page ();
   end ("test");
 
   opt.flags = 0;
@@ -296,6 +309,7 @@ windows_and_fences (void)
   for (uint64_t i = 0; i < PAGES; i++)
     shows (i, 1);
   ok (shows (NUMBER, 1), "where the page may be in another slot");
+  no_such_page ();
   end ("test");
 }
 

@@ -140,6 +140,10 @@ main (void)
   ok (tickets (peers, path, POOL) > 0, "who waits queues by default");
   is_int (tickets (peers, path, POOL "&oriel_lock_wait=0"), 0,
           "and not with oriel_lock_wait=0");
+  path = make_database ("journal.db", "DELETE");
+  is_int (tickets (peers, path, POOL), 0, "nor by default without a log");
+  ok (tickets (peers, path, POOL "&oriel_lock_wait=10000") > 0,
+      "but for who asks for it");
   make_database ("limit.db", "WAL");
   ok (longest (peers, POOL "&oriel_lock_wait=0") > 0.05,
       "without a queue SQLite's handler sleeps");

@@ -101,9 +101,9 @@
  * - Salts 0 are those of every log without frames: they are no proof, STATE is.
  * - Nor are salts and nBackfill while no one has the file open: someone may
  *   put back an older file with its log, which has the same salts, and go on
- *   until as many frames are copied.  So the first connection of a process holds
- *   the log's content against what was noted, and if it differs, the file
- *   against STATE.
+ *   until as many frames are copied.  So a connection that had no lock before, as
+ *   when it was just opened, holds the log's content against what was noted, and
+ *   if it differs, the file against STATE.
  * - locking_mode=EXCLUSIVE, and the checkpoint when the last connection closes,
  *   use no locks of the wal-index: EXCLUSIVE protects them, and everything is
  *   as in rollback mode, but that others may have written between SHARED and
@@ -371,12 +371,10 @@ is_same_log (struct vfs_connection *c, const struct vfs_log *log)
 static bool
 is_noted_log (struct vfs_connection *c, const struct vfs_log *log)
 {
-  struct vfs_file *f = c->shared;
-
-  if (!atomic_load (&f->same_log)
-      && (!is_same_log (c, log) || load (f, WAL) != log->digest))
+  if (!c->same_log
+      && (!is_same_log (c, log) || load (c->shared, WAL) != log->digest))
     return false;
-  atomic_store (&f->same_log, true);
+  c->same_log = true;
   return true;
 }
 
@@ -417,7 +415,7 @@ compare (struct vfs_connection *c, bool suspect)
   if (is_same_log (c, &log) && keep_clean (f, suspect) == 0)
     {
       note_log (f, &log);
-      atomic_store (&f->same_log, true);
+      c->same_log = true;
       return true;
     }
   if (suspect)
@@ -438,7 +436,7 @@ compare (struct vfs_connection *c, bool suspect)
       store (f, STATE, settle (c, &s, false));
     }
   note_log (f, &log);
-  atomic_store (&f->same_log, true);
+  c->same_log = true;
   return true;
 }
 

@@ -128,6 +128,8 @@ x_lock (sqlite3_file *file, int level)
     vfs_queue_had (c);
   else
     vfs_queue_moved (c);
+  if (c->lock == SQLITE_LOCK_NONE)
+    c->same_log = false;
   /* With a log, others may have written between SHARED and EXCLUSIVE. */
   if (c->lock == SQLITE_LOCK_NONE
       || (level == SQLITE_LOCK_EXCLUSIVE && (c->wal_format || c->nregions)))

@@ -43,7 +43,7 @@ static const struct setting {
   { "oriel_fetch", "ORIEL_FETCH", NULL, offsetof (struct vfs_params, fetch),
     1, 1 },
   { "oriel_lock_wait", "ORIEL_LOCK_WAIT", NULL,
-    offsetof (struct vfs_params, lock_wait_ms), 3600000, 10000 },
+    offsetof (struct vfs_params, lock_wait_ms), 3600000, VFS_WAIT_PRESET },
 };
 
 #define NSETTINGS (sizeof settings / sizeof *settings)

@@ -41,7 +41,9 @@
  * of their transactions waited for more than 1 ms; 1.1% without that.)  One that
  * did not sleep when told BUSY, as it has no handler, or had read before, always
  * tries.  A turn that no one takes goes to the next after GRACE_US.  Strangers
- * have whatever they can get, as ever.
+ * have whatever they can get: with a log that is as much as ever; without one they
+ * have to find a moment when no one reads or writes, which those who queue leave
+ * them seldom.  So without a log there is a queue only for who asks for it.
  *
  * A CHECKPOINT copies what is there when it begins.  SQLite starts the log anew
  * only if all of it was copied when the next writer comes; and of more than 1000
@@ -73,6 +75,9 @@
 #define TICKETS 9
 #define TURNS 10
 #define TIMES 11
+
+/* How long to queue if no one says: longer than most busy timeouts. */
+#define PRESET_US 10000000
 
 /* How long a writer may keep its turn: for so many transactions, that much less
  * than one in a hundred has to wait, but no longer than so.  (8 writers here, 20
@@ -260,10 +265,18 @@ is_time (uint64_t now, bool napped)
 /* ------------------------------------------------------------------ */
 /* Locking                                                            */
 
+void
+vfs_queue_init (struct vfs_connection *c, unsigned wait_ms)
+{
+  c->turn.log_only = wait_ms == VFS_WAIT_PRESET;
+  c->turn.limit_us = c->turn.log_only ? PRESET_US : (uint64_t) wait_ms * 1000;
+}
+
 static bool
 is_on (const struct vfs_connection *c)
 {
-  return c->turn.limit_us > 0 && vfs_has_pool (c);
+  return c->turn.limit_us > 0 && vfs_has_pool (c)
+         && (!c->turn.log_only || c->nregions > 0);
 }
 
 static bool

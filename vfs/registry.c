@@ -385,8 +385,7 @@ get_file (struct vfs_connection *c, struct vfs_pool *pool, const char *path)
           snprintf (c->why_not, sizeof c->why_not, "no memory");
           return NULL;
         }
-      if (f->refs++ == 0)
-        atomic_store (&f->same_log, false);
+      f->refs++;
       if (is_lower (c, path, &st) && st.st_dev == f->dev
           && st.st_ino == f->ino)
         return f;

@@ -109,7 +109,7 @@ open_pool (struct vfs_connection *c, const char *name,
       vfs_stable (c, c->immutable);
       vfs_lease_init (c, params->lease_ms);
       c->raise = params->fetch;
-      c->turn.limit_us = (uint64_t) params->lock_wait_ms * 1000;
+      vfs_queue_init (c, params->lock_wait_ms);
     }
   else if (params->required)
     {

@@ -87,9 +87,6 @@ struct vfs_file {
    * believed */
   _Atomic uint64_t alive;
   _Atomic uint64_t alive_until;
-  /* and whether, since a connection came when there was none, the log was found
-   * to be the one that is noted */
-  atomic_bool same_log;
   /* lease.c: leases that were not given back, and how long not to wait */
   _Atomic uint64_t deaf;
   _Atomic uint64_t deaf_until;
@@ -125,6 +122,7 @@ struct vfs_lease {
 /* queue.c: a writer's turn. */
 struct vfs_turn {
   uint64_t limit_us;            /* how long to queue; 0: not at all */
+  bool log_only;                /* and without a log not at all */
   uint64_t since;               /* when its turn began; 0: it has none */
   uint32_t count;               /* of locks in this turn */
   uint64_t left_at;             /* when it unlocked; 0: it has tried again */
@@ -148,6 +146,7 @@ struct vfs_connection {
   bool stable;                  /* the pool knows that we have a lock */
   /* coherence.c */
   bool unchecked;               /* a lock was taken since the last check */
+  bool same_log;                /* since SHARED was taken: it is the one noted */
   bool stranger;                /* until the next lock: do without the pool */
   bool crowded;                 /* until the next lock: the pool is full */
   bool writing;                 /* we are shared->writer */
@@ -229,6 +228,9 @@ int vfs_connection_free (struct vfs_connection *c);
 
 /* ------------------------------------------------------------------ */
 /* params.c                                                           */
+
+/* 10 s, but only where there is a log: see queue.c. */
+#define VFS_WAIT_PRESET UINT32_MAX
 
 struct vfs_params {
   const char *pool;             /* name */
@@ -492,6 +494,9 @@ void vfs_lease_forget (void);
 
 /* ------------------------------------------------------------------ */
 /* queue.c                                                            */
+
+/* A connection was opened; how long it is to queue, or VFS_WAIT_PRESET. */
+void vfs_queue_init (struct vfs_connection *c, unsigned wait_ms);
 
 /* The connection wants to become the writer: false, it is to take the lock for
  * busy.  The lock was busy. */

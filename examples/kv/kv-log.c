@@ -437,7 +437,10 @@ kv_log_recover (kv *store, uint64_t size)
   atomic_store (&s->log_size, head.log_size);
   while ((r = read_record (store, end)) == 0) {
     end += ((const struct record *) store->record)->length;
-    atomic_store (&s->log_end, end); /* pages may be written to make room */
+    /* Pages may be written to make room; also those of one who died recovering,
+     * who had come farther: for them it must not go back. */
+    if (atomic_load (&s->log_end) < end)
+      atomic_store (&s->log_end, end);
     r = redo_record (store);
     if (r < 0)
       return r;

@@ -92,7 +92,8 @@ recover (kv *store, uint64_t log_size)
     if ((who == 0 || !oriel_alive (store->pool, who))
         && atomic_compare_exchange_strong (state, &who, store->self)) {
       r = kv_log_recover (store, log_size);
-      atomic_store (state, r == 0 ? KV_READY : 0);
+      who = store->self;        /* unless it is KV_BROKEN, for good */
+      atomic_compare_exchange_strong (state, &who, r == 0 ? KV_READY : 0);
       return r;
     }
     usleep (1000);

@@ -3,9 +3,11 @@
  * kv.h - an ordered key-value store on Oriel's public calls
  *
  * A B+tree in the pages of one file, a write-ahead log beside it (PATH-log), and
- * Oriel's double-write area (PATH.dw), where no disk writes pages whole.  Any number of processes, and of threads in each, read and write
- * it at once.  It is an example, and what Oriel is compared with others by; what
- * it does is done in full, but there is little of it.
+ * Oriel's double-write area (PATH.dw) where no disk writes pages whole: three
+ * files that are moved, copied and removed together.  Any number of processes,
+ * and of threads in each, read and write it at once.  It is an example, and what
+ * Oriel is compared with others by; what it does is done in full, but there is
+ * little of it.
  *
  *     kv *store;
  *
