@@ -284,6 +284,7 @@ orl_uring_wait (struct orl_uring *u, void *who)
   orl_uring_reap (u, who);
   for (unsigned round = 0; u->flying > 0 && u->flying >= flying; round++)
     {
+      int was = orl_cancel_off (); /* others wait for us */
       int r;
 
       u->waiting = true;
@@ -291,6 +292,7 @@ orl_uring_wait (struct orl_uring *u, void *who)
       r = orl_sys.uring_wait (&u->ring);
       if (r < 0) /* completions come without us, but no one wakes us */
         orl_backoff (round);
+      orl_cancel_back (was);
       pthread_mutex_lock (&u->lock);
       u->waiting = false;
       flying = u->flying; /* others send meanwhile */
