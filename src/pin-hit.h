@@ -60,8 +60,8 @@ orl_recent_at (struct orl_thread *me, const struct oriel_file *file,
 }
 
 /* With the ledger's entry written: does the frame have the page of the file's
- * epoch now, and may it be read?  STALE is asked for again behind the latch: a writer that died may have
- * left it in between. */
+ * epoch now, and may it be read?  STALE is asked for again behind the latch: a
+ * writer that died may have left it in between. */
 ORL_INLINE bool
 orl_hit_holds (const struct orl_frame *f, const struct oriel_file *file,
                uint64_t number, uint32_t mode)
