@@ -16,6 +16,9 @@
 #define SCAN_EVERY 2            /* seconds between two scans' starts */
 #define WARM_UP 6               /* seconds, of the case with scans */
 #define LOAD_ROWS 60000
+/* Seconds of the pace before the kill: it goes up and down with the disk from one
+ * tenth to the next, so more of it is taken than of what is held against it. */
+#define STEADY 2
 
 const char *const setting_name[SETTINGS] = {
   [ORIEL] = "oriel", [PREAD] = "pread", [MMAP] = "mmap", [CACHE] = "cache",
@@ -116,10 +119,13 @@ reader (struct bench *b, const struct test *t, enum setting s,
   return statements (b, t, s, path, number, t->work.memory > t->work.data);
 }
 
+/* It follows one that was killed.  The clock starts when it is in its cgroup: to
+ * join one takes the kernel some milliseconds, whoever joins. */
 static int
 cold_reader (struct bench *b, const struct test *t, enum setting s,
              const char *path, int number)
 {
+  await_start (b, &b->board->report[number]);
   return statements (b, t, s, path, number, false);
 }
 
@@ -347,12 +353,15 @@ run_killed (struct bench *b, const struct test *t, enum setting s,
       bench_sleep (b, 0.5);
       before = sum_done (b, w->processes);
       begun = sql_now ();
-      bench_sleep (b, 1);
+      bench_sleep (b, STEADY);
       steady = (double) (sum_done (b, w->processes) - before)
                / (double) (sql_now () - begun);
       bench_kill (b);
+      b->board->deadline = 0;
+      r = bench_start (b, cold_reader, t, s, path, 0, w->processes)
+          || bench_await (b, w->processes, REPORT_READY);
       begun = sql_now ();
-      r = bench_start (b, cold_reader, t, s, path, 0, w->processes);
+      b->board->deadline = INT64_MAX;
       bench_sleep (b, 1);
       first = (double) sum_done (b, w->processes)
               / (double) (sql_now () - begun);
@@ -433,7 +442,7 @@ const struct test tests[] = {
     ALL, run_statements,
     { { "reads", "1/s", 1, false, { { "best", BEST, 1.3 } } },
       { "scan", "s", 1, true, { { "best", BEST, 1 } } } },
-    { .processes = 2, .data = 4 * SMALL, .memory = SMALL, .pool = 50 * MiB,
+    { .processes = 2, .data = 4 * SMALL, .memory = SMALL, .pool = 52 * MiB,
       .zipf = true, .scanner = true } },
   { "memory", "16 processes on one database, all of it at hand", ALL,
     run_memory,

@@ -43,7 +43,7 @@ void trace_recorded (struct trace *trace, const char *path, size_t accesses);
 
 /* Record an analytical query set on SQLite, to the file at path.  0, or 1 if
  * there is no SQLite or it failed. */
-int eviction_record (const char *path);
+int eviction_record (const char *path, bool quick);
 
 uint64_t eviction_random (uint64_t *state);
 

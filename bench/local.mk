@@ -351,6 +351,7 @@ bench-kv: $(BENCH_KV)
 # of it, bench/report.html, with its figures in bench/report.json.
 #   make bench PARTS='io kv'      only these, and what was run before
 #   make bench NOTE='others ...'  shown at the top
+#   make bench ROUNDS=1           a trial, of figures not to be quoted; also of bench-full
 # make bench-full: all of them, in an hour or more.  make bench-report: the report of
 # what was run before.  make bench-pictures: the report's main plots into
 # bench/plots and its figures into README.md, both in the source tree.
@@ -363,6 +364,7 @@ REPORT_FLAGS = --source '$(srcdir)' --gnuplot '$(GNUPLOT)' \
 	--note '$(subst ','\'',$(NOTE))'
 PARTS =
 NOTE =
+ROUNDS =
 WITH =
 
 bench bench-full: all
@@ -370,7 +372,7 @@ bench bench-full: all
 	  'did not find.' >&2; exit 1; }
 	@$(MKDIR_P) bench/out/report
 	@f=; test $@ = bench || f=--full; \
-	  exec $(REPORT) run $$f $(REPORT_FLAGS) $(PARTS)
+	  exec $(REPORT) run $$f $(ROUNDS:%=--rounds=%) $(REPORT_FLAGS) $(PARTS)
 
 bench-report:
 	@test -n '$(PYTHON)' || { echo 'make $@ needs python3.' >&2; exit 1; }

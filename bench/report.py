@@ -56,7 +56,7 @@ def part_of(part, results):
     """What there is of a part: a document, or why there is none."""
     made = {"name": part.name, "title": part.title, "why": None, "setup": {},
             "cases": [], "targets": [], "left_out": [], "failures": [],
-            "date": None, "seconds": 0, "full": None,
+            "date": None, "seconds": 0, "full": None, "rounds": 0,
             "commands": [], "passes": []}
     documents, reasons = [], []
     for path in report_run.runs_of(results, part.name):
@@ -71,6 +71,7 @@ def part_of(part, results):
         made["date"] = made["date"] or run.get("date")
         made["seconds"] += run.get("seconds") or 0
         made["full"] = run.get("full")
+        made["rounds"] = run.get("rounds") or made["rounds"]
         command = shlex.join(run.get("command", [])) \
             or (document or {}).get("command", "")
         if command and command not in made["commands"]:
@@ -101,6 +102,8 @@ def write(args):
     report = {
         "made": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
         "note": args.note,
+        # With rounds that somebody chose: it shows that all works, no more.
+        "trial": [p["name"] for p in parts if p["rounds"]],
         "machine": report_machine.describe(args.build, args.source,
                                            args.compiler),
         "summary": {who: winners.count(who)
@@ -132,7 +135,7 @@ def run(args):
             sys.exit(f"report.py: there is no part {name}; there are "
                      + ", ".join(sorted(known)))
     failed = report_run.run(args.build, args.source, args.results, args.full,
-                            args.parts)
+                            args.rounds, args.parts)
     for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
         signal.signal(number, signal.SIG_DFL)
     write(args)
@@ -163,6 +166,8 @@ def main():
     parser.add_argument("--note", default="", help="to be shown at the top")
     parser.add_argument("--full", action="store_true",
                         help="all of each part, in an hour or more")
+    parser.add_argument("--rounds", type=int, default=0, metavar="N",
+                        help="N of each part: to see that it works")
     args = parser.parse_intermixed_args()
     if args.command == "run":
         return run(args)

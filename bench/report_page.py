@@ -250,6 +250,10 @@ def part_html(part, plots):
     return "".join(out)
 
 
+def trial_of(report):
+    return "ROUNDS was chosen for " + ", ".join(report["trial"])
+
+
 def page(report, drawn):
     """drawn: name -> (part, claim, SVG)."""
     parts = report["parts"]
@@ -257,6 +261,9 @@ def page(report, drawn):
                   ["summary", "machine"] + [p["name"] for p in parts])
     body = [f"<h1>Oriel, measured</h1><p class=\"note\">"
             f"{escape(report['made'])}</p><nav>{nav}</nav>"]
+    if report["trial"]:
+        body.append(f'<p class="bad">A trial: {escape(trial_of(report))}. Its '
+                    "figures are not to be quoted.</p>")
     if report["note"]:
         body.append(f'<p class="bad">{escape(report["note"])}</p>')
     body.append(

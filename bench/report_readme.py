@@ -148,6 +148,9 @@ def read_report(path):
 
 def pictures(args):
     report = read_report(args.output + ".json")
+    if report.get("trial"):
+        sys.exit("report.py: nothing was changed, as the report is of a trial: "
+                 + report_page.trial_of(report))
     rows, missing = figures(report)
     claims = {p["name"]: p["claim"] for p in report["plots"]}
     svg = {}

@@ -131,11 +131,14 @@ def run_one(command, env, log, limit, show):
 
 
 class Run:
-    """One pass over the parts."""
+    """One pass over the parts.  rounds: so many of each part, not its own; 0: as
+    the part has it."""
 
-    def __init__(self, build, results, full):
+    def __init__(self, build, results, full, rounds):
         self.build, self.results, self.full = build, results, full
+        self.rounds = rounds
         self.begun = time.monotonic()
+        self.took = {}          # (part, its options): seconds
         self.tty = sys.stderr.isatty()
 
     def say(self, text, last=True):
@@ -156,10 +159,13 @@ class Run:
 
     def passes(self, part):
         """(number, options) of each."""
+        # The last one counts; what is counted and not timed has no rounds.
+        last = ["--rounds", str(self.rounds)] \
+            if self.rounds and part.name != "eviction" else []
         if self.full:
-            return [(1, part.full)]
-        return [(n + 1, options) for n, options in enumerate(part.passes)
-                if options is not None]
+            return [(1, part.full + last)]
+        return [(n + 1, options + last)
+                for n, options in enumerate(part.passes) if options is not None]
 
     def forget(self, part):
         """What was run before."""
@@ -182,8 +188,8 @@ class Run:
     def record(self, part, number, shown, status, why, begun):
         with open(self.path(part, number, ".run"), "w") as f:
             json.dump({"command": shown, "status": status, "why": why,
-                       "full": self.full, "seconds": round(
-                           time.monotonic() - begun, 1),
+                       "full": self.full, "rounds": self.rounds,
+                       "seconds": round(time.monotonic() - begun, 1),
                        "date": time.strftime("%Y-%m-%d %H:%M:%S UTC",
                                              time.gmtime()),
                        "load": os.getloadavg()[0]}, f)
@@ -225,8 +231,9 @@ class Run:
             done(None, f"bench/{part.program} was not built: configure says "
                  "what it needs", "left out, not built")
             return True
-        if limit < 1:
-            done(None, f"the {SECONDS} s for all parts were spent before",
+        # One that was as long before would not end, and its figures be lost.
+        if limit < 1 + self.took.get((part.name, *options), 0):
+            done(None, f"of {SECONDS} s for all parts too few were left",
                  "no time left")
             # What there is has fewer rounds.
             return bool(glob.glob(self.path(part, "*", ".json")))
@@ -245,6 +252,7 @@ class Run:
             why = "interrupted" if stopped else \
                 f"took more than {limit} s" if status is None else \
                 f"exit status {status}: {lines[-1] if lines else 'no reason'}"
+        self.took[(part.name, *options)] = time.monotonic() - begun
         done(status, why, f"{'done' if good else why}, "
              f"{clock(time.monotonic() - begun)}")
         return good
@@ -259,11 +267,11 @@ def runs_of(results, name):
     return [os.path.join(results, stem) for _, stem in numbered]
 
 
-def run(build, source, results, full, names):
+def run(build, source, results, full, rounds, names):
     """All parts, or those named.  How many passes failed."""
     parts = [p for p in PARTS if not names or p.name in names]
     failed = 0
-    run_ = Run(build, results, full)
+    run_ = Run(build, results, full, rounds)
     os.makedirs(results, exist_ok=True)
     for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
         signal.signal(number, stop)

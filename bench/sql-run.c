@@ -162,6 +162,17 @@ kill_one (struct family *family, struct killer *killer)
   sql_family_start (family, child, &family->group);
 }
 
+/* Each has made as many transactions as it shall. */
+static int
+all_are_through (const struct sql *sql)
+{
+  int i, through = 0;
+
+  for (i = 0; i < sql->opt.processes; i++)
+    through += sql->shared->worker[i].state >= STATE_REPORTED;
+  return sql->opt.transactions && through == sql->opt.processes;
+}
+
 /* From the moment when all are ready to the deadline. */
 static int
 await_deadline (struct family *family)
@@ -174,7 +185,7 @@ await_deadline (struct family *family)
   killer_init (&killer, &sql->opt, start);
   shared->deadline = start + sql->opt.seconds * NSEC;
   shared->phase = PHASE_RUN;
-  while ((now = sql_now ()) < shared->deadline)
+  while ((now = sql_now ()) < shared->deadline && !all_are_through (sql))
     {
       if (sql_family_look (family) < 0)
         return 1;
@@ -272,7 +283,7 @@ add_pass (const struct sql *sql, int n, struct pass_result *result)
       if (pass->ended > ended)
         ended = pass->ended;
     }
-  if (!sql->driver->timed)
+  if (!sql->driver->timed || sql->opt.transactions)
     result->seconds = (double) (ended - began) / NSEC;
   if (sql->shared->kills)
     sql_proc_forget (&result->proc);

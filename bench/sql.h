@@ -83,6 +83,7 @@ struct options {
   int rounds;
   int processes;
   int seconds;
+  int transactions; /* after which a worker ends; 0: when the time is up */
   int kill_every; /* ms between kills of a worker; 0: none */
   uint64_t seed;
 

@@ -19,6 +19,9 @@ static const struct argp_option list[] = {
   { "warehouses", 'w', "N", 0, "Load N warehouses (default 1)", 0 },
   { "terminals", 't', "N", 0, "Run N terminal processes (default 1)", 0 },
   { "seconds", 's', "N", 0, "Run for N seconds (default 30)", 0 },
+  { "transactions", 'n', "N", 0,
+    "Let each terminal end after N transactions, if the time is not up before",
+    0 },
   { "scale", OPT_SCALE, "NAME", 0,
     "full (default: the standard's), small (a tenth), tiny (for tests)", 0 },
   { "compare", OPT_COMPARE, 0, 0,
@@ -58,6 +61,10 @@ parse (int key, char *arg, struct argp_state *state)
       return 0;
     case 's':
       opt->seconds = sql_options_number (state, "seconds", arg, 1, 86400);
+      return 0;
+    case 'n':
+      opt->transactions = sql_options_number (state, "transactions", arg, 1,
+                                              1000000000);
       return 0;
     case OPT_COMPARE:
       opt->compare = 1;

@@ -80,12 +80,12 @@ tpcc_terminal_run (struct worker *w, int pass)
 {
   struct terminal *t = w->own;
   struct deck deck;
+  int all = w->sql->opt.transactions, n, rc;
   enum type type;
-  int rc;
 
   (void) pass;
   deck_init (&deck);
-  while (!sql_worker_late (w))
+  for (n = 0; (all == 0 || n < all) && !sql_worker_late (w); n++)
     {
       type = deck_draw (&deck, t->rng);
       rc = work (w, t, type);

@@ -107,6 +107,18 @@ ok 'and stands in the report' \
   grep -q 'eviction: traces of SQLite: recording them failed' \
   "$scratch/report.html"
 
+# A trial: each is told how many rounds, after all else.
+program bench-checkpoint << 'END'
+echo "{\"cases\": [{\"name\": \"$*\", \"unit\": \"ns\", \"better\": \"less\",
+  \"series\": [{\"name\": \"oriel\", \"rounds\": [8]}]}]}" > "$json"
+END
+report run checkpoint --full --rounds 2 > /dev/null 2>&1
+is $? 0 'a trial of all of it'
+ok 'each part has as many rounds as were chosen' \
+  grep -q 'id="checkpoint/--rounds-2---json=' "$scratch/report.html"
+ok 'which stands at the top' grep -q 'A trial: ROUNDS was chosen for checkpoint' \
+  "$scratch/report.html"
+
 report run nonesuch > /dev/null 2> "$scratch/err"
 is $? 1 'a part that there is not is refused'
 ok 'by name' grep -q 'no part nonesuch' "$scratch/err"

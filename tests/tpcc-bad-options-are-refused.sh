@@ -38,6 +38,7 @@ refused '--warehouses takes a number from 1' --warehouses ''
 refused '--terminals takes a number from 1' --terminals 0
 refused '--terminals takes a number from 1 to 64' --terminals 65
 refused '--seconds takes a number' --seconds -1
+refused '--transactions takes a number from 1' --transactions 0
 refused '--seconds takes a number' --seconds 99999999999999999999
 refused '--scale takes one of' --scale huge
 refused '--seed takes a number' --seed x

@@ -35,6 +35,7 @@ assert value["throughput"] > 0 and value["CPU"] > 0
 assert 0 < value["p50"] <= value["p95"] <= value["p99"] <= value["p99.9"]
 assert value["PSS"] > 0 and value["page tables"] > 0
 assert value["read by calls"] > 0 and value["written by calls"] > 0
+assert value["read from disk"] >= 0 and value["written to disk"] >= 0
 assert value["pool/hits"] > 0 and value["pool/reads"] > 0, value
 assert value["pool/pins"] == 0 and value["pool/frames_dirty"] == 0, value
 if sys.argv[2] != "linear":
