@@ -183,7 +183,8 @@ typedef struct oriel_options oriel_options; /* of a pool: oriel/options.h */
  * -EINVAL options that contradict each other or the pool; -EUSERS all process
  * places are taken; -ENOMEM no memory, address space or VMAs for the window;
  * -EOPNOTSUPP the kernel cannot do what was asked (a backend that was forced,
- * membarrier where the pool was made with it, locks); other errors of open(2),
+ * membarrier where the pool was made with it, locks, fallocate(2) on hugetlbfs,
+ * which Linux has from 4.3 on); other errors of open(2),
  * mmap(2), fallocate(2).
  */
 ORIEL_API int oriel_pool_open (const char *name, const oriel_options *opt,
@@ -302,6 +303,9 @@ ORIEL_API uint64_t oriel_file_size (const oriel_file *file);
 /*
  * Make the file exactly bytes long, in pool and store at once.  Pages behind
  * the end are forgotten, dirty or not; those pinned stay readable until unpin.
+ * While a process does so, who truncates the file, too, waits for it, and who wants
+ * a page behind the new end for writing (with ORIEL_NOWAIT: -EAGAIN) or flushes
+ * one: as for a latch, without bound if that process is stopped.  Nothing else does.
  * Errors: -EACCES read-only; those of ftruncate(2), and then nothing was done; with
  * ORIEL_FOREIGN the dirty pages behind the new end are lost even so.
  */
@@ -528,6 +532,17 @@ ORIEL_API int oriel_prefetch_many (oriel_file *file, const uint64_t *numbers,
  * written is lost.
  */
 ORIEL_API int oriel_unpin (oriel_page *page);
+
+/*
+ * 1 if a pin still shows what a new pin of the page would: then it counts as a
+ * use, and saves an unpin and a pin to who keeps the same pages pinned, with
+ * ORIEL_OPTIMISTIC, between uses.  0 if the page was dropped, its memory taken
+ * away, its frame is to go, or it is not known at once (while the pool is traced,
+ * or its window is strict, each pin is wanted): unpin it, and pin it anew.  A
+ * page that is kept pinned keeps a frame and a slot from others: keep few, and
+ * none while idle.  Never an error, and leaves oriel_error() alone.
+ */
+ORIEL_API int oriel_pin_holds (const oriel_page *page);
 
 /*
  * Say that a page pinned with ORIEL_WRITE has new content.  lsn is the position

@@ -37,6 +37,7 @@ dist_man_MANS += \
 	man/oriel_options_set.3 \
 	man/oriel_pin.3 \
 	man/oriel_pin_hint.3 \
+	man/oriel_pin_holds.3 \
 	man/oriel_pin_many.3 \
 	man/oriel_pool_check.3 \
 	man/oriel_pool_close.3 \

@@ -307,6 +307,26 @@ oriel_unpin (oriel_page *page)
 }
 
 int
+oriel_pin_holds (const oriel_page *page)
+{
+  const struct oriel_file *file;
+  struct orl_thread *me;
+
+  /* In a pool that is not at hand a pin is told why. */
+  if (!page || !page->ledger_entry || !is_at_hand (page->file, page))
+    return 0;
+  file = page->file;
+  if (!orl_hit_still (file, page))
+    return 0;
+  me = orl_thread_cache.thread;
+  orl_count (me->ledger, ORL_HITS, 1);
+  if (!ORL_LIKELY (atomic_load_explicit (&file->frames[page->frame].ref,
+                                         memory_order_relaxed)))
+    orl_pin_first (me, page->file, page->number, page->frame);
+  return 1;
+}
+
+int
 oriel_dirty (oriel_page *page, uint64_t lsn)
 {
   int r = check_page (page, "oriel_dirty");

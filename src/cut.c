@@ -54,6 +54,7 @@
 #include "image.h"
 #include "latch.h"
 #include "lock.h"
+#include "lost.h"
 #include "point.h"
 #include "seen.h"
 #include "sys.h"
@@ -62,6 +63,10 @@
 
 /* Rounds of orl_backoff(): some seconds. */
 #define GROW_ROUNDS 2000
+
+#define TAKE_ROUNDS 150         /* some 25 ms */
+
+#define TAIL_TRIES 3
 
 /* ------------------------------------------------------------------ */
 /* Pages                                                              */
@@ -169,8 +174,9 @@ pages_of (const struct orl_shm *shm, uint64_t bytes)
 /* ------------------------------------------------------------------ */
 /* Who cuts                                                           */
 
-static void
-take (struct orl_thread *me, struct oriel_file *file)
+/* False, without wait: another has it who lives, and has had it for a while. */
+static bool
+take (struct orl_thread *me, struct oriel_file *file, bool wait)
 {
   const struct orl_shm *shm = &me->pool->shm;
   struct orl_frec *rec = file->rec;
@@ -186,6 +192,11 @@ take (struct orl_thread *me, struct oriel_file *file)
       if (w != me->owner && orl_owner_alive (shm, w)
           && atomic_load (&shm->ledgers[w - 1].cutting) == file->index + 1)
         {
+          if (!wait && round >= TAKE_ROUNDS)
+            {
+              atomic_store (&me->ledger->cutting, 0);
+              return false;
+            }
           orl_backoff (round);
           continue;
         }
@@ -201,6 +212,7 @@ take (struct orl_thread *me, struct oriel_file *file)
   ORL_POINT ("cut.taken");
   if (atomic_load (&rec->cut_phase) & 1)
     orl_cut_repair (shm, file->index);
+  return true;
 }
 
 static void
@@ -330,8 +342,8 @@ orl_cut_help (struct orl_thread *me, struct oriel_file *file)
       /* With the cutter's word taken over it is made even. */
       if (!orl_in_repair (shm, owner))
         {
-          take (me, file);
-          give (me, file);
+          if (take (me, file, false))
+            give (me, file);
         }
       orl_backoff (round);
     }
@@ -416,14 +428,15 @@ settle (struct orl_thread *me, struct oriel_file *file)
 }
 
 int
-orl_cut_settle (struct orl_thread *me, struct oriel_file *file)
+orl_cut_settle (struct orl_thread *me, struct oriel_file *file, bool wait)
 {
   int r;
 
   if (atomic_load (&file->rec->cut) == 0
       && !(atomic_load (&file->rec->cut_phase) & 1))
     return 0;
-  take (me, file);
+  if (!take (me, file, wait))
+    return 0;
   r = settle (me, file);
   give (me, file);
   return r;
@@ -433,6 +446,8 @@ int
 orl_cut_tail (struct orl_thread *me, struct oriel_file *file,
               const struct orl_cut_page *last, size_t keep)
 {
+  /* Never written; a constant would take as much of the library's file. */
+  static unsigned char zeroes[65536];
   size_t n = me->pool->shm.geo.page_size - keep;
 
   if (last->at)
@@ -440,9 +455,11 @@ orl_cut_tail (struct orl_thread *me, struct oriel_file *file,
       memset ((char *) last->at + keep, 0, n);
       return 0;
     }
-  memset (last->zeroes, 0, n);
-  if (orl_window_copy_in (me->pool->window, last->frame, keep, last->zeroes, n))
-    return 0;
+  /* A page whose memory is gone is LOST then: it is read again, from the store,
+   * which is cut.  What takes it away while we copy is found the next time. */
+  for (int i = 0; i < TAIL_TRIES; i++)
+    if (orl_lost_copy_in (me, last->frame, keep, zeroes, n))
+      return 0;
   return orl_fail (-EIO, "%s: what lies behind the new end of its last page "
                          "could not be cleared",
                    file->path);
@@ -518,7 +535,7 @@ orl_cut (struct orl_thread *me, struct oriel_file *file, uint64_t bytes,
   uint64_t old;
   int r;
 
-  take (me, file);
+  take (me, file, true);
   /* What another left: so that there is one end to think of. */
   r = settle (me, file);
   while (r == 0)

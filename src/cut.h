@@ -21,8 +21,8 @@ void orl_cut_wait (struct orl_thread *me, struct oriel_file *file,
 struct orl_cut_page {
   bool held;                    /* false: none */
   uint32_t frame;
-  void *at;                     /* NULL: no slot shows it, and */
-  void *zeroes;                 /* here is room for a page */
+  void *at;                     /* NULL: no slot shows it, and our thread has a
+                                   bounce buffer */
 };
 
 /* Make zeroes of what is behind keep bytes of it.  -EIO. */
@@ -37,8 +37,10 @@ int orl_cut (struct orl_thread *me, struct oriel_file *file, uint64_t bytes,
              const struct orl_cut_page *last);
 
 /* Bring the store up to what a process that died in orl_cut() had begun.  Wanted
- * before anything is written behind the new end.  Likewise. */
-int orl_cut_settle (struct orl_thread *me, struct oriel_file *file);
+ * before anything is written behind the new end.  Likewise.  Who lives and
+ * is cutting is waited for; without wait some milliseconds, and what may be written
+ * meanwhile orl_cut_lets() says.  He may be stopped. */
+int orl_cut_settle (struct orl_thread *me, struct oriel_file *file, bool wait);
 
 /* The same for the pool alone, if rec->cut_phase is odd and it was the dead. */
 void orl_cut_help (struct orl_thread *me, struct oriel_file *file);

@@ -363,8 +363,9 @@ list (struct orl_dw *dw, struct batch *b, struct copy **copies, uint32_t *n)
   return r;
 }
 
-/* One page: is it in place as the copy has it?  If not write it.  1: it was
- * not. */
+/* One page: is it in place as the copy has it?  1: it was not.  It is written
+ * even if it was: that may be what the page cache has of it, and a sync that
+ * failed before said so once. */
 static int
 restore (struct orl_dw *dw, struct orl_store *store, bool look,
          const struct copy *c, unsigned char *room)
@@ -375,13 +376,14 @@ restore (struct orl_dw *dw, struct orl_store *store, bool look,
   int64_t got = store->ops->read (store, &iov, 1, at);
   int r = got < 0 ? (int) got
                   : read_at (dw->area, room, dw->page_size, c->at);
+  bool torn;
 
-  if (r < 0
-      || ((size_t) got == c->length && memcmp (room, now, c->length) == 0))
+  if (r < 0)
     return r;
+  torn = (size_t) got != c->length || memcmp (room, now, c->length) != 0;
   if (!look)
     r = write_at (store, room, c->length, at);
-  return r < 0 ? r : 1;
+  return r < 0 ? r : torn;
 }
 
 int

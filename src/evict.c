@@ -155,7 +155,8 @@ consider (struct orl_thread *me, struct batch *b, uint32_t frame,
     }
   if ((word & ORL_DIRTY) && !dead)
     {
-      if (dirty && dirty->n < ORL_BATCH && orl_log_lets (me, frame))
+      if (dirty && dirty->n < ORL_BATCH && orl_log_lets (me, frame)
+          && dirty->may (me, frame))
         dirty->frame[dirty->n++] = frame;
       return 0;
     }

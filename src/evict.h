@@ -7,8 +7,10 @@
 
 #include "thread.h"
 
-/* Dirty frames that a sweep would have taken. */
+/* Dirty frames that a sweep would have taken.  may: can this process write the
+ * page?  Else what others alone can write may be all that is ever listed. */
 struct orl_dirty_list {
+  bool (*may) (struct orl_thread *me, uint32_t frame);
   uint32_t n;
   uint32_t frame[ORL_BATCH];
 };

@@ -75,7 +75,10 @@ open_again (struct oriel_file *file, const oriel_file_options *opt)
     return orl_fail (-EBUSY, "%s: is open with torn=%s; close it first",
                      file->path, oriel_torn_name (torn));
   if (flags & ORIEL_DISCARD)
-    orl_file_discard (file->rec);
+    {
+      orl_torn_settle (file);
+      orl_file_discard (file->rec);
+    }
   file->opens++;
   return 0;
 }
@@ -230,7 +233,7 @@ orl_file_open (struct orl_thread *me, const char *path,
   while (r == 1);
   /* If this fails, it will in the first flush. */
   if (r == 0 && !((*file)->flags & ORIEL_RDONLY))
-    orl_cut_settle (me, *file);
+    orl_cut_settle (me, *file, false);
   return r;
 }
 
@@ -346,6 +349,7 @@ void
 orl_file_drop_pages (struct orl_thread *me, struct oriel_file *file,
                      uint64_t first, uint64_t count)
 {
+  orl_torn_settle (file);
   orl_drop_pages (me, file, first, count);
 }
 
@@ -407,9 +411,8 @@ truncate_from (struct orl_thread *me, struct oriel_file *file, uint64_t old,
   at = orl_window_find (w, h.frame);
   last.held = true;
   last.frame = h.frame;
-  last.zeroes = orl_thread_bounce (me);
   /* hugetlbfs does not write */
-  if (!at && (!last.zeroes || shm->geo.block > 4096))
+  if (!at && (!orl_thread_bounce (me) || shm->geo.block > 4096))
     r = orl_hold_show (me, file, &h, &at);
   last.at = at;
   if (r == 0 && !foreign)
@@ -450,7 +453,7 @@ int
 orl_file_refresh (struct orl_thread *me, struct oriel_file *file)
 {
   struct orl_store_id id;
-  int r = file->flags & ORIEL_RDONLY ? 0 : orl_cut_settle (me, file);
+  int r = file->flags & ORIEL_RDONLY ? 0 : orl_cut_settle (me, file, true);
 
   if (r == 0)
     r = orl_store_identify (file->store, &id);
@@ -480,8 +483,11 @@ orl_file_drop (struct orl_thread *me, struct oriel_file *file)
     atomic_fetch_and (&file->rec->io_error, 0xffffu);
   else
     /* What a dead process was writing must not come behind what is written
-     * next. */
-    orl_proc_settle (&me->pool->shm);
+     * next, and what it wrote half is in the store alone then. */
+    {
+      orl_proc_settle (&me->pool->shm);
+      orl_torn_settle (file);
+    }
   atomic_fetch_add (&file->rec->epoch, 1);
   ORL_POINT ("file.dropped");
   orl_count (me->ledger, ORL_DROPS, 1);

@@ -47,8 +47,12 @@
 _Static_assert (ORL_CHUNK + ORL_BATCH <= ORL_WORK, "room in ledger.work");
 _Static_assert (ORL_CHUNK <= ORL_DW_MAX, "a chunk is a batch of the area");
 
-/* Runs that are worth a ring; see ORL_CHUNK. */
-#define TOGETHER_MIN 64
+/* Runs that are worth a ring: it saves a third of the CPU time (src/README.md). */
+#define TOGETHER_MIN 16
+
+/* Pages of a run that fail one by one, before the rest is not tried: a device that
+ * is gone may take its time to say so. */
+#define APART_TRIES 4
 
 static bool
 is_to_write (const struct oriel_file *file, const struct orl_item *it,
@@ -413,10 +417,27 @@ orl_chunk_begin (struct orl_thread *me, struct orl_chunk *c,
   return 0;
 }
 
+static void
+fail_run (struct orl_chunk *c, uint32_t first, uint32_t last, int r,
+          int *result)
+{
+  bool again = r == -EFAULT || r == -EAGAIN;
+
+  if (!again)
+    atomic_store (&c->file->rec->write_error, (uint32_t) -r);
+  for (uint32_t i = first; i < last; i++)
+    {
+      c->failed[i] = true;
+      c->faulted[i] = again;
+    }
+  if (*result == 0 && !again)
+    *result = r;
+}
+
 /* Step 3's beginning: what of items first to last - 1, which are neighbours, is to
- * be written, and how much.  -EAGAIN: the store has to be cut first. */
-static int
-prepare_run (struct orl_chunk *c, uint32_t first, uint32_t last)
+ * be written, and how much.  Those that their hook refuses fail, alone. */
+static void
+prepare_run (struct orl_chunk *c, uint32_t first, uint32_t last, int *result)
 {
   const struct orl_geometry *geo = &c->file->pool->shm.geo;
   struct oriel_file *file = c->file;
@@ -425,10 +446,14 @@ prepare_run (struct orl_chunk *c, uint32_t first, uint32_t last)
 
   for (uint32_t i = first; i < last; i++)
     c->length[i] = 0;
-  /* WRITING before this look: who cuts says so first, and waits for us then. */
+  /* WRITING before this look: who cuts says so first, and waits for us then.  The
+   * store has to be cut before. */
   if (!orl_cut_lets (file->rec,
                      at + ((uint64_t) (last - first) << geo->page_shift)))
-    return -EAGAIN;
+    {
+      fail_run (c, first, last, -EAGAIN, result);
+      return;
+    }
   for (uint32_t i = first; i < last && at < size; i++, at += geo->page_size)
     {
       uint64_t left = size - at;
@@ -436,10 +461,10 @@ prepare_run (struct orl_chunk *c, uint32_t first, uint32_t last)
       int r = orl_hooks_before_write (file, c->item[i].page, c->at[i], n);
 
       if (r < 0)
-        return r;
-      c->length[i] = n;
+        fail_run (c, i, i + 1, r, result);
+      else
+        c->length[i] = n;
     }
-  return 0;
 }
 
 /* What of items first to last - 1 is to be written: how many parts. */
@@ -491,13 +516,15 @@ write_run (struct orl_thread *me, struct orl_chunk *c, uint32_t first,
   return 0;
 }
 
-/* Behind the last of the items that follow each other from first on. */
+/* Behind the last of the items that follow each other from first on, and have
+ * failed, or have not, as that one. */
 static uint32_t
 end_of_run (const struct orl_chunk *c, uint32_t first)
 {
   uint32_t last = first + 1;
 
-  while (last < c->n && c->item[last].page == c->item[last - 1].page + 1)
+  while (last < c->n && c->item[last].page == c->item[last - 1].page + 1
+         && c->failed[last] == c->failed[first])
     last++;
   return last;
 }
@@ -526,7 +553,7 @@ write_together (struct orl_thread *me, struct orl_chunk *c,
       w[n].first = first;
       w[n].last = last;
       if (!c->failed[first] && w[n].n > 0
-          && orl_ring_takes (c->file, id.size, w[n].at, w[n].bytes))
+          && orl_ring_takes (c->file, id.size, &w[n]))
         n++;
     }
   if (n < TOGETHER_MIN)
@@ -542,21 +569,29 @@ write_together (struct orl_thread *me, struct orl_chunk *c,
   return pages;
 }
 
-static void
-fail_run (struct orl_chunk *c, uint32_t first, uint32_t last, int r,
-          int *result)
+/* A run of several pages failed: each alone, so that one that cannot be written
+ * keeps no others dirty.  How many were written. */
+static uint32_t
+write_apart (struct orl_thread *me, struct orl_chunk *c, uint32_t first,
+             uint32_t last, int *result)
 {
-  bool again = r == -EFAULT || r == -EAGAIN;
+  unsigned tries = APART_TRIES;
+  uint32_t written = 0;
+  int r = 0;
 
-  if (!again)
-    atomic_store (&c->file->rec->write_error, (uint32_t) -r);
   for (uint32_t i = first; i < last; i++)
     {
-      c->failed[i] = true;
-      c->faulted[i] = again;
+      if (tries > 0)
+        r = write_run (me, c, i, i + 1);
+      if (r == 0)
+        written++;
+      else
+        {
+          fail_run (c, i, i + 1, r, result);
+          tries -= tries > 0;
+        }
     }
-  if (*result == 0 && !again)
-    *result = r;
+  return written;
 }
 
 /* Step 3.  How many were written. */
@@ -573,12 +608,11 @@ write_all (struct orl_thread *me, struct orl_chunk *c, int *result)
   for (uint32_t first = 0; first < c->n; first = last)
     {
       last = end_of_run (c, first);
-      r = prepare_run (c, first, last);
-      if (r < 0)
-        fail_run (c, first, last, r, result);
-      for (uint32_t i = first; r == 0 && i < last && c->length[i] > 0; i++)
-        pages[n++] = (struct orl_dw_page){ c->item[i].page, c->at[i],
-                                           c->length[i] };
+      prepare_run (c, first, last, result);
+      for (uint32_t i = first; i < last; i++)
+        if (c->length[i] > 0)
+          pages[n++] = (struct orl_dw_page){ c->item[i].page, c->at[i],
+                                             c->length[i] };
     }
   r = orl_torn_begin (c->file, pages, n);
   if (r < 0)
@@ -594,11 +628,13 @@ write_all (struct orl_thread *me, struct orl_chunk *c, int *result)
       if (c->failed[first] || by_ring[first])
         continue;
       r = write_run (me, c, first, last);
-      if (r < 0)
+      whole = whole && r == 0;
+      if (r == 0)
+        written += last - first;
+      else if (last == first + 1 || r == -EFAULT || r == -EAGAIN)
         fail_run (c, first, last, r, result);
       else
-        written += last - first;
-      whole = whole && r == 0;
+        written += write_apart (me, c, first, last, result);
     }
   if (n > 0)
     orl_torn_end (c->file, whole);

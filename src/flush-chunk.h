@@ -13,8 +13,7 @@
 #include "thread.h"
 
 /* With the stash, less than ledger.work holds; and as many as a double-write
- * area takes in a batch.  32 at once write no faster than one by one through the
- * page cache (src/README.md). */
+ * area takes in a batch. */
 #define ORL_CHUNK 128
 
 /* A page that was found dirty. */

@@ -92,13 +92,13 @@ orl_ring_ready (struct orl_thread *me, struct oriel_file *file)
  * reads ours as it was, and writes it back so; the kernel says EIO at the next
  * sync. */
 bool
-orl_ring_takes (const struct oriel_file *file, uint64_t size, uint64_t at,
-                uint64_t bytes)
+orl_ring_takes (const struct oriel_file *file, uint64_t size,
+                const struct orl_ring_write *w)
 {
   uint64_t unit = file->store->unit;
 
-  return file->store->direct >= 0 && at % unit == 0 && bytes % unit == 0
-         && at + bytes <= size;
+  return w->at % unit == 0 && w->bytes % unit == 0 && w->at + w->bytes <= size
+         && orl_store_fits_direct (file->store, w->iov, w->n, w->at);
 }
 
 static void

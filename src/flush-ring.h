@@ -26,9 +26,9 @@ struct orl_ring_write {
  * time. */
 bool orl_ring_ready (struct orl_thread *me, struct oriel_file *file);
 
-/* May a run of so many bytes go there, in a file whose store has size bytes? */
+/* May the run go there, in a file whose store has size bytes? */
 bool orl_ring_takes (const struct oriel_file *file, uint64_t size,
-                     uint64_t at, uint64_t bytes);
+                     const struct orl_ring_write *w);
 
 /* Write the n runs of the file, and wait for all.  Their pages are WRITING, in
  * this thread's work. */

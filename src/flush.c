@@ -128,7 +128,7 @@ write_items (struct orl_thread *me, struct oriel_file *file,
   qsort (items, n, sizeof *items, by_page);
   for (size_t i = 0; i < n;)
     {
-      int r = orl_cut_settle (me, file);
+      int r = orl_cut_settle (me, file, false);
 
       if (r < 0)
         return r;
@@ -365,7 +365,7 @@ orl_flush_file (struct orl_thread *me, struct oriel_file *file, bool copies)
                                 || !me->pool->window->linear
                             ? orl_flush_room (me->pool)
                             : NULL;
-  int r = orl_cut_settle (me, file);
+  int r = orl_cut_settle (me, file, false);
   int settled;
 
   /* A wait for a writer that is dead may leave its page in doubt. */
@@ -391,6 +391,20 @@ orl_flush_may (const struct oriel_file *file)
          && (!atomic_load (&file->rec->foreign)
              || atomic_load (&file->rec->dirtied_by)
                     == file->pool->shm.token);
+}
+
+bool
+orl_flush_may_frame (struct orl_thread *me, uint32_t frame)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+  uint32_t index = (uint32_t) atomic_load (&shm->frames[frame].file);
+  struct oriel_file *file
+      = index < shm->geo.nfiles ? orl_file_hold (me->pool, index) : NULL;
+  bool may = file && orl_flush_may (file);
+
+  if (file)
+    orl_file_unhold (file);
+  return may;
 }
 
 /* What the dead were writing no one else can: for the next time. */

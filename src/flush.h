@@ -22,6 +22,8 @@ int orl_flush_file (struct orl_thread *me, struct oriel_file *file,
  * change them: once that one is dead they must never reach the file, which
  * others may have rolled back meanwhile. */
 bool orl_flush_may (const struct oriel_file *file);
+/* And is the frame's file one that it has open? */
+bool orl_flush_may_frame (struct orl_thread *me, uint32_t frame);
 
 /* Room for copies, NULL: no memory; for free(). */
 unsigned char *orl_flush_room (const struct oriel_pool *pool);

@@ -269,59 +269,61 @@ fail_page (struct orl_thread *me, struct orl_flights *fl, uint32_t frame)
   orl_work_end (fl->ledger, frame);
 }
 
-/* What was read short ends at the end of the file, most likely. */
+/* Read by the store what of the run is not yet there: how much is then.  What was
+ * read short ends at the end of the file, most likely. */
 static int64_t
-read_rest (struct flight *f, int64_t got)
+read_from (struct oriel_file *file, const struct orl_run *run, int64_t got)
 {
-  const struct iovec *iov = f->io.iov;
-  struct iovec rest[ORL_RUN_MAX];
-  size_t skip = (size_t) got;
+  const struct orl_geometry *geo = &file->pool->shm.geo;
+  struct iovec iov[ORL_RUN_MAX];
+  size_t skip = (size_t) got & (geo->page_size - 1);
   int64_t more;
   int n = 0;
 
-  for (int i = 0; i < f->io.n; i++)
-    if (skip >= iov[i].iov_len)
-      skip -= iov[i].iov_len;
-    else
-      {
-        rest[n].iov_base = (char *) iov[i].iov_base + skip;
-        rest[n++].iov_len = iov[i].iov_len - skip;
-        skip = 0;
-      }
+  for (uint32_t i = (uint32_t) (got >> geo->page_shift); i < run->n; i++)
+    {
+      iov[n].iov_base = (char *) run->at[i] + skip;
+      iov[n++].iov_len = geo->page_size - skip;
+      skip = 0;
+    }
   if (n == 0)
     return got;
-  more = f->file->store->ops->read (f->file->store, rest, n,
-                                    f->io.at + (uint64_t) got);
+  more = file->store->ops->read (file->store, iov, n,
+                                 (run->page << geo->page_shift)
+                                     + (uint64_t) got);
   return more < 0 ? more : got + more;
 }
 
-/* Hold the frames while they are touched: slots that show them have to stay,
- * and so have the frames.  Who takes those from the pool that are STALE, as no
- * one waits for them any more (resize.c), runs a barrier then, and reads the
- * ledgers.  The number of STALE ones, which may not be touched, or an error;
- * *n are held. */
+/* Hold the frames while they are touched, as many as the ledger has room for:
+ * slots that show them have to stay, and so have the frames.  Who takes those
+ * from the pool that are STALE, as no one waits for them any more (resize.c),
+ * runs a barrier then, and reads the ledgers.  The number of STALE ones, which
+ * may not be touched; -ENOBUFS not one is held. */
 static int
-hold (struct orl_thread *me, struct flight *f, bool stale[ORL_RUN_MAX],
-      uint32_t *n)
+hold (struct orl_thread *me, struct orl_run *run, bool stale[ORL_RUN_MAX])
 {
   const struct orl_shm *shm = &me->pool->shm;
+  uint32_t held = 0;
   int count = 0;
 
-  for (*n = 0; *n < f->run.n; ++*n)
+  for (; held < run->n; held++)
     {
       int entry = orl_ledger_room (me->ledger);
 
       if (entry < 0)
-        return entry;
-      orl_ledger_write (me->ledger, entry, ORL_PIN_PLAIN, f->run.frame[*n]);
-      f->run.entry[*n] = entry;
+        break;
+      orl_ledger_write (me->ledger, entry, ORL_PIN_PLAIN, run->frame[held]);
+      run->entry[held] = entry;
     }
+  if (held == 0)
+    return -ENOBUFS;
+  run->n = held;
   ORL_POINT ("load.async.held");
   orl_barrier_pin (shm);
-  for (uint32_t i = 0; i < f->run.n; i++)
+  for (uint32_t i = 0; i < held; i++)
     {
-      stale[i] = (atomic_load (&shm->frames[f->run.frame[i]].state)
-                  & ORL_STALE) != 0;
+      stale[i] = (atomic_load (&shm->frames[run->frame[i]].state) & ORL_STALE)
+                 != 0;
       count += stale[i];
     }
   return count;
@@ -329,27 +331,78 @@ hold (struct orl_thread *me, struct flight *f, bool stale[ORL_RUN_MAX],
 
 /* What was read is what is wanted: how much of it there is, or -errno. */
 static int64_t
-complete (struct orl_thread *me, struct flight *f, int64_t got)
+complete (struct orl_thread *me, struct oriel_file *file, struct orl_run *run,
+          int64_t got)
 {
   const struct orl_geometry *geo = &me->pool->shm.geo;
-  struct orl_store *store = f->file->store;
 
   /* The store may do otherwise what the ring could not. */
   if (got == -EINVAL)
-    got = store->ops->read (store, f->io.iov, f->io.n, f->io.at);
+    got = read_from (file, run, 0);
   /* A slot that is not mapped, or has no memory behind it, wants a touch. */
   for (int k = 0; k < TRIES && got == -EFAULT; k++)
     {
-      for (uint32_t i = 0; i < f->run.n; i++)
-        orl_lost_touch (f->run.at[i], geo->page_size);
-      got = store->ops->read (store, f->io.iov, f->io.n, f->io.at);
+      for (uint32_t i = 0; i < run->n; i++)
+        orl_lost_touch (run->at[i], geo->page_size);
+      got = read_from (file, run, 0);
     }
   if (got >= 0)
-    got = read_rest (f, got);
+    got = read_from (file, run, got);
   if (got < 0)
     return got;
   orl_count (me->ledger, ORL_READ_BYTES, (uint64_t) got);
-  return orl_run_end (geo, &f->run, got);
+  return orl_run_end (geo, run, got);
+}
+
+/* What all of them are, from page first on. */
+static void
+take_part (const struct orl_run *all, uint32_t first, struct orl_run *run)
+{
+  run->page = all->page + first;
+  run->cut = all->cut;
+  run->n = all->n - first;
+  memcpy (run->frame, &all->frame[first], run->n * sizeof *run->frame);
+  memcpy (run->at, &all->at[first], run->n * sizeof *run->at);
+  memcpy (run->bounced, &all->bounced[first], run->n * sizeof *run->bounced);
+}
+
+/* The flight's pages from first on, as many as can be held; got is the flight's.
+ * How many. */
+static uint32_t
+done_part (struct orl_thread *me, struct flight *f, uint32_t first,
+           int64_t got)
+{
+  const struct orl_geometry *geo = &me->pool->shm.geo;
+  int64_t before = (int64_t) first << geo->page_shift;
+  struct orl_flights *fl = me->pool->flights;
+  bool stale[ORL_RUN_MAX] = { false };
+  struct orl_run run;
+  int64_t whole;
+  int r;
+
+  take_part (&f->run, first, &run);
+  r = hold (me, &run, stale);
+  whole = (int64_t) run.n << geo->page_shift;
+  if (got >= 0)
+    got = got <= before ? 0 : got - before < whole ? got - before : whole;
+  /* What came short goes on where it ends, whatever is there. */
+  if (r < 0 || (r > 0 && (run.cut != 0 || got != whole)))
+    got = r < 0 ? r : -ECANCELED;
+  else
+    got = complete (me, f->file, &run, got);
+  for (uint32_t i = 0; i < run.n; i++)
+    {
+      if (got < 0 || stale[i] || orl_run_hook (f->file, &run, i, got) < 0
+          || (run.bounced[i] && orl_run_carry (me, f->file, &run, i) < 0))
+        fail_page (me, fl, run.frame[i]);
+      else
+        orl_run_publish (me, fl->ledger, run.frame[i], 0);
+      if (run.bounced[i])
+        give_bounce (fl, geo, run.at[i]);
+      if (r >= 0)
+        orl_ledger_clear (me->ledger, run.entry[i]);
+    }
+  return run.n;
 }
 
 static void
@@ -357,39 +410,12 @@ done (struct orl_io *io, int64_t got, void *who)
 {
   struct flight *f = (struct flight *) io;
   struct orl_thread *me = who;
-  const struct orl_geometry *geo = &me->pool->shm.geo;
   struct orl_flights *fl = me->pool->flights;
-  bool stale[ORL_RUN_MAX] = { false };
-  uint32_t held;
-  int r;
 
   ORL_POINT ("load.async.reaped");
   orl_count (me->ledger, ORL_READS, 1);
-  r = hold (me, f, stale, &held);
-  /* What came short goes on where it ends, whatever is there. */
-  if (r < 0
-      || (r > 0
-          && (f->run.cut != 0
-              || got != (int64_t) f->run.n << geo->page_shift)))
-    got = r < 0 ? r : -ECANCELED;
-  else
-    got = complete (me, f, got);
-  for (uint32_t i = 0; i < f->run.n; i++)
-    {
-      uint32_t frame = f->run.frame[i];
-
-      if (got < 0 || stale[i]
-          || orl_run_hook (f->file, &f->run, i, got) < 0
-          || (f->run.bounced[i]
-              && orl_run_carry (me, f->file, &f->run, i) < 0))
-        fail_page (me, fl, frame);
-      else
-        orl_run_publish (me, fl->ledger, frame, 0);
-      if (f->run.bounced[i])
-        give_bounce (fl, geo, f->run.at[i]);
-    }
-  while (held > 0)
-    orl_ledger_clear (me->ledger, f->run.entry[--held]);
+  for (uint32_t i = 0; i < f->run.n;)
+    i += done_part (me, f, i, got);
   ORL_POINT ("load.async.let-go");
   atomic_fetch_sub (&fl->pages, f->run.n);
   atomic_fetch_sub (&f->file->flying, 1);

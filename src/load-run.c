@@ -27,7 +27,7 @@ static int
 make_room (struct orl_thread *me)
 {
   struct oriel_pool *pool = me->pool;
-  struct orl_dirty_list dirty;
+  struct orl_dirty_list dirty = { .may = orl_flush_may_frame };
   /* Each round that writes cleans a page at least: more than this are needed
    * only while others make theirs dirty again, and that may never end. */
   uint64_t tries = orl_frames (&pool->shm) + ROOM_ROUNDS;

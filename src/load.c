@@ -71,18 +71,16 @@ aim (struct orl_thread *me, struct orl_run *run)
   return true;
 }
 
-/* Step 4's reading. */
-static int
-read_run (struct orl_thread *me, struct oriel_file *file, struct orl_run *run)
+/* From the store: bytes or -errno. */
+static int64_t
+fetch (struct orl_thread *me, struct oriel_file *file,
+       const struct orl_run *run)
 {
   const struct orl_geometry *geo = &me->pool->shm.geo;
   uint64_t at = run->page << geo->page_shift;
   struct iovec iov[ORL_RUN_MAX];
   int64_t got;
 
-  /* Before the read: who cuts the store drops what is being loaded after it has
-   * said so. */
-  run->cut = atomic_load (&file->rec->cut);
   for (uint32_t i = 0; i < run->n; i++)
     {
       iov[i].iov_base = run->at[i];
@@ -99,6 +97,27 @@ read_run (struct orl_thread *me, struct oriel_file *file, struct orl_run *run)
     }
   ORL_POINT ("load.read.done");
   orl_count (me->ledger, ORL_READS, 1);
+  return got;
+}
+
+/* Step 4's reading. */
+static int
+read_run (struct orl_thread *me, struct oriel_file *file, struct orl_run *run)
+{
+  const struct orl_geometry *geo = &me->pool->shm.geo;
+  int64_t got;
+
+  /* Before the read: who cuts the store drops what is being loaded after it has
+   * said so. */
+  run->cut = atomic_load (&file->rec->cut);
+  got = fetch (me, file, run);
+  /* One page may have failed all: who wants that one is told. */
+  if (got < 0 && run->n > 1)
+    {
+      while (run->n > 1)
+        orl_run_take_back (me, run);
+      got = fetch (me, file, run);
+    }
   if (got < 0)
     return orl_fail ((int) got, "%s: reading page %llu failed", file->path,
                      (unsigned long long) run->page);
@@ -108,16 +127,15 @@ read_run (struct orl_thread *me, struct oriel_file *file, struct orl_run *run)
     {
       int r = orl_run_hook (file, run, i, got);
 
+      if (i == 0)
+        orl_count (me->ledger, ORL_PAGES_DAMAGED, r == -EIO);
+      if (r == 0)
+        r = orl_run_carry (me, file, run, i);
       if (r < 0 && i == 0)
-        {
-          orl_count (me->ledger, ORL_PAGES_DAMAGED, r == -EIO);
-          return r;
-        }
+        return r;
       /* Who wants that one is told. */
       while (r < 0 && run->n > i)
         orl_run_take_back (me, run);
-      if (r == 0 && (r = orl_run_carry (me, file, run, i)) < 0)
-        return r;
     }
   return 0;
 }

@@ -43,6 +43,9 @@
  * we go on without it. */
 #define LOCK_ROUNDS 2000
 
+/* Looks for frames that have got a page meanwhile. */
+#define MARK_ROUNDS 8
+
 static _Atomic uintptr_t repairer; /* a thread of this process */
 
 static uintptr_t
@@ -150,8 +153,9 @@ mark (const struct orl_shm *shm, uint32_t frame)
   return false;
 }
 
-/* The frames that lie, with a byte at least, in [from, end) of the file. */
-static void
+/* The frames that lie, with a byte at least, in [from, end) of the file: how many
+ * were not LOST before. */
+static uint64_t
 mark_range (const struct orl_shm *shm, uint64_t from, uint64_t end)
 {
   uint32_t own = shm->geo.nthreads + shm->proc;
@@ -167,6 +171,7 @@ mark_range (const struct orl_shm *shm, uint64_t from, uint64_t end)
   /* Any thread may come here, with a ledger or without. */
   atomic_fetch_add_explicit (&shm->ledgers[own].stat[ORL_FRAMES_LOST], n,
                              memory_order_relaxed);
+  return n;
 }
 
 /* Wait until no one writes the frames to their stores: a write that comes upon
@@ -187,6 +192,22 @@ wait_written (const struct orl_shm *shm, uint64_t from, uint64_t end)
     while (orl_state (atomic_load (&shm->frames[i].state)) == ORL_WRITING
            && round < LOCK_ROUNDS)
       orl_backoff (round++);
+}
+
+/* Steps 1 to 3.  A block that looks like a hole may have been reserved only: what
+ * had no page when we looked may have got one there meanwhile. */
+static void
+give_up (const struct orl_shm *shm, uint64_t from, uint64_t end)
+{
+  uint64_t n;
+
+  for (int i = 0; i < MARK_ROUNDS; i++)
+    {
+      n = mark_range (shm, from, end);
+      wait_written (shm, from, end);
+      if (n == 0)
+        break;
+    }
 }
 
 /* What is missing, or broken. */
@@ -212,25 +233,31 @@ refill (const struct orl_shm *shm, const struct gap *g)
   if (r == -EOPNOTSUPP || r == -ENOSYS)
     r = 0;
   ORL_POINT ("lost.filled");
+  /* And what was taken away just then is filled, too. */
+  mark_range (shm, g->from, g->to);
   return r;
 }
 
 /* The new size is seen before the pages are gone.  Whoever changes the file has
  * it locked, so after a call that wants the lock, too, they are: a frame that gets
- * content only now does not get it in a page that goes. */
+ * content only now does not get it in a page that goes.  Where there is no such
+ * call (tmpfs before Linux 3.5), to write nothing takes the lock, too. */
 static void
 await_cut (const struct orl_shm *shm)
 {
-  orl_sys.fallocate (shm->fd, FALLOC_FL_KEEP_SIZE, 0,
-                     (off_t) shm->geo.block);
+  static const char none;
+
+  if (orl_sys.fallocate (shm->fd, FALLOC_FL_KEEP_SIZE, 0,
+                         (off_t) shm->geo.block)
+      < 0)
+    orl_sys.pwrite (shm->fd, &none, 0, 0);
 }
 
 /* Steps 1 to 4. */
 static int
 replace (const struct orl_shm *shm, struct gap *g)
 {
-  mark_range (shm, g->from, g->to);
-  wait_written (shm, g->from, g->to);
+  give_up (shm, g->from, g->to);
   ORL_POINT ("lost.cut");
   return g->from < g->to ? refill (shm, g) : 0;
 }
@@ -326,8 +353,7 @@ repair (const struct orl_shm *shm, struct gap *g, bool broken)
     return 0;
   if (!broken && !is_hole (shm, g->at, &g->to))
     return 0;
-  mark_range (shm, g->from, g->to);
-  wait_written (shm, g->from, g->to);
+  give_up (shm, g->from, g->to);
   ORL_POINT ("lost.hole");
   if (broken)
     orl_sys.fallocate (shm->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,

@@ -151,6 +151,21 @@ orl_hit (struct orl_thread *me, struct oriel_file *file, uint64_t number,
              : ORL_HIT_FIRST;
 }
 
+/* Is a page that was pinned once and is pinned still what a pin would find?  Its
+ * entry stands in the ledger since then, so one look is all that a pin does.  A
+ * frame that is to go with a shrinking pool is given up. */
+ORL_INLINE bool
+orl_hit_still (const struct oriel_file *file, const oriel_page *page)
+{
+  const orl_a32 *entry = (const orl_a32 *) page->ledger_entry;
+  uint32_t pin = atomic_load_explicit (entry, memory_order_relaxed);
+
+  return ((pin ^ (page->frame + 1)) & ORL_PIN_FRAME) == 0
+         && page->frame < orl_frames (&file->pool->shm)
+         && orl_hit_holds (&file->frames[page->frame], file, page->number,
+                           ORL_PIN_PLAIN);
+}
+
 /* The end of a pin that was taken so, in whatever thread.  False: it wants
  * orl_unpin(), nothing was done. */
 ORL_INLINE bool

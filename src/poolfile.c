@@ -252,7 +252,7 @@ orl_poolfile_allocate (int fd, const struct orl_geometry *geo, uint64_t at,
 
   /* Sandboxes that do not know the call say EPERM. */
   if (r == -EOPNOTSUPP || r == -ENOSYS || r == -EPERM)
-    return write_zeroes (fd, at, n);
+    return geo->block > 4096 ? -EOPNOTSUPP : write_zeroes (fd, at, n);
   if (r == 0 && geo->block == 4096)
     r = write_zeroes (fd, at, n);
   return r;
@@ -310,6 +310,12 @@ build (const char *path, int fd, const oriel_options *opt, bool fence)
   if (r == 0)
     return 0;
   orl_sys.ftruncate (fd, 0);
+  if (r == -EOPNOTSUPP)
+    return orl_fail (r,
+                     "%s: a pool on hugetlbfs cannot be allocated: there is no "
+                     "fallocate() for it, which Linux has from 4.3 on; use a "
+                     "directory on tmpfs",
+                     path);
   orl_sys.space (fd, &room, &block);
   return orl_fail (r,
                    "%s: a pool of %llu bytes (with %llu for its tables) cannot "

@@ -263,11 +263,11 @@ wait_loads (struct orl_thread *me, uint32_t from, uint32_t to)
                                       word | ORL_STALE);
 }
 
-/* Have the frames empty.  -EBUSY; errors of the stores. */
+/* Have the frames empty.  -EBUSY; errors of the stores that last. */
 static int
 empty (struct orl_thread *me, uint32_t from, uint32_t to)
 {
-  uint64_t since = now_ms ();
+  uint64_t since = now_ms (), failing = 0;
   uint32_t least = UINT32_MAX;
   int error = 0;
 
@@ -281,15 +281,19 @@ empty (struct orl_thread *me, uint32_t from, uint32_t to)
         return 0;
       if (dirty.n > 0)
         r = orl_flush_list (me, &dirty);
-      if (r < 0)
-        error = r;
       if (left < least || r > 0)
         since = now_ms ();
       if (left < least)
         least = left;
+      /* What a store said once, and says no more, has passed. */
+      if (r < 0 && error == 0)
+        failing = now_ms ();
+      else if (r < 0 && now_ms () - failing > ERROR_MS)
+        return r;
+      error = r < 0 ? r : 0;
       if (r > 0)
         continue;
-      if (now_ms () - since > (error < 0 ? ERROR_MS : WAIT_MS))
+      if (now_ms () - since > WAIT_MS)
         return error < 0 ? error : busy (me->pool, from, to);
       wait_loads (me, from, to);
       if (round % 64 == 63)

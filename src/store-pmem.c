@@ -18,7 +18,8 @@
  * and a table of which of two is the page would save one of the two copies, but
  * then the file has pages in another order than any other program expects.
  *
- * Locks: the mapping's, for reading while it is used.
+ * Locks: the mapping's, for reading while it is used; that of the sync of the
+ * file's length.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -53,7 +54,9 @@ struct orl_map {
   bool persistent;
   bool read_only;
   _Atomic uint64_t size;        /* of the file, as it was last looked at */
-  _Atomic bool grown;           /* since the last sync */
+  _Atomic uint64_t grown;       /* how often */
+  pthread_mutex_t sync_lock;
+  uint64_t synced;              /* under it: what of that is durable */
 };
 
 /* ------------------------------------------------------------------ */
@@ -110,7 +113,7 @@ look_at_size (struct orl_store *s)
     return r;
   size = (uint64_t) st.st_size;
   if (atomic_exchange (&s->map->size, size) != size)
-    atomic_store (&s->map->grown, true);
+    atomic_fetch_add (&s->map->grown, 1);
   return 0;
 }
 
@@ -255,7 +258,7 @@ grow (struct orl_store *s, uint64_t end)
   r = orl_sys.fallocate (s->fd, 0, (off_t) size, (off_t) (end - size));
   if (r == -EOPNOTSUPP || r == -ENOSYS)
     r = orl_sys.ftruncate (s->fd, (off_t) end);
-  atomic_store (&s->map->grown, true);
+  atomic_fetch_add (&s->map->grown, 1);
   return r < 0 ? r : look_at_size (s);
 }
 
@@ -293,6 +296,23 @@ pmem_write (struct orl_store *s, const struct iovec *iov, int n, uint64_t at)
   return r;
 }
 
+/* Its length is the file system's.  Who finds another at this waits, as it may
+ * be for what it has written itself. */
+static int
+sync_length (struct orl_store *s)
+{
+  struct orl_map *m = s->map;
+  uint64_t grown;
+  int r = 0;
+
+  pthread_mutex_lock (&m->sync_lock);
+  grown = atomic_load (&m->grown);
+  if (grown != m->synced && (r = orl_sys.fdatasync (s->fd)) == 0)
+    m->synced = grown;
+  pthread_mutex_unlock (&m->sync_lock);
+  return r;
+}
+
 static int
 pmem_sync (struct orl_store *s)
 {
@@ -308,11 +328,7 @@ pmem_sync (struct orl_store *s)
   if (!m->persistent && size > 0)
     r = orl_sys.msync (m->base, (size_t) size);
   leave (s);
-  /* Its length is the file system's. */
-  if (r == 0 && atomic_exchange (&m->grown, false)
-      && (r = orl_sys.fdatasync (s->fd)) < 0)
-    atomic_store (&m->grown, true);
-  return r;
+  return r < 0 ? r : sync_length (s);
 }
 
 static int
@@ -323,7 +339,7 @@ pmem_truncate (struct orl_store *s, uint64_t bytes)
   /* What was done is done, so nothing may fail from here on. */
   if (r == 0)
     atomic_store (&s->map->size, bytes);
-  atomic_store (&s->map->grown, true);
+  atomic_fetch_add (&s->map->grown, 1);
   return r;
 }
 
@@ -333,6 +349,7 @@ pmem_close (struct orl_store *s)
   if (s->map->base)
     orl_sys.munmap (s->map->base, (size_t) s->map->bytes);
   pthread_rwlock_destroy (&s->map->lock);
+  pthread_mutex_destroy (&s->map->sync_lock);
   free (s->map);
   orl_store_posix_ops.close (s);
 }
@@ -373,6 +390,7 @@ orl_store_pmem_open (const char *path, const struct orl_store_options *opt,
   s->ops = &pmem_ops;
   s->map->read_only = opt->read_only;
   pthread_rwlock_init (&s->map->lock, NULL);
+  pthread_mutex_init (&s->map->sync_lock, NULL);
   r = look_at_size (s);
   if (r == 0)
     r = map (s, atomic_load (&s->map->size));

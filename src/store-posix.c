@@ -7,6 +7,9 @@
  * that is no multiple of the block, a file system or device that wants larger
  * blocks than our pages.  The kernel keeps both coherent.
  *
+ * Linux tells since 6.1 how direct transfers have to be aligned; elsewhere they
+ * are tried, and what is refused goes by the buffered one.
+ *
  * Short writes are buffered, too.  Direct ones go to the device one after the
  * other, and a checkpoint's are mostly single pages: the page cache sends them
  * all at once at the sync, which then drops them from it.
@@ -21,7 +24,7 @@
 #include "store.h"
 #include "sys.h"
 
-#define DIRECT_BLOCK 512        /* the least that any device accepts */
+#define DIRECT_BLOCK 512        /* the least that most devices accept */
 
 /* From here on a direct write is as fast as the device. */
 #define DIRECT_WRITE_MIN (128u << 10)
@@ -55,6 +58,21 @@ advance (struct iovec **iov, int *n, size_t bytes)
     }
 }
 
+bool
+orl_store_fits_direct (const struct orl_store *s, const struct iovec *iov,
+                       int n, uint64_t at)
+{
+  uint64_t place = at, memory = 0;
+
+  for (int i = 0; i < n; i++)
+    {
+      place |= iov[i].iov_len;
+      memory |= (uintptr_t) iov[i].iov_base;
+    }
+  return s->direct >= 0 && (place & s->place_mask) == 0
+         && (memory & s->memory_mask) == 0;
+}
+
 typedef ssize_t transfer (int fd, const struct iovec *iov, int n, off_t at);
 
 /* Move all of iov, or until the call moves nothing: bytes moved or -errno. */
@@ -83,10 +101,11 @@ move_all (const struct orl_store *s, const struct iovec *iov, int n,
         return r;
       if (r == 0)
         break;
-      /* The rest of a short transfer may be anywhere in a block. */
-      direct = direct && r % DIRECT_BLOCK == 0;
       done += r;
       advance (&p, &n, (size_t) r);
+      /* The rest of a short transfer may be anywhere in a block. */
+      direct = direct
+               && orl_store_fits_direct (s, p, n, at + (uint64_t) done);
     }
   return done;
 }
@@ -94,17 +113,16 @@ move_all (const struct orl_store *s, const struct iovec *iov, int n,
 static int64_t
 posix_read (struct orl_store *s, const struct iovec *iov, int n, uint64_t at)
 {
-  bool direct = s->direct >= 0 && total (iov, n) % DIRECT_BLOCK == 0;
-
-  return move_all (s, iov, n, at, direct, orl_sys.preadv);
+  return move_all (s, iov, n, at, orl_store_fits_direct (s, iov, n, at),
+                   orl_sys.preadv);
 }
 
 static int
 posix_write (struct orl_store *s, const struct iovec *iov, int n, uint64_t at)
 {
   uint64_t bytes = total (iov, n);
-  bool direct = s->direct >= 0 && bytes % DIRECT_BLOCK == 0
-                && bytes >= DIRECT_WRITE_MIN;
+  bool direct = bytes >= DIRECT_WRITE_MIN
+                && orl_store_fits_direct (s, iov, n, at);
   int64_t r = move_all (s, iov, n, at, direct, orl_sys.pwritev);
 
   if (r < 0)
@@ -160,6 +178,21 @@ unit_of (const struct stat *st)
              : page;
 }
 
+/* What the kernel says of its alignment, if it does; else it is tried. */
+static void
+align_direct (struct orl_store *s)
+{
+  uint32_t memory, place;
+
+  s->memory_mask = 0;
+  s->place_mask = DIRECT_BLOCK - 1;
+  if (s->direct < 0 || orl_sys.direct_unit (s->direct, &memory, &place) < 0)
+    return;
+  /* Powers of two.  Where there is none, all ones: then no transfer fits. */
+  s->memory_mask = memory - 1;
+  s->place_mask = place - 1;
+}
+
 /* The second descriptor, of the same file even if the path has another by now;
  * none is no error. */
 static void
@@ -211,6 +244,7 @@ orl_store_posix_open (const char *path, const struct orl_store_options *opt,
   s->unit = unit_of (&st);
   if (!opt->buffered)
     open_direct (s, path, flags, &st);
+  align_direct (s);
   *store = s;
 out:
   if (r < 0)

@@ -10,8 +10,6 @@
 #include "store.h"
 #include "uring.h"
 
-#define DIRECT_BLOCK 512        /* as in store-posix.c */
-
 static int64_t
 uring_read (struct orl_store *s, const struct iovec *iov, int n, uint64_t at)
 {
@@ -39,18 +37,17 @@ uring_truncate (struct orl_store *s, uint64_t bytes)
 static void
 uring_aim (struct orl_store *s, struct orl_uring *ring, struct orl_io *io)
 {
-  size_t bytes = 0;
-
   if (!s->ring)
     {
       s->ring = ring;
       s->place = orl_uring_enlist (ring, s->direct >= 0 ? s->direct : s->fd);
     }
-  for (int i = 0; i < io->n; i++)
-    bytes += io->iov[i].iov_len;
-  io->place = -1;
-  if (s->direct >= 0 && bytes % DIRECT_BLOCK != 0)
-    io->fd = s->fd;
+  /* What it keeps at hand is direct, if there is that. */
+  if (s->direct >= 0 && !orl_store_fits_direct (s, io->iov, io->n, io->at))
+    {
+      io->fd = s->fd;
+      io->place = -1;
+    }
   else
     {
       io->fd = s->direct >= 0 ? s->direct : s->fd;

@@ -38,6 +38,8 @@ struct orl_store {
   int direct;                   /* O_DIRECT, -1 if there is none */
   uint64_t unit;                /* bytes that the page cache reads, and writes,
                                    as one */
+  uint32_t memory_mask;         /* of direct's alignment, less 1 */
+  uint32_t place_mask;
   struct orl_uring *ring;       /* that has read it; under its lock */
   int place;                    /* there, of direct or else fd */
   struct orl_map *map;          /* store-pmem.c; NULL: it is not mapped */
@@ -78,6 +80,10 @@ bool orl_store_pmem_works (void);
 
 /* Is what is written there durable by itself: does it lie on persistent memory? */
 bool orl_store_is_persistent (const struct orl_store *s);
+
+/* Would the kernel take this transfer by s->direct? */
+bool orl_store_fits_direct (const struct orl_store *s,
+                            const struct iovec *iov, int n, uint64_t at);
 
 /* For stores that do most as that one. */
 extern const struct orl_store_ops orl_store_posix_ops;

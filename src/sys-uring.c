@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "sys-uring.h"
+#include "sys.h"
 
 #ifdef HAVE_LIBURING
 
@@ -29,6 +30,7 @@ int
 orl_sys_uring_setup (struct io_uring *ring, unsigned entries)
 {
   struct io_uring_params p = { .flags = IORING_SETUP_COOP_TASKRUN };
+  int was = orl_cancel_off (); /* if that fails it closes what it opened */
   int r = io_uring_queue_init_params (entries, ring, &p);
 
   if (r == -EINVAL)
@@ -36,6 +38,7 @@ orl_sys_uring_setup (struct io_uring *ring, unsigned entries)
       p = (struct io_uring_params){ 0 };
       r = io_uring_queue_init_params (entries, ring, &p);
     }
+  orl_cancel_back (was);
   return r;
 }
 

@@ -204,6 +204,27 @@ sys_atomic_unit (int fd, uint32_t *min, uint32_t *max)
 #endif
 }
 
+/* STATX_DIOALIGN, Linux 6.1. */
+static int
+sys_direct_unit (int fd, uint32_t *memory, uint32_t *place)
+{
+#ifdef SYS_statx
+  const unsigned wanted = 0x2000;
+  uint32_t sx[64] = { 0 };
+
+  if (syscall (SYS_statx, fd, "", AT_EMPTY_PATH, wanted, sx) < 0)
+    return -errno;
+  if (!(sx[0] & wanted))
+    return -EOPNOTSUPP;
+  *memory = sx[0x98 / 4];
+  *place = sx[0x9c / 4];
+  return 0;
+#else
+  (void) fd, (void) memory, (void) place;
+  return -ENOSYS;
+#endif
+}
+
 static int
 sys_fsync (int fd)
 {
@@ -464,6 +485,7 @@ struct orl_sys orl_sys = {
   .pwrite = sys_pwrite,
   .pwrite_atomic = sys_pwrite_atomic,
   .atomic_unit = sys_atomic_unit,
+  .direct_unit = sys_direct_unit,
   .fdatasync = sys_fdatasync,
   .fsync = sys_fsync,
   .forget = sys_forget,

@@ -45,6 +45,9 @@ struct orl_sys {
   ssize_t (*pwrite_atomic) (int fd, const void *buf, size_t n, off_t at);
   /* The bytes that one such write may have; 0, 0: none. */
   int (*atomic_unit) (int fd, uint32_t *min, uint32_t *max);
+  /* How a direct transfer's memory and its place in the file have to be aligned;
+   * 0, 0: the file has none.  -EOPNOTSUPP, -ENOSYS: no one knows. */
+  int (*direct_unit) (int fd, uint32_t *memory, uint32_t *place);
   int (*fdatasync) (int fd);
   int (*fsync) (int fd);
   int (*forget) (int fd);       /* drop clean pages from the page cache */

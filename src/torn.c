@@ -95,18 +95,17 @@ give (struct oriel_file *file)
 static int
 sync_file (struct oriel_file *file)
 {
-  int r = 0;
+  orl_a32 *io_error = &file->rec->io_error;
+  uint32_t was = atomic_load (io_error);
+  int r = was & 0xffff ? -EIO : file->store->ops->sync (file->store);
 
-  if (atomic_load (&file->rec->io_error) & 0xffff)
-    r = -EIO;
-  else
-    r = file->store->ops->sync (file->store);
-  if (r < 0)
-    {
-      atomic_fetch_or (&file->rec->io_error, (uint32_t) -r);
-      orl_fail (r, "%s: sync failed", file->path);
-    }
-  return r;
+  if (r == 0)
+    return 0;
+  while (!(was & 0xffff)
+         && !atomic_compare_exchange_weak (io_error, &was,
+                                           was | (uint32_t) -r))
+    ;
+  return orl_fail (r, "%s: sync failed", file->path);
 }
 
 /* What was not written in place by who had the area before, as far as it lies
@@ -213,6 +212,17 @@ orl_torn_end (struct oriel_file *file, bool whole)
       ORL_POINT ("torn.past");
       atomic_store (&rec->dw_busy, 0);
     }
+  give (file);
+}
+
+void
+orl_torn_settle (struct oriel_file *file)
+{
+  if (mode_of (file) != ORIEL_TORN_DOUBLE || (file->flags & ORIEL_RDONLY)
+      || !atomic_load (&file->rec->dw_busy))
+    return;
+  take (file);
+  finish (file, UINT64_MAX);
   give (file);
 }
 

@@ -22,6 +22,10 @@ int orl_torn_open (struct orl_thread *me, struct oriel_file *file,
  * left as it is. */
 void orl_torn_close (struct oriel_file *file, bool opened);
 
+/* Before pages are forgotten: have those whole in place that are just being
+ * written, also by one who died.  Where that fails who writes next is told. */
+void orl_torn_settle (struct oriel_file *file);
+
 /* Must what is written be a copy? */
 bool orl_torn_copies (const struct oriel_file *file);
 

@@ -49,6 +49,17 @@ struct orl_uring {
   int fds[PLACES];              /* -1: free */
 };
 
+/* Where liburing has no calls of its own, as on i386, it closes by the C
+ * library's, which is a cancellation point. */
+static void
+wind_up (struct io_uring *ring)
+{
+  int was = orl_cancel_off ();
+
+  io_uring_queue_exit (ring);
+  orl_cancel_back (was);
+}
+
 int
 orl_uring_open (int fd, struct orl_uring **result)
 {
@@ -70,7 +81,7 @@ orl_uring_open (int fd, struct orl_uring **result)
   /* The child of a fork() has neither mapping nor, at once, the descriptor. */
   if (r < 0 || (r = io_uring_ring_dontfork (&u->ring)) < 0)
     {
-      io_uring_queue_exit (&u->ring);
+      wind_up (&u->ring);
       free (u);
       return r;
     }
@@ -88,7 +99,7 @@ orl_uring_probe (void)
   int r = orl_sys.uring_setup (&ring, 1);
 
   if (r == 0)
-    io_uring_queue_exit (&ring);
+    wind_up (&ring);
   return r;
 }
 
@@ -99,7 +110,7 @@ orl_uring_close (struct orl_uring *u)
     return;
   /* Now, and not when a kernel worker comes to it: the pool's file goes. */
   io_uring_unregister_files (&u->ring);
-  io_uring_queue_exit (&u->ring);
+  wind_up (&u->ring);
   pthread_mutex_destroy (&u->lock);
   pthread_cond_destroy (&u->reaped);
   free (u);

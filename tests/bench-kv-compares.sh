@@ -47,6 +47,7 @@ for work in "memory-processes", "ycsb-d", "ycsb-e":
     assert ours("throughput") > 0 and ours("CPU") > 0
     assert 0 < ours("p50") <= ours("p95") <= ours("p99") <= ours("p99.9")
     assert ours("PSS") > 0 and ours("page tables") > 0
+    assert ours("read") >= 0 and ours("written") >= 0
 assert len(cases) == 30, cases.keys()
 assert all["setup"]["durability"], all["setup"]
 END

@@ -16,9 +16,9 @@ fi
 safe='__errno_location errno memcmp memcpy memmove memset pthread_sigmask raise
   sigaction sigaddset sigdelset sigemptyset sigfillset siglongjmp
   __longjmp_chk syscall write'
-# What a compiler adds; the last divides 64 bits by 32-bit instructions.
+# What a compiler adds; the last three divide 64 bits by 32-bit instructions.
 added='_GLOBAL_OFFSET_TABLE_ __stack_chk_fail __stack_chk_fail_local
-  __start_orl_points __stop_orl_points __udivmoddi4'
+  __start_orl_points __stop_orl_points __udivdi3 __udivmoddi4 __umoddi3'
 # Ours, outside of these objects, each looked at: it takes no lock but the
 # window's spin lock, allocates nothing, and uses orl_sys for what it asks the
 # kernel.  orl_backoff sleeps; orl_point_pass compares and kills.

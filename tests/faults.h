@@ -32,6 +32,7 @@ static const struct fault all_faults[] __attribute__ ((unused)) = {
   { "pwritev", SHORT },      { "pwrite", EIO },
   { "pwrite", ENOSPC },      { "pwrite", SHORT },
   { "pwrite_atomic", EIO },  { "atomic_unit", ENOSYS },
+  { "direct_unit", ENOSYS },
   { "fsync", EIO },          { "msync", EIO },
   { "fdatasync", EIO },      { "forget", EIO },
   { "ftruncate", EIO },      { "fallocate", ENOSPC },
@@ -100,6 +101,7 @@ FAULT_BYTES (pwrite, (int fd, const void *b, size_t n, off_t at),
 FAULT (pwrite_atomic, ssize_t, (int fd, const void *b, size_t n, off_t at),
        (fd, b, n, at))
 FAULT (atomic_unit, int, (int fd, uint32_t *a, uint32_t *b), (fd, a, b))
+FAULT (direct_unit, int, (int fd, uint32_t *a, uint32_t *b), (fd, a, b))
 FAULT (fdatasync, int, (int fd), (fd))
 FAULT (fsync, int, (int fd), (fd))
 FAULT (forget, int, (int fd), (fd))
@@ -208,6 +210,7 @@ fault_wrap (void)
   FAULT_ENTRY (pwrite);
   FAULT_ENTRY (pwrite_atomic);
   FAULT_ENTRY (atomic_unit);
+  FAULT_ENTRY (direct_unit);
   FAULT_ENTRY (fdatasync);
   FAULT_ENTRY (fsync);
   FAULT_ENTRY (forget);

@@ -330,9 +330,9 @@ static ssize_t (*writes) (int, const struct iovec *, int, off_t);
 static int nwrites;
 
 static ssize_t
-second_fails (int fd, const struct iovec *iov, int n, off_t at)
+first_works (int fd, const struct iovec *iov, int n, off_t at)
 {
-  return ++nwrites == 2 ? -EIO : writes (fd, iov, n, at);
+  return ++nwrites > 1 ? -EIO : writes (fd, iov, n, at);
 }
 
 /* A file with hooks, whose pages go through an area: a batch that is written in
@@ -358,7 +358,7 @@ twice (oriel_pool *p)
   if (orl_dw_works ()) {
     writes = orl_sys.pwritev;
     nwrites = 0;
-    orl_sys.pwritev = second_fails;
+    orl_sys.pwritev = first_works;
     need (oriel_flush (file) == -EIO);
     orl_sys.pwritev = writes;
   }
@@ -456,7 +456,16 @@ write_back (oriel_pool *p, oriel_file *file)
   need (oriel_file_on_flush_log (file, log_is_durable, NULL) == 0);
 }
 
-/* Pages that have no neighbours, so many that the ring writes them. */
+/* More dirty pages than there ever are frames: some are written to make room. */
+static void
+overflow (oriel_file *file)
+{
+  for (uint64_t i = 0; i < PAGES; i++)
+    need (change (file, i, 0));
+}
+
+/* Pages that have no neighbours, so many that the ring writes them: if none went
+ * before, for want of room. */
 static void
 apart (oriel_pool *p)
 {
@@ -466,6 +475,7 @@ apart (oriel_pool *p)
   plain_write (scratch_file ("apart"), 2 * ORL_CHUNK * 4096 - 1, &last, 1);
   need (oriel_file_open (p, scratch_file ("apart"), ORIEL_DISCARD, &file)
         == 0);
+  need (oriel_pool_evict (p, NULL) == 0);
   for (uint64_t i = 0; i < 2 * ORL_CHUNK; i += 2) {
     oriel_page pin;
 
@@ -517,6 +527,8 @@ live (void)
     need (copy (file, i));
   for (uint64_t i = 0; i < 8; i++)
     need (oriel_unpin (&pins[i]) == 0);
+  overflow (file);
+  need (oriel_flush (file) == 0);
   apart (p);
   resize (p, file);
   need (oriel_file_close (file) == 0);

@@ -246,7 +246,8 @@ main (void)
   int number[WORKERS];
   int good = 1;
 
-  pool_dir ();                  /* before children make their own */
+  scratch ();                   /* before children make their own */
+  pool_dir ();
   shared = shared_memory (sizeof *shared);
   for (int i = 0; i < WORKERS; i++) {
     number[i] = i;

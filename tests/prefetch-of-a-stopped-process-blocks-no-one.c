@@ -49,6 +49,16 @@ pin_all (oriel_pool *pool, const char *what)
   must (oriel_file_close (file), "oriel_file_close");
 }
 
+static void
+await_begun (pid_t pid)
+{
+  while (!shared->begun) {
+    if (waitpid (pid, NULL, WNOHANG) != 0)
+      bail_out ("the process ended before it began");
+    usleep (100);
+  }
+}
+
 int
 main (void)
 {
@@ -62,8 +72,7 @@ main (void)
   make_stamped_file (scratch_file ("data"), 4096, PAGES, 0, 1);
 
   pid = spawn (prefetches, NULL);
-  while (!shared->begun)
-    usleep (100);
+  await_begun (pid);
   stop_child (pid);
   pin_all (pool, "stopped");
   kill (pid, SIGCONT);
@@ -76,8 +85,7 @@ main (void)
   oriel_pool_evict (pool, NULL);
   shared->begun = shared->go_on = 0;
   pid = spawn (prefetches, NULL);
-  while (!shared->begun)
-    usleep (100);
+  await_begun (pid);
   kill (pid, SIGKILL);
   pin_all (pool, "killed");
   reap (pid);

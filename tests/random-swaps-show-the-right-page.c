@@ -98,7 +98,7 @@ try (uint32_t backend)
                                                : get_stats (pool).swaps - before) {
     wanted += swaps_wanted () - swaps;
     for (uintptr_t i = 0; i < THREADS; i++)
-      thread[i] = start_thread (pin_pages, (void *) (i + wanted));
+      thread[i] = start_thread (pin_pages, (void *) (uintptr_t) (i + wanted));
     for (int i = 0; i < THREADS; i++)
       pthread_join (thread[i], NULL);
   }

@@ -128,7 +128,19 @@ shell ()
     s| *-- .*||"
 }
 
-if [ -e "$module.so" ] && command -v sqlite3 > "$scratch/found"; then
+# The class byte of an ELF file: 1 for 32 bits, 2 for 64.
+class ()
+{
+  od -An -tu1 -j4 -N1 "$1" | tr -d ' '
+}
+
+if [ ! -e "$module.so" ]; then
+  skip 'no SQLite, no module'
+elif ! command -v sqlite3 > "$scratch/found"; then
+  skip 'there is no sqlite3 shell'
+elif [ "$(class "$module.so")" != "$(class "$(cat "$scratch/found")")" ]; then
+  skip 'the sqlite3 shell is of another architecture'
+else
   shell > "$scratch/text"
   is "$(wc -l < "$scratch/text")" 5 'In SQLite: five lines'
   echo 'CREATE TABLE IF NOT EXISTS t (x); PRAGMA oriel_status;' \
@@ -139,7 +151,5 @@ if [ -e "$module.so" ] && command -v sqlite3 > "$scratch/found"; then
   ok 'In SQLite: the pool is used' grep -q '^pool' "$scratch/out"
   ok 'In SQLite: it is as large as was asked for' sh -c \
     'find "$1" -type f -size +262143k | grep -q .' - "$pools"
-else
-  skip 'no SQLite, no module'
 fi
 done_testing

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "attach.h"
+#include "double-write.h"
 #include "flush-chunk.h"
 #include "sys.h"
 
@@ -312,11 +313,15 @@ main (void)
   must (oriel_pool_close (pool), "oriel_pool_close");
   for (unsigned round = 0; round < rounds; round++)
     for (size_t i = 0; i < COUNT (ways); i++)
-      go (&ways[i], round, &found[i]);
+      if (!ways[i].area || orl_dw_works ())
+        go (&ways[i], round, &found[i]);
   for (size_t i = 0; i < COUNT (ways); i++)
-    ok (found[i].late == 0 && found[i].older == 0,
-        "%s when rings are wound up: %u of %u had outlived their process, %u "
-        "the call, %u pages came late", ways[i].what, found[i].outlived,
-        rounds, found[i].late, found[i].older);
+    if (ways[i].area && !orl_dw_works ())
+      skip ("no double-write areas without xxHash");
+    else
+      ok (found[i].late == 0 && found[i].older == 0,
+          "%s when rings are wound up: %u of %u had outlived their process, %u "
+          "the call, %u pages came late", ways[i].what, found[i].outlived,
+          rounds, found[i].late, found[i].older);
   return done_testing ();
 }

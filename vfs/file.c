@@ -23,11 +23,11 @@ x_close (sqlite3_file *file)
 
   file->pMethods = NULL;
   vfs_wal_forget (c);
+  vfs_lease_close (c);
   vfs_fetch_close (c);
   vfs_write_end (c);
   vfs_stable (c, false);
   vfs_queue_close (c);
-  vfs_lease_close (c);
   vfs_shm_forget (c);
   return vfs_connection_free (c);
 }
@@ -155,6 +155,7 @@ x_unlock (sqlite3_file *file, int level)
   if (level == SQLITE_LOCK_NONE)
     {
       vfs_lease_end (c);
+      vfs_fetch_return (c);
       vfs_stable (c, c->immutable);
     }
   if (writer)
@@ -299,6 +300,8 @@ unlock_shm (struct vfs_connection *c, int first, int n, int flags)
     c->read_marks &= ~(1u << first);
   if (mark && vfs_lease_keep (c, first))
     return SQLITE_OK;
+  if (mark)
+    vfs_fetch_return (c);
   if (writer)
     {
       vfs_lease_note_commit (c);
@@ -340,6 +343,7 @@ x_shm_unmap (sqlite3_file *file, int delete_file)
   struct vfs_connection *c = vfs_connection (file);
 
   vfs_lease_close (c);
+  vfs_fetch_return (c);
   vfs_wal_release (c);
   c->log_locked = false;
   vfs_shm_forget (c);

@@ -100,6 +100,7 @@ vfs_lease_say_given (const struct vfs_file *f)
 void
 vfs_lease_give_back (struct vfs_connection *c, int lock)
 {
+  vfs_fetch_return (c);
   count (c->shared, lock, -1);
   c->lower->pMethods->xShmLock (c->lower, lock, 1,
                                 SQLITE_SHM_UNLOCK | SQLITE_SHM_SHARED);
@@ -138,11 +139,21 @@ vfs_lease_end (struct vfs_connection *c)
 }
 
 bool
+vfs_lease_is_idle (const struct vfs_connection *c)
+{
+  int state = state_of (atomic_load_explicit (&c->lease.word,
+                                              memory_order_acquire));
+
+  return state == IDLE || state == GOING;
+}
+
+bool
 vfs_lease_take (struct vfs_connection *c, int lock)
 {
   uint32_t word = word_of (IDLE, lock);
 
-  if (atomic_load_explicit (&c->lease.word, memory_order_relaxed)
+  /* Acquire: what the thread has given back for us is fetch.c's again. */
+  if (atomic_load_explicit (&c->lease.word, memory_order_acquire)
           == word_of (NONE, 0)
       || !vfs_is_ours (c))
     return false;
@@ -218,7 +229,7 @@ may_keep (struct vfs_connection *c, int lock)
 {
   if (c->lease.idle_us == 0 || !vfs_has_pool (c)
       || c->lock != SQLITE_LOCK_SHARED || c->shm_read_only
-      || c->nregions == 0)
+      || c->nregions == 0 || c->nfetched > 0)
     return false;
   if (is_recalled (c->shared))
     {
@@ -253,6 +264,7 @@ vfs_lease_keep (struct vfs_connection *c, int lock)
         vfs_lease_make_plain (c, word);
       return false;
     }
+  vfs_fetch_turn (c);
   kept = state_of (word) == USED ? change (c, &word, word_of (IDLE, lock))
                                  : begin (c, lock);
   /* A recall between the two looks may not have been served for this one. */

@@ -59,6 +59,9 @@ struct vfs_pool {
   uint64_t dirty_max;           /* bytes a connection may have unflushed */
   uint32_t fetch_max;           /* pages that a connection may have fetched */
   _Atomic uint32_t fetched;     /* by all connections */
+  uint32_t keep_max;            /* pages that a connection may keep */
+  uint32_t keep_all;            /* that all connections may */
+  _Atomic uint32_t kept;        /* that those may which keep some */
   _Atomic uint64_t full_until;  /* milliseconds of the clock; 0: it is not */
   _Atomic bool gone;            /* its memory was taken away, for good */
 };
@@ -127,7 +130,9 @@ struct vfs_turn {
   uint32_t count;               /* of locks in this turn */
   uint64_t left_at;             /* when it unlocked; 0: it has tried again */
   uint32_t acquired;            /* the count when it locked */
+  uint32_t commits;             /* of the log, when it began to read */
   uint8_t gaps;                 /* times that it did not come back at once */
+  bool yields;                  /* others were waiting when its turn ended */
   bool sleeps;                  /* when told BUSY, as SQLite's handler does */
   bool pauses;                  /* while it copies the log, others wait */
 };
@@ -173,7 +178,7 @@ struct vfs_connection {
   /* fetch.c */
   sqlite3_int64 mmap_limit;
   bool raise;                   /* vfs_fetch_raise() has to */
-  uint32_t nfetched;
+  uint32_t nfetched;            /* pages in use */
   struct vfs_fetches *fetches;   /* NULL: none yet */
   char why_not[160];            /* why shared is NULL */
   /* wal.c */
@@ -353,6 +358,15 @@ int vfs_fetch (struct vfs_connection *c, sqlite3_int64 offset, int amount,
                void **data);
 int vfs_unfetch (struct vfs_connection *c, sqlite3_int64 offset, void *data);
 
+/* Pages that a connection may keep pinned between fetches, at most. */
+#define VFS_KEPT_MAX 64
+
+/* Give back the pages that are kept.  The lease is the caller's: not IDLE. */
+void vfs_fetch_return (struct vfs_connection *c);
+
+/* A lease is about to be kept. */
+void vfs_fetch_turn (struct vfs_connection *c);
+
 /* A connection was opened: unless its mmap_size is set or oriel_fetch is 0, set it,
  * or SQLite would never ask. */
 void vfs_fetch_raise (sqlite3 *db);
@@ -374,6 +388,14 @@ void vfs_stable (struct vfs_connection *c, bool on);
 /* May the connection read pages from the pool now?  If not, it reads the lower
  * file. */
 bool vfs_may_read (struct vfs_connection *c);
+
+/* Most often it may: under a read mark, when it has been checked.  false: ask. */
+static inline bool
+vfs_reads_log (const struct vfs_connection *c)
+{
+  return c->read_marks != 0 && c->lock != SQLITE_LOCK_NONE && !c->unchecked
+         && !c->stranger && vfs_has_pool (c);
+}
 
 /* Become the file's writer; the connection holds the lock that lets it write.
  * false: it writes to the lower file, as a stranger does. */
@@ -469,6 +491,9 @@ void vfs_lease_unlocked (struct vfs_connection *c);
 
 /* Give it back, if there is one. */
 void vfs_lease_end (struct vfs_connection *c);
+
+/* Is there one that SQLite does not use?  It may be going just now. */
+bool vfs_lease_is_idle (const struct vfs_connection *c);
 
 /* Read marks were busy: lock them when the leases on them are gone.  An SQLite
  * code. */
