@@ -140,9 +140,9 @@ def changed_sides(one, other):
     return sorted(found)
 
 
-def changed_claims(one, other, beyond):
-    """What README says and these two do not agree in.  beyond: the figures that
-    lie apart."""
+def changed_claims(one, other, moved):
+    """What README says and these two do not agree in.  moved: the figures that
+    lie apart, with the machine's pace or without."""
     found, rows = [], [claims(r) for r in (one, other)]
     for key in rows[0].keys() & rows[1].keys():
         was, now = (r[key] for r in rows)
@@ -151,7 +151,7 @@ def changed_claims(one, other, beyond):
         elif was["times"] and now["times"] \
                 and abs(math.log(was["times"] / now["times"])) \
                 >= math.log(TWICE) \
-                and any((*key[:2], r[who]["name"]) in beyond
+                and any((*key[:2], r[who]["name"]) in moved
                         for r in (was, now) for who in ("ours", "peer")):
             found.append(f"{key[2]}: {was['times']:.3g} times better in one "
                          f"run, {now['times']:.3g} in the other")
@@ -178,12 +178,12 @@ def compare(one, other):
               for key, r in rows.items() for who in ("ours", "peer")}
     counts = {"README's figures": Count(), "all that is compared": Count(),
               "counters and the like": Count()}
-    pace, parts, far, beyond, why = paces(a, b), {}, [], set(), []
+    pace, parts, far, moved, why = paces(a, b), {}, [], set(), []
     for key in (k for k in a if k in b):
         (case, s), (_, t) = a[key], b[key]
         lie_apart = apart(s, t)
-        still = lie_apart and apart(
-            s, t, pace.get(key[0], 1.0) ** speed(case["unit"]))
+        beside = apart(s, t, pace.get(key[0], 1.0) ** speed(case["unit"]))
+        still = lie_apart and beside
         kind = "all that is compared" if case["better"] != "none" \
             else "counters and the like"
         counts[kind].add(s, t, lie_apart, still)
@@ -193,8 +193,8 @@ def compare(one, other):
             counts["README's figures"].add(s, t, lie_apart, still)
             if still and min(rounds(s), rounds(t)) == 1:
                 why.append(described(key, case, (s, t), ", which is counted"))
-        if still:
-            beyond.add(key)
+        if lie_apart or beside:
+            moved.add(key)
         if lie_apart and (key in readme or kind == "all that is compared"):
             words = of_chance(s, t) if still else ", as the machine's pace was"
             far.append((key in readme, described(key, case, (s, t), words)))
@@ -204,7 +204,7 @@ def compare(one, other):
         why.insert(0, f"{of_readme.beyond} of README's figures lie apart: more "
                    f"than {many} of them do by chance once in {RARE} pairs of "
                    "runs")
-    why += changed_claims(one, other, beyond)
+    why += changed_claims(one, other, moved)
 
     out = [f"the run of {one['made']}, tree of {dict(one['machine'])['Oriel']}",
            f"the run of {other['made']}, tree of "

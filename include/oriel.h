@@ -305,7 +305,9 @@ ORIEL_API uint64_t oriel_file_size (const oriel_file *file);
  * the end are forgotten, dirty or not; those pinned stay readable until unpin.
  * While a process does so, who truncates the file, too, waits for it, and who wants
  * a page behind the new end for writing (with ORIEL_NOWAIT: -EAGAIN) or flushes
- * one: as for a latch, without bound if that process is stopped.  Nothing else does.
+ * one: as for a latch, without bound if that process is stopped.  So do
+ * oriel_file_refresh(), who wants the page that the new end lies in, and with a
+ * double-write area who flushes any page of the file.  Nothing else does.
  * Errors: -EACCES read-only; those of ftruncate(2), and then nothing was done; with
  * ORIEL_FOREIGN the dirty pages behind the new end are lost even so.
  */

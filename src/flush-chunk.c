@@ -447,12 +447,13 @@ prepare_run (struct orl_chunk *c, uint32_t first, uint32_t last, int *result)
   for (uint32_t i = first; i < last; i++)
     c->length[i] = 0;
   /* WRITING before this look: who cuts says so first, and waits for us then.  The
-   * store has to be cut before. */
-  if (!orl_cut_lets (file->rec,
-                     at + ((uint64_t) (last - first) << geo->page_shift)))
+   * store has to be cut before; what lies before the cut need not wait. */
+  while (last > first
+         && !orl_cut_lets (file->rec, at + ((uint64_t) (last - first)
+                                            << geo->page_shift)))
     {
-      fail_run (c, first, last, -EAGAIN, result);
-      return;
+      last--;
+      fail_run (c, last, last + 1, -EAGAIN, result);
     }
   for (uint32_t i = first; i < last && at < size; i++, at += geo->page_size)
     {

@@ -393,17 +393,23 @@ orl_flush_may (const struct oriel_file *file)
                     == file->pool->shm.token);
 }
 
+/* A sweep asks, which has frames EVICTING that others wait for: so this waits for
+ * no one who opens or closes a file.  Then it may be: who writes looks again. */
 bool
 orl_flush_may_frame (struct orl_thread *me, uint32_t frame)
 {
-  const struct orl_shm *shm = &me->pool->shm;
-  uint32_t index = (uint32_t) atomic_load (&shm->frames[frame].file);
-  struct oriel_file *file
-      = index < shm->geo.nfiles ? orl_file_hold (me->pool, index) : NULL;
-  bool may = file && orl_flush_may (file);
+  struct oriel_pool *pool = me->pool;
+  uint32_t index = (uint32_t) atomic_load (&pool->shm.frames[frame].file);
+  const struct oriel_file *file;
+  bool may;
 
-  if (file)
-    orl_file_unhold (file);
+  if (index >= pool->shm.geo.nfiles)
+    return false;
+  if (pthread_mutex_trylock (&pool->lock) != 0)
+    return true;
+  file = pool->files[index];
+  may = file && file->opens > 0 && orl_flush_may (file);
+  pthread_mutex_unlock (&pool->lock);
   return may;
 }
 

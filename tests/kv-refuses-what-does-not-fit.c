@@ -51,7 +51,7 @@ main (void)
   for (int i = 0; i < 1000; i++)
     ops[i] = (kv_op) { keys[i], big, (size_t) sprintf (keys[i], "%04d", i),
                        1200 };
-  is_int (kv_apply (store, ops, 1000, 0), -ENOBUFS,
+  is_int (kv_apply (store, ops, 300, 0), -ENOBUFS,
           "a batch of more pages than can be pinned is refused");
   is_int (kv_check (store), 2, "and nothing of it is done");
   ops[5].length = sizeof big;

@@ -74,6 +74,8 @@ kv_page_wrong (const void *page, size_t size, const struct kv_item *low,
   size_t used = 0;
   bool found;
 
+  if (head->heap == 0 && head->n == 0)
+    return NULL;                /* never written: an empty leaf */
   if (sizeof *head + head->n * sizeof (struct kv_slot) > head->heap
       || head->heap > size)
     return "slots and cells overlap";
@@ -157,6 +159,8 @@ kv_check (kv *store)
   r = kv_look_once (c, KV_META, &view);
   if (r == 0) {
     c->pages = ((const struct kv_meta *) view.data)->pages;
+    if (c->pages == 0)
+      c->pages = KV_ROOT + 1;   /* a store that is new */
     page = kv_head (view.data)->link;
     kv_unlook (&view);
     r = kv_check_tree (c, KV_ROOT, -1, NULL, NULL);

@@ -296,6 +296,7 @@ tests_inside = \
 	tests/store-without-io-uring-reads-as-before \
 	tests/strict-windows-name-misuse \
 	tests/strict-windows-that-split-count-each-page \
+	tests/sweep-beside-an-open-keeps-no-page \
 	tests/sweep-lists-what-may-be-written \
 	tests/table-repair-is-linear \
 	tests/tables-are-on-huge-pages \
@@ -336,7 +337,6 @@ tests_sqlite = \
 	tests/vfs-log-grows-no-more-than-stocks \
 	tests/vfs-log-is-written-before-it-is-published \
 	tests/vfs-no-read-is-stale \
-	tests/vfs-old-snapshots-are-not-slept-for \
 	tests/vfs-old-sqlite-is-refused \
 	tests/vfs-page-sizes-match-stock \
 	tests/vfs-partial-checkpoint-tells-its-error \
@@ -344,6 +344,7 @@ tests_sqlite = \
 	tests/vfs-pool-without-room-is-bypassed \
 	tests/vfs-power-loss-keeps-what-was-promised \
 	tests/vfs-pragmas-tell-and-warm \
+	tests/vfs-recall-of-the-killed-ends-with-the-wal-index \
 	tests/vfs-recalls-do-not-end-each-other \
 	tests/vfs-recreated-database-is-new \
 	tests/vfs-restored-database-is-read-again \
@@ -378,10 +379,12 @@ tests_kv = \
 	tests/kv-damage-is-an-error \
 	tests/kv-failed-recovery-stays-failed \
 	tests/kv-failed-sync-closes-the-store \
+	tests/kv-log-has-one-history \
 	tests/kv-matches-a-model \
 	tests/kv-pages-are-well-filled \
 	tests/kv-power-loss-keeps-what-was-acknowledged \
 	tests/kv-recovery-may-be-killed-in-a-small-pool \
+	tests/kv-redone-batch-is-seen-whole \
 	tests/kv-refuses-what-does-not-fit \
 	tests/kv-survives-death-at-each-step \
 	tests/kv-survives-kills \

@@ -84,6 +84,12 @@ main (void)
   for (uint64_t i = 0; i < OTHERS; i++)
     good += page_is_stamped (pool, other, i, 4);
   is_int (good, OTHERS, "another file's pages find room");
+  for (uint64_t i = good = 0; i < END; i++) {
+    plain_read (scratch_file ("cut"), (off_t) i * 4096, bytes, sizeof bytes);
+    good += is_stamped (bytes, sizeof bytes, 3, i);
+  }
+  ok (good > 0, "also by writing %d of those before the end, whose neighbours "
+                "are behind it", good);
   go_to (at, 2);
   is_int (reap (pid), 0, "the truncation ends");
   stamp_page (pool, file, END + 5, 5);

@@ -222,6 +222,13 @@ is_checkpoint (int first, int n, int flags)
          && !has_slot (first, n, VFS_SHM_RECOVER);
 }
 
+/* Is this the lock under which the wal-index is made anew? */
+static bool
+is_recovery (int first, int n, int flags)
+{
+  return (flags & SQLITE_SHM_EXCLUSIVE) && has_slot (first, n, VFS_SHM_RECOVER);
+}
+
 /* Lock the lower file, in our turn, and when leases are in the way, without
  * them.  Who looks for a mark to read by takes another instead. */
 static int
@@ -266,6 +273,8 @@ lock_shm (struct vfs_connection *c, int first, int n, int flags)
     }
   if (writer)
     c->log_locked = true;
+  if (is_recovery (first, n, flags))
+    vfs_lease_end_recall (c);
   if (is_checkpoint (first, n, flags))
     {
       vfs_queue_pause (c);
@@ -291,6 +300,9 @@ unlock_shm (struct vfs_connection *c, int first, int n, int flags)
       vfs_queue_resume (c);
       c->checkpointing = false;
     }
+  /* A wal-index that is made anew says that all was tried: by no stranger. */
+  if (is_recovery (first, n, flags))
+    vfs_lease_note_attempt (c);
   if (writer)
     {
       vfs_wal_release (c);

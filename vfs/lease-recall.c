@@ -50,6 +50,15 @@ withdraw (const struct vfs_file *f, uint32_t posted)
                                false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
+/* Or no one could keep a lease until doubt_recall() finds it out. */
+void
+vfs_lease_end_recall (struct vfs_connection *c)
+{
+  if (vfs_has_pool (c) && is_recalled (c->shared))
+    withdraw (c->shared, __atomic_load_n (recall_word (c->shared),
+                                          __ATOMIC_SEQ_CST));
+}
+
 /* Try to lock until the leases on these marks are gone, at most so long. */
 static int
 await (struct vfs_connection *c, int first, int n, int flags, uint64_t us,

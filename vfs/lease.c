@@ -43,7 +43,9 @@
  * GIVEN   counts what was given back meanwhile; a futex of who recalls.
  * ATTEMPT names the last attempt of a user of the pool at a checkpoint; it is
  *         noted at its end, and until then coherence.c's WRITING says whose it
- *         is: else there were no leases while a checkpoint waits for the disk,
+ *         is: else there were no leases while a checkpoint waits for the disk.
+ *         Who makes the wal-index anew notes it, too, as SQLite writes there
+ *         that all was tried; and ends a recall, whose process was killed;
  * COMMIT  and how many commits there had been at its last: more are strangers'.
  *
  * A thread of the process serves recalls, and gives back what is idle.  It is

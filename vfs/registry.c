@@ -50,6 +50,7 @@
 /* Pages that stay pinned between fetches, of the slots and of the frames: those of
  * all connections, and as many connections, at least, may have some. */
 #define KEEP_SHARE 32
+#define KEEP_MOST 2048          /* a process's ledgers have 7168 entries */
 #define KEEPERS 8
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -128,7 +129,8 @@ measure (struct vfs_pool *p)
     }
   /* A page that is fetched holds a slot and a frame. */
   p->fetch_max = (uint32_t) (least (slots, p->frames) / 4);
-  p->keep_all = (uint32_t) (least (slots, p->frames) / KEEP_SHARE);
+  p->keep_all = (uint32_t) least (least (slots, p->frames) / KEEP_SHARE,
+                                  KEEP_MOST);
   p->keep_max = (uint32_t) least (VFS_KEPT_MAX, p->keep_all / KEEPERS);
   p->dirty_max
       = least (DIRTY_PAGES_MAX, p->frames / DIRTY_SHARE) * p->page_size;

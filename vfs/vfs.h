@@ -130,9 +130,7 @@ struct vfs_turn {
   uint32_t count;               /* of locks in this turn */
   uint64_t left_at;             /* when it unlocked; 0: it has tried again */
   uint32_t acquired;            /* the count when it locked */
-  uint32_t commits;             /* of the log, when it began to read */
   uint8_t gaps;                 /* times that it did not come back at once */
-  bool yields;                  /* others were waiting when its turn ended */
   bool sleeps;                  /* when told BUSY, as SQLite's handler does */
   bool pauses;                  /* while it copies the log, others wait */
 };
@@ -502,6 +500,10 @@ int vfs_lease_recall (struct vfs_connection *c, int first, int n, int flags);
 /* Have all leases on the file given back that no one uses, as far as their
  * owners answer: before someone asks who reads. */
 void vfs_lease_recall_all (struct vfs_connection *c);
+
+/* The wal-index is being made anew: a recall is of one who was killed, or of one
+ * who posts it again. */
+void vfs_lease_end_recall (struct vfs_connection *c);
 
 /* The connection has tried to checkpoint. */
 void vfs_lease_note_attempt (struct vfs_connection *c);

@@ -18,21 +18,19 @@
  * of what comes just before the lower.  So it is no one's business but its own
  * how the tree changes meanwhile.
  */
-#include <errno.h>
 #include <stdlib.h>
 
 #include "kv-impl.h"
 
 static void
-set_bound (const void *page, size_t size, unsigned i, unsigned char *to,
+set_bound (const void *page, size_t size, int i, unsigned char *to,
            size_t *length)
 {
   struct kv_item item;
 
-  if (to && kv_page_item (page, size, i, &item) && item.key_length <= size) {
-    memcpy (to, item.key, item.key_length);
-    *length = item.key_length;
-  }
+  if (kv_page_item (page, size, (unsigned) i, &item)
+      && item.key_length <= size / 8)
+    memcpy (to, item.key, *length = item.key_length);
 }
 
 /* The child that is taken in an inner page. */
@@ -49,12 +47,10 @@ choose (kv *store, const void *page, const void *key, size_t key_length,
     return i;
   path->step[path->depth].at = (unsigned) i;
   path->last &= i == n;
-  if (i > 0)
-    set_bound (page, store->size, (unsigned) i - 1, path->low,
-               &path->low_length);
-  if (i < n)
-    set_bound (page, store->size, (unsigned) i, path->high,
-               &path->high_length);
+  if (path->bounds && i > 0)
+    set_bound (page, store->size, i - 1, path->low, &path->low_length);
+  if (path->bounds && i < n)
+    set_bound (page, store->size, i, path->high, &path->high_length);
   return i;
 }
 
@@ -77,18 +73,16 @@ kv_find (kv *store, const struct kv_txn *t, const void *key,
     unsigned its = kv_u16 (&kv_head (here->data)->level);
     int i = -1;
 
-    if (path && its < level) {
-      path->depth = d;
-      path->step[d].page = page;
-    }
-    if (its == 0 && level > 0) {
-      *leaf = *here;
-      return 0;
-    }
-    if (its < level)
+    if (its < level) {          /* else it is no child */
+      if (path)
+        path->step[path->depth = d].page = page;
+      if (its == 0) {
+        *leaf = *here;
+        return 0;
+      }
       i = choose (store, here->data, key, key_length, before, path);
-    page = i < 0 ? KV_META
-                 : kv_page_child (here->data, store->size, (unsigned) i);
+    }
+    page = i < 0 ? 0 : kv_page_child (here->data, store->size, (unsigned) i);
     level = its;
     if (!kv_seen (here)) /* then page may be any number */
       r = -EAGAIN;
@@ -116,7 +110,7 @@ kv_is_key (const kv *store, const void *key, size_t length)
 
 /* -EAGAIN: it was changing. */
 static int
-get_once (kv *store, uint64_t moment, const kv_op *op, size_t *length)
+get_once (kv *store, const kv_op *op, size_t *length)
 {
   struct kv_item item = { 0 };
   struct kv_view leaf;
@@ -125,41 +119,35 @@ get_once (kv *store, uint64_t moment, const kv_op *op, size_t *length)
 
   if (!kv_is_key (store, op->key, op->key_length))
     return -EINVAL;
-  r = kv_find (store, NULL, op->key, op->key_length, false, NULL, &leaf);
-  if (r == 0) {
-    r = kv_page_search (leaf.data, store->size, op->key, op->key_length,
-                        false, &found);
-    if (r >= 0 && found
-        && kv_page_item (leaf.data, store->size, (unsigned) r, &item))
-      memcpy (op->value, item.value,
-              item.length < op->length ? item.length : op->length);
-    if (!kv_seen (&leaf))
-      r = -EAGAIN;
-    kv_unlook (&leaf);
-  }
-  /* Between the pages of a change any tree may be found. */
-  if (!kv_is_moment (store, moment))
+  KV_TRY (kv_find (store, NULL, op->key, op->key_length, false, NULL, &leaf));
+  r = kv_page_search (leaf.data, store->size, op->key, op->key_length, false,
+                      &found);
+  if (r >= 0 && found
+      && kv_page_item (leaf.data, store->size, (unsigned) r, &item))
+    memcpy (op->value, item.value,
+            item.length < op->length ? item.length : op->length);
+  if (!kv_seen (&leaf))
     r = -EAGAIN;
-  if (r < 0)
-    return r;
+  kv_unlook (&leaf);
   *length = found ? item.length : KV_NONE;
-  return 0;
+  return r < 0 ? r : 0;
 }
 
 int
 kv_get_many (kv *store, const kv_op *ops, size_t n, size_t *lengths)
 {
-  int r = -EAGAIN;
+  uint64_t moment;
+  int r;
 
   if (!store || (n > 0 && (!ops || !lengths)))
     return -EINVAL;
-  while (r == -EAGAIN) {
-    uint64_t moment;
-
-    r = kv_moment (store, &moment);
+  do {
+    KV_TRY (kv_moment (store, &moment));
+    r = 0;
     for (size_t i = 0; r == 0 && i < n; i++)
-      r = get_once (store, moment, &ops[i], &lengths[i]);
-  }
+      r = get_once (store, &ops[i], &lengths[i]);
+    /* Between the pages of a change any tree may be found. */
+  } while (r == -EAGAIN || !kv_is_moment (store, moment));
   return r;
 }
 
@@ -169,13 +157,11 @@ kv_get (kv *store, const void *key, size_t key_length, void *value,
 {
   kv_op op = { key, value, key_length, size };
   size_t has;
-  int r = kv_get_many (store, &op, 1, &has);
 
-  if (r < 0 || has == KV_NONE)
-    return r < 0 ? r : -ENOENT;
-  if (length)
+  KV_TRY (kv_get_many (store, &op, 1, &has));
+  if (length && has != KV_NONE)
     *length = has;
-  return 0;
+  return has == KV_NONE ? -ENOENT : 0;
 }
 
 /* ------------------------------------------------------------------ */
@@ -185,7 +171,7 @@ struct kv_cursor {
   kv *store;
   unsigned at;                  /* it stands before this cell of the leaf */
   struct kv_path path;          /* for the bounds */
-  unsigned char *leaf;          /* the copy; then low, high, and a key */
+  unsigned char leaf[KV_PAGE_MAX];
 };
 
 /* Take the leaf of key, or of what comes before it.  key may be a bound: it is
@@ -193,32 +179,30 @@ struct kv_cursor {
 static int
 take (kv_cursor *c, const void *key, size_t length, bool before)
 {
-  size_t size = c->store->size;
+  unsigned char copy[sizeof c->path.low];
   struct kv_view leaf;
   uint64_t moment;
   bool found;
   int r;
 
   if (key)
-    key = memcpy (c->leaf + 3 * size, key, length);
+    key = memcpy (copy, key, length);
   do {
-    r = kv_moment (c->store, &moment);
-    if (r < 0)
-      return r;
+    KV_TRY (kv_moment (c->store, &moment));
     r = kv_find (c->store, NULL, key, length, before, &c->path, &leaf);
     if (r == 0) {
-      memcpy (c->leaf, leaf.data, size);
+      memcpy (c->leaf, leaf.data, c->store->size);
       r = kv_seen (&leaf) ? 0 : -EAGAIN;
       kv_unlook (&leaf);
     }
   } while (r == -EAGAIN || !kv_is_moment (c->store, moment));
   if (r == 0)
-    r = key ? kv_page_search (c->leaf, size, key, length, false, &found)
+    r = key ? kv_page_search (c->leaf, c->store->size, key, length, false,
+                              &found)
             : kv_head (c->leaf)->n;
-  if (r < 0)
-    return r;
-  c->at = (unsigned) r;
-  return 0;
+  if (r >= 0)
+    c->at = (unsigned) r;
+  return r < 0 ? r : 0;
 }
 
 int
@@ -229,17 +213,14 @@ kv_cursor_open (kv *store, kv_cursor **cursor)
 
   if (!store || !cursor)
     return -EINVAL;
-  c = calloc (1, sizeof *c);
-  if (!c || !(c->leaf = malloc (4 * store->size))) {
-    free (c);
+  c = malloc (sizeof *c);
+  if (!c)
     return -ENOMEM;
-  }
   c->store = store;
-  c->path.low = c->leaf + store->size;
-  c->path.high = c->path.low + store->size;
+  c->path.bounds = true;
   r = kv_seek (c, "", 0);
   if (r < 0)
-    kv_cursor_close (c);
+    free (c);
   else
     *cursor = c;
   return r;
@@ -248,8 +229,6 @@ kv_cursor_open (kv *store, kv_cursor **cursor)
 void
 kv_cursor_close (kv_cursor *c)
 {
-  if (c)
-    free (c->leaf);
   free (c);
 }
 
@@ -271,12 +250,10 @@ step (kv_cursor *c, bool back, const void **key, size_t *key_length,
     return -EINVAL;
   while (back ? c->at == 0 : c->at >= kv_head (c->leaf)->n) {
     size_t bound = back ? c->path.low_length : c->path.high_length;
-    int r = bound == 0 ? -ENOENT
-                       : take (c, back ? c->path.low : c->path.high, bound,
-                               back);
 
-    if (r < 0)
-      return r;
+    if (bound == 0)
+      return -ENOENT;
+    KV_TRY (take (c, back ? c->path.low : c->path.high, bound, back));
   }
   if (!kv_page_item (c->leaf, c->store->size, back ? --c->at : c->at++, &item))
     return -EBADMSG;

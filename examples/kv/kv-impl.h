@@ -11,14 +11,14 @@
  *
  * All that processes share lies in the pool: the pages, and in the file's words
  * a struct kv_shared, so it lives as long as what is dirty.  Locks there name
- * the process that has them; whoever waits in vain asks Oriel if that one lives,
- * and puts right what it left.
+ * the process that has them; whoever waits in vain asks Oriel if that one lives.
  *
- * Order of locks: checkpoint, tree, the pages' latches, log, sync.
+ * Order of locks: checkpoint, log, the pages' latches, sync.
  */
 #ifndef KV_IMPL_H
 #define KV_IMPL_H
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -28,6 +28,14 @@
 #ifndef KV_POINT
 # define KV_POINT(name) ((void) 0)
 #endif
+
+/* An error is given on to the caller: it returns from the function it is in. */
+#define KV_TRY(call) \
+  do { \
+    int r_ = (call); \
+    if (r_ < 0) \
+      return r_; \
+  } while (0)
 
 /* ------------------------------------------------------------------ */
 /* Pages                                                              */
@@ -55,8 +63,8 @@ struct kv_head {
  * differ there: so a search comes to few cells. */
 struct kv_slot {
   uint16_t at;
-  unsigned char begin[4];
-};
+  uint32_t begin;
+} __attribute__ ((packed, aligned (2)));
 
 /* Key and value follow; an inner page's value is the number of the page with
  * this key and those behind it. */
@@ -78,24 +86,11 @@ struct kv_item {
   uint16_t length;
 };
 
+#define kv_head(page) ((struct kv_head *) (page))
+#define kv_slots(page) ((struct kv_slot *) (kv_head (page) + 1))
+
 /* Of a page that others may be changing: read once. */
-static inline uint16_t
-kv_u16 (const uint16_t *at)
-{
-  return __atomic_load_n (at, __ATOMIC_RELAXED);
-}
-
-static inline struct kv_head *
-kv_head (const void *page)
-{
-  return (struct kv_head *) page;
-}
-
-static inline struct kv_slot *
-kv_slots (const void *page)
-{
-  return (struct kv_slot *) (kv_head (page) + 1);
-}
+#define kv_u16(at) __atomic_load_n (at, __ATOMIC_RELAXED)
 
 /* What the cell takes, and with its slot. */
 static inline size_t
@@ -139,12 +134,10 @@ uint64_t kv_page_child (const void *page, size_t size, unsigned i);
 
 struct kv_lock {
   _Atomic uint64_t owner;       /* oriel_self() of the process, or 0 */
-  _Atomic uint32_t turn;        /* of the futex */
-  _Atomic uint32_t sleepers;    /* 1: there may be some */
+  _Atomic uint32_t sleepers;    /* 1: there may be some; their futex */
 };
 
-#define KV_READY UINT64_MAX
-#define KV_BROKEN (UINT64_MAX - 1)
+enum { KV_NEW, KV_READY, KV_BROKEN };
 
 /* Positions in the log only grow; the log is a ring. */
 struct kv_shared {
@@ -154,76 +147,80 @@ struct kv_shared {
   _Atomic uint64_t log_end;     /* behind the last whole record */
   _Atomic uint64_t applied;     /* what is before it is in the pages, or will be
                                    by who has the log */
-  struct kv_lock tree;          /* who changes more than one leaf */
+  uint64_t unused[2];
   /* seldom written: all that a reader looks at */
-  _Atomic uint64_t state;       /* 0, who recovers, KV_READY, KV_BROKEN */
+  _Atomic uint64_t state;       /* KV_NEW: it has to be recovered */
   _Atomic uint64_t changes;     /* odd: pages are changing together */
   _Atomic uint64_t log_start;   /* the file's pages have what is before it */
   _Atomic uint64_t log_size;    /* of the ring */
-  _Atomic uint64_t salt;        /* of the records' sums */
-  struct kv_lock checkpoint;
+  struct kv_lock checkpoint;    /* and recovery */
 };
 
 _Static_assert (sizeof (struct kv_shared) <= ORIEL_FILE_WORDS * 8,
                 "too many words");
 
-/* Pages that are changed together: latched, and what is pinned is changed. */
+/* Pages that are changed together: copies, until all is done. */
 struct kv_txn {
   unsigned n, most;
-  bool batch;                   /* readers must not see part of it */
+  bool locked;                  /* we have the log */
   struct kv_change {
-    oriel_page pin;
-    unsigned char *old;         /* what it was */
+    uint64_t page, lsn;         /* as it was */
+    unsigned char *data;        /* the copy; NULL: of store->copy */
+    oriel_page pin;             /* while it is committed */
   } *change;
 };
 
 #define KV_HINTS 65536
+/* The longest record: of each page all, and what says where it was. */
+#define KV_RECORD (KV_PAGES * (KV_PAGE_MAX + KV_PAGE_MAX / 2) + KV_PAGE_MAX)
 
+/* Of its memory little is touched. */
 struct kv {
   oriel_pool *pool;
   oriel_file *file;
   struct kv_shared *shared;
   size_t size;                  /* of a page */
   uint64_t self;
-  _Atomic uint32_t *hint;       /* in what frame a page was, by the number's
-                                   low bits */
   int log;                      /* descriptor */
-  unsigned char *record;        /* for who has the log: kv_record_room() */
-  /* for who has the tree */
-  struct kv_txn txn;
-  unsigned char *scratch;       /* three pages */
-  struct kv_item *items;        /* as many as two pages can have, and one */
+  _Atomic uint32_t hint[KV_HINTS]; /* in what frame a page was, by the number's
+                                      low bits */
+  /* for who has the log */
+  struct kv_change change[KV_PAGES];
+  unsigned char copy[KV_PAGES][KV_PAGE_MAX];
+  _Alignas (8) unsigned char record[KV_RECORD];
+  unsigned char scratch[3][KV_PAGE_MAX];
+  struct kv_item item[2 * KV_PAGE_MAX / sizeof (struct kv_slot) + 1];
 };
 
 /* A page that is looked at without a latch. */
 struct kv_view {
   oriel_page pin;
-  const unsigned char *data;
+  unsigned char *data;          /* not to be changed: kv_copy() */
   uint64_t version;
-  bool pinned;
+  bool pinned;                  /* else it is a transaction's copy */
 };
 
 /* The way to a leaf. */
 struct kv_path {
   unsigned depth;               /* of the leaf */
-  bool last;                    /* no leaf is behind it */
+  bool last, bounds;            /* no leaf is behind it; they are wanted */
   struct {
     uint64_t page;
     unsigned at;                /* the child taken */
   } step[KV_DEPTH];
-  /* What keys the leaf can have: from low on, before high.  Length 0: no bound;
-   * NULL: not wanted. */
-  unsigned char *low, *high;
+  /* What keys the leaf can have: from low on, before high.  Length 0: no bound. */
   size_t low_length, high_length;
+  unsigned char low[KV_PAGE_MAX / 8], high[KV_PAGE_MAX / 8];
 };
 
 /* kv-txn.c */
-/* 1 if its owner had died; -EAGAIN we have waited for some ms, and not got it. */
+/* 1: its owner had died; -EAGAIN: we have waited for some ms, and not got it. */
 int kv_lock_soon (kv *store, struct kv_lock *lock, unsigned spins);
 int kv_lock (kv *store, struct kv_lock *lock);
 void kv_unlock (struct kv_lock *lock);
-/* Look at a page; of those that t changes, as it will be.  -EAGAIN: again from
- * the root. */
+/* Take the log, and finish what one began who died with it. */
+int kv_take_log (kv *store);
+/* Look at a page; at t's copy, if it has one.  -EAGAIN: again from the root. */
 int kv_look (kv *store, const struct kv_txn *t, uint64_t page,
              struct kv_view *view);
 bool kv_seen (const struct kv_view *view);
@@ -231,41 +228,30 @@ void kv_unlook (struct kv_view *view);
 /* A moment at which no pages are changing together. */
 int kv_moment (kv *store, uint64_t *moment);
 bool kv_is_moment (kv *store, uint64_t moment);
-/* Latch the page to change it. */
+/* A copy of the page, to be changed; kv_copy() ends the view. */
+int kv_copy (kv *store, struct kv_txn *t, struct kv_view *view,
+             unsigned char **data);
 int kv_edit (kv *store, struct kv_txn *t, uint64_t page, unsigned char **data);
 int kv_alloc (kv *store, struct kv_txn *t, unsigned level, uint64_t *page,
               unsigned char **data);
 int kv_free (kv *store, struct kv_txn *t, uint64_t page);
-void kv_undo (kv *store, struct kv_txn *t);
-/* Log it, and let others see it.  -EAGAIN: nothing was done, begin anew.  On
- * error it is undone. */
-int kv_commit (kv *store, struct kv_txn *t, uint64_t *end);
-/* Take the log, and finish what one began who died with it; with no page. */
-int kv_take_log (kv *store);
-/* To call for the pages that a record changes, and after. */
-void kv_begin_together (kv *store);
-void kv_end_together (kv *store);
+/* Log it, and let others see it; together: readers must not see part of it.  The
+ * log is ours after it, if t->locked.  -EAGAIN: the pages have changed. */
+int kv_commit (kv *store, struct kv_txn *t, bool together);
 
 /* kv-log.c */
-int kv_log_open (kv *store, const char *path);
+/* All but the first 8 bytes. */
+uint64_t kv_sum (const void *data, size_t length, uint64_t seed);
 /* Make the pages what the log says, and the shared words.  size is that of a log
  * that is new, 0: the usual one. */
 int kv_log_recover (kv *store, uint64_t size);
-/* Do again what is in the log, and by a death not in the pages. */
+/* Do the records again that are behind what is applied. */
 int kv_log_redo (kv *store);
 /* For who has it.  -ENOSPC: a checkpoint has to be made first. */
 int kv_log_append (kv *store, const struct kv_txn *t);
-int kv_log_sync (kv *store, uint64_t end);
-/* Unless another is at it and need is not set. */
+int kv_log_sync (void *store, uint64_t end);
+/* Without need: if it is time, and no other is at it. */
 int kv_log_checkpoint (kv *store, bool need);
-bool kv_log_wants_checkpoint (const kv *store);
-
-/* The longest record: of each page all, and what says where it was. */
-static inline size_t
-kv_record_room (const kv *store)
-{
-  return KV_PAGES * (store->size + store->size / 2) + KV_PAGE_MAX;
-}
 
 /* kv-find.c */
 bool kv_is_key (const kv *store, const void *key, size_t length);

@@ -9,8 +9,8 @@
  * is to be in the file as it was at some moment: the power may tear a page that is
  * written, but Oriel's double-write area (oriel/torn.h) has it then.
  *
- * A record's sum is seeded with the log's salt, which is new after each recovery:
- * what an earlier life wrote behind the end is no record.
+ * A record says its position.  After a recovery the log goes on a whole ring
+ * farther: so what an earlier life wrote behind the end is no record.
  *
  * A record is written to the page cache by who has the log's lock.  It is made
  * durable by whoever needs it first and finds no one at it: what others wrote
@@ -22,12 +22,7 @@
  * recovery is to begin where the log was when that began, and what is before it
  * may be overwritten.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <sched.h>
-#include <stdio.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #define XXH_INLINE_ALL
@@ -37,21 +32,22 @@
 
 #define BLOCK 4096u
 #define RING BLOCK              /* where it begins */
-#define GRAIN 32                /* bytes of a page that are compared at once */
-#define MAGIC UINT64_C (0x322d676f6c2d766b) /* "kv-log-2" */
+#define CHUNK (16 * BLOCK)      /* its length is a multiple of this */
+#define GRAIN 32                /* bytes of a page that are logged at least */
+#define STRIDE 256              /* and that are looked at first */
+#define MAGIC UINT64_C (0x332d676f6c2d766b) /* "kv-log-3" */
 
 struct log_head {
+  uint64_t sum;
   uint64_t magic;
   uint64_t start;
-  uint64_t salt;
   uint64_t log_size;
   uint64_t page_size;
-  uint64_t sum;                 /* of what is before it */
 };
 
 struct record {
+  uint64_t sum;
   uint64_t lsn;                 /* where it begins */
-  uint64_t sum;                 /* of all of it, with the salt in this place */
   uint64_t length;              /* a multiple of 8 */
 };
 
@@ -63,64 +59,53 @@ struct part {
 
 _Static_assert (sizeof (struct kv_head) == GRAIN, "the lsn comes along");
 
+uint64_t
+kv_sum (const void *data, size_t length, uint64_t seed)
+{
+  return XXH3_64bits_withSeed ((const uint64_t *) data + 1,
+                               length - sizeof (uint64_t), seed);
+}
+
 /* ------------------------------------------------------------------ */
 /* The ring                                                           */
 
 static int
 transfer (kv *store, bool writing, uint64_t lsn, void *data, size_t length)
 {
-  uint64_t size = atomic_load (&store->shared->log_size);
-  unsigned char *p = data;
+  uint64_t size = store->shared->log_size, at = lsn % size;
+  size_t n = length < size - at ? length : size - at;
+  ssize_t done = writing
+                     ? pwrite (store->log, data, n, (off_t) (RING + at))
+                     : pread (store->log, data, n, (off_t) (RING + at));
 
-  while (length > 0) {
-    uint64_t at = lsn % size;
-    size_t n = length < size - at ? length : size - at;
-    ssize_t done = writing ? pwrite (store->log, p, n, (off_t) (RING + at))
-                           : pread (store->log, p, n, (off_t) (RING + at));
-
-    if (done < 0 && errno == EINTR)
-      continue;
-    if (done <= 0)
-      return done < 0 ? -errno : -EBADMSG;
-    p += done;
-    lsn += (uint64_t) done;
-    length -= (size_t) done;
-  }
-  return 0;
-}
-
-static uint64_t
-sum_of (void *record, uint64_t salt)
-{
-  struct record *rec = record;
-  uint64_t kept = rec->sum, sum;
-
-  rec->sum = salt;
-  sum = XXH3_64bits (record, rec->length);
-  rec->sum = kept;
-  return sum;
+  if (done <= 0 && !(done < 0 && errno == EINTR))
+    return done < 0 ? -errno : -EBADMSG;
+  n = done < 0 ? 0 : (size_t) done;
+  return n == length ? 0
+                     : transfer (store, writing, lsn + n,
+                                 (unsigned char *) data + n, length - n);
 }
 
 /* What differs of a page, at the end of the record: its head at least. */
 static void
-add_parts (kv *store, const struct kv_change *c)
+add_parts (kv *store, struct record *rec, const struct kv_change *c)
 {
-  struct record *rec = (struct record *) store->record;
-  const unsigned char *new = c->pin.data;
+  const unsigned char *old = c->pin.data;
   struct part *part = NULL;
 
-  kv_head (new)->lsn = rec->lsn + 1;
-  for (uint32_t at = 0; at < store->size; at += GRAIN) {
-    if (memcmp (c->old + at, new + at, GRAIN) == 0) {
+  kv_head (c->data)->lsn = rec->lsn + 1;
+  for (uint32_t at = 0, n; at < store->size; at += n) {
+    n = at % STRIDE || memcmp (old + at, c->data + at, STRIDE) ? GRAIN : STRIDE;
+    if (n == STRIDE || memcmp (old + at, c->data + at, GRAIN) == 0) {
       part = NULL;
       continue;
     }
     if (!part) {
       part = (struct part *) (store->record + rec->length);
-      *part = (struct part) { c->pin.number, at, 0 };
+      *part = (struct part) { c->page, at, 0 };
       rec->length += sizeof *part;
     }
-    memcpy (store->record + rec->length, new + at, GRAIN);
+    memcpy (store->record + rec->length, c->data + at, GRAIN);
     rec->length += GRAIN;
     part->length += GRAIN;
   }
@@ -130,57 +115,45 @@ int
 kv_log_append (kv *store, const struct kv_txn *t)
 {
   struct kv_shared *s = store->shared;
-  uint64_t lsn = atomic_load (&s->log_end), size = atomic_load (&s->log_size);
+  uint64_t lsn = s->log_end, size = s->log_size;
   struct record *rec = (struct record *) store->record;
-  size_t length, all;
-  int r;
+  size_t all;
 
   *rec = (struct record) { .lsn = lsn, .length = sizeof *rec };
   for (unsigned i = 0; i < t->n; i++)
-    add_parts (store, &t->change[i]);
-  rec->sum = sum_of (rec, atomic_load (&s->salt));
-  length = all = rec->length;
+    add_parts (store, rec, &t->change[i]);
+  rec->sum = kv_sum (rec, rec->length, 0);
+  all = rec->length;
   /* A block that is begun is written whole, so that the kernel need not read
    * what it had. */
-  if (lsn % BLOCK == 0 || lsn / BLOCK != (lsn + length - 1) / BLOCK) {
-    all = (size_t) ((lsn + length + BLOCK - 1) / BLOCK * BLOCK - lsn);
-    memset (store->record + length, 0, all - length);
+  if (lsn % BLOCK == 0 || lsn / BLOCK != (lsn + all - 1) / BLOCK) {
+    all = (size_t) ((lsn + all + BLOCK - 1) / BLOCK * BLOCK - lsn);
+    memset (store->record + rec->length, 0, all - rec->length);
   }
   if (all > size / 2)
     return -E2BIG;
-  if (lsn + all > atomic_load (&s->log_start) + size)
+  if (lsn + all > s->log_start + size)
     return -ENOSPC;
   KV_POINT ("append.full");
-  r = transfer (store, true, lsn, store->record, all);
+  KV_TRY (transfer (store, true, lsn, rec, all));
   KV_POINT ("append.written");
-  if (r == 0)
-    atomic_store (&s->log_end, lsn + length);
-  return r;
+  s->log_end = lsn + rec->length;
+  return 0;
 }
 
 /* The record at lsn into store->record; -ENOENT if there is none. */
 static int
 read_record (kv *store, uint64_t lsn)
 {
-  struct kv_shared *s = store->shared;
   struct record *rec = (struct record *) store->record;
-  uint64_t length;
-  int r = transfer (store, false, lsn, rec, sizeof *rec);
 
-  if (r < 0)
-    return r;
-  length = rec->length;
-  if (rec->lsn != lsn || length < sizeof *rec || length % 8 != 0
-      || length > atomic_load (&s->log_size) / 2
-      || length > kv_record_room (store))
+  KV_TRY (transfer (store, false, lsn, rec, sizeof *rec));
+  if (rec->lsn != lsn || rec->length < sizeof *rec
+      || rec->length > sizeof store->record)
     return -ENOENT;
-  r = transfer (store, false, lsn, rec, length);
-  if (r < 0)
-    return r;
-  return rec->length == length
-                 && rec->sum == sum_of (rec, atomic_load (&s->salt))
-             ? 0
-             : -ENOENT;
+  KV_TRY (transfer (store, false, lsn + sizeof *rec, rec + 1,
+                    rec->length - sizeof *rec));
+  return rec->sum == kv_sum (rec, rec->length, 0) ? 0 : -ENOENT;
 }
 
 /* ------------------------------------------------------------------ */
@@ -195,14 +168,12 @@ redo_record (kv *store)
   for (size_t at = sizeof *rec; at < rec->length;) {
     const struct part *part = (const struct part *) (store->record + at);
     oriel_page page;
-    int r, lost;
+    int lost;
 
     at += sizeof *part + part->length;
     if (at > rec->length || part->at + (size_t) part->length > store->size)
       return -EBADMSG;
-    r = oriel_pin (store->file, part->page, ORIEL_WRITE, &page);
-    if (r < 0)
-      return r;
+    KV_TRY (oriel_pin (store->file, part->page, ORIEL_WRITE, &page));
     memcpy ((unsigned char *) page.data + part->at, part + 1, part->length);
     KV_POINT ("redo.part");
     lost = oriel_dirty (&page, rec->lsn + rec->length);
@@ -217,173 +188,112 @@ int
 kv_log_redo (kv *store)
 {
   struct kv_shared *s = store->shared;
+  const struct record *rec = (const struct record *) store->record;
   uint64_t at;
+  int r;
 
-  while ((at = atomic_load (&s->applied)) != atomic_load (&s->log_end)) {
-    int r = read_record (store, at);
-
-    kv_begin_together (store);
-    if (r == 0)
-      r = redo_record (store);
-    if (r < 0)
-      return r == -ENOENT ? -EBADMSG : r;
+  atomic_fetch_or (&s->changes, 1);
+  while ((r = read_record (store, at = s->applied)) == 0) {
+    at += rec->length;
+    /* Pages may be written to make room; also those of one who died recovering,
+     * who had come farther: for them it must not go back. */
+    if (s->log_end < at)
+      s->log_end = at;
+    KV_TRY (redo_record (store));
     KV_POINT ("redo.done");
-    atomic_store (&s->applied,
-                  at + ((const struct record *) store->record)->length);
+    s->applied = at;
   }
-  kv_end_together (store);
+  if (r != -ENOENT || at < s->log_end)
+    return r == -ENOENT ? -EBADMSG : r;
+  atomic_fetch_add (&s->changes, 1);
   return 0;
 }
 
 /* ------------------------------------------------------------------ */
 /* Making durable                                                     */
 
-static bool
-is_closed (kv *store)
-{
-  return atomic_load (&store->shared->state) == KV_BROKEN;
-}
-
 /* Whoever gets the lock makes all durable that was written until then, so the
  * others need not.  Those whom the last one released are about to write more: a
  * processor is left to them first, as long as some do. */
 int
-kv_log_sync (kv *store, uint64_t end)
+kv_log_sync (void *arg, uint64_t end)
 {
+  kv *store = arg;
   struct kv_shared *s = store->shared;
 
-  while (oriel_file_durable_lsn (store->file) < end && !is_closed (store)) {
+  while (oriel_file_durable_lsn (store->file) < end && s->state != KV_BROKEN) {
     uint64_t all;
     int round = 0;
 
     if (kv_lock_soon (store, &s->sync, 1) < 0)
       continue;
     do {
-      all = atomic_load (&s->log_end);
+      all = s->log_end;
       sched_yield ();
-    } while (atomic_load (&s->log_end) != all && ++round < 8);
+    } while (s->log_end != all && ++round < 8);
     KV_POINT ("sync.begun");
     if (oriel_file_durable_lsn (store->file) < end
         && (fdatasync (store->log) < 0
             || oriel_file_durable (store->file, all) < 0))
       /* What was lost the kernel does not know any more. */
-      atomic_store (&s->state, KV_BROKEN);
+      s->state = KV_BROKEN;
     KV_POINT ("sync.done");
     kv_unlock (&s->sync);
   }
-  return is_closed (store) ? -EIO : 0;
+  return s->state == KV_BROKEN ? -EIO : 0;
 }
 
 /* ------------------------------------------------------------------ */
 /* Checkpoints                                                        */
 
-static uint64_t
-head_sum (const struct log_head *head)
-{
-  return XXH3_64bits (head, offsetof (struct log_head, sum));
-}
-
+/* Pages that were changed before end are in the file, then the head says that the
+ * log begins at start. */
 static int
-write_head (kv *store, uint64_t start, uint64_t salt)
-{
-  struct log_head head = { MAGIC, start, salt,
-                           atomic_load (&store->shared->log_size),
-                           store->size, 0 };
-
-  head.sum = head_sum (&head);
-  return pwrite (store->log, &head, sizeof head, 0) != (ssize_t) sizeof head
-                 || fdatasync (store->log) < 0
-             ? -EIO
-             : 0;
-}
-
-/* Pages that were changed before start are in the file, then the head says so. */
-static int
-settle (kv *store, uint64_t start, uint64_t salt)
+settle (kv *store, uint64_t end, uint64_t start)
 {
   struct kv_shared *s = store->shared;
-  int r = kv_log_sync (store, start);
+  struct log_head head = { 0, MAGIC, start, s->log_size, store->size };
 
-  if (r == 0)
-    r = oriel_checkpoint (store->pool, store->file, NULL);
+  head.sum = kv_sum (&head, sizeof head, 0);
+  KV_TRY (kv_log_sync (store, end));
+  KV_TRY (oriel_checkpoint (store->pool, store->file, NULL));
   KV_POINT ("checkpoint.pages");
-  if (r == 0)
-    r = write_head (store, start, salt);
+  if (pwrite (store->log, &head, sizeof head, 0) != (ssize_t) sizeof head
+      || fdatasync (store->log) < 0)
+    return -EIO;
   KV_POINT ("checkpoint.head");
-  if (r == 0) {
-    atomic_store (&s->salt, salt);
-    atomic_store (&s->log_start, start);
-  }
-  return r;
-}
-
-bool
-kv_log_wants_checkpoint (const kv *store)
-{
-  struct kv_shared *s = store->shared;
-
-  return atomic_load (&s->log_end) - atomic_load (&s->log_start)
-         > atomic_load (&s->log_size) / 2;
+  s->log_start = start;
+  return 0;
 }
 
 int
 kv_log_checkpoint (kv *store, bool need)
 {
   struct kv_shared *s = store->shared;
-  uint64_t before = atomic_load (&s->log_start), start;
+  uint64_t before = s->log_start, end;
   int r;
 
-  if (!need && atomic_load (&s->checkpoint.owner) != 0)
+  if (!need
+      && (s->checkpoint.owner != 0 || s->log_end - before <= s->log_size / 2))
     return 0;
   kv_lock (store, &s->checkpoint);
   KV_POINT ("checkpoint.begun");
   r = kv_take_log (store);
   if (r == 0) {
-    start = atomic_load (&s->log_end);
+    end = s->log_end;
     kv_unlock (&s->log);
-    if (atomic_load (&s->log_start) == before) /* else another made one now */
-      r = settle (store, start, atomic_load (&s->salt));
+    if (s->log_start == before) /* else another made one now */
+      r = settle (store, end, end);
   }
   kv_unlock (&s->checkpoint);
   return r;
 }
 
 /* ------------------------------------------------------------------ */
-/* Opening                                                            */
+/* Recovery                                                           */
 
-int
-kv_log_open (kv *store, const char *path)
-{
-  char name[PATH_MAX];
-
-  if (snprintf (name, sizeof name, "%s-log", path) >= (int) sizeof name)
-    return -ENAMETOOLONG;
-  store->log = open (name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  return store->log < 0 ? -errno : 0;
-}
-
-/* A new log is written whole, so that making it durable later is a matter of its
- * data alone. */
-static int
-create (kv *store, struct log_head *head, uint64_t size)
-{
-  static const unsigned char zeroes[16 * BLOCK];
-  ssize_t n = 0;
-
-  *head = (struct log_head) { .page_size = store->size };
-  head->log_size = (size ? size : UINT64_C (64) << 20) / BLOCK * BLOCK;
-  if (head->log_size < 64 * store->size)
-    head->log_size = 64 * store->size;
-  size = RING + head->log_size;
-  for (uint64_t at = 0; n >= 0 && at < size; at += (uint64_t) n)
-    n = pwrite (store->log, zeroes,
-                size - at < sizeof zeroes ? (size_t) (size - at)
-                                          : sizeof zeroes,
-                (off_t) at);
-  /* With its name, and that of the pages' file. */
-  return n < 0 || syncfs (store->log) < 0 ? -errno : 0;
-}
-
+/* What the log's head says goes to the shared words.  A new log is written whole,
+ * so that making it durable later is a matter of its data alone. */
 static int
 read_head (kv *store, struct log_head *head, uint64_t size)
 {
@@ -391,68 +301,41 @@ read_head (kv *store, struct log_head *head, uint64_t size)
 
   if (n < 0)
     return -errno;
-  if (n == (ssize_t) sizeof *head && head->magic != 0)
-    return head->magic != MAGIC || head->sum != head_sum (head) ? -EBADMSG
-           : head->page_size == store->size                     ? 0
-                                                                : -EINVAL;
-  /* None was ever whole: then no page can have been written. */
-  return oriel_file_size (store->file) > 0 ? -EBADMSG
-                                           : create (store, head, size);
-}
-
-/* An empty tree, where there is none. */
-static int
-format (kv *store)
-{
-  struct kv_txn *t = &store->txn;
-  unsigned char *meta, *root;
-  uint64_t end;
-  int r = kv_edit (store, t, KV_META, &meta);
-
-  if (r == 0 && ((struct kv_meta *) meta)->pages == 0) {
-    ((struct kv_meta *) meta)->pages = KV_ROOT + 1;
-    r = kv_edit (store, t, KV_ROOT, &root);
-    if (r == 0) {
-      kv_page_init (root, store->size, 0);
-      r = kv_commit (store, t, &end);
-    }
-    return r == 0 ? kv_log_sync (store, end) : r;
+  if (n == (ssize_t) sizeof *head && head->magic == MAGIC
+      && head->sum == kv_sum (head, sizeof *head, 0)) {
+    store->shared->log_size = head->log_size;
+    return head->page_size == store->size ? 0 : -EINVAL;
   }
-  kv_undo (store, t);
-  return r;
+  /* If none was ever whole, no page can have been written. */
+  if ((n == (ssize_t) sizeof *head && head->magic != 0)
+      || oriel_file_size (store->file) > 0)
+    return -EBADMSG;
+  head->start = 0;
+  size = size ? size : UINT64_C (64) << 20;
+  size = (size < 64 * store->size ? 64 * store->size : size) / CHUNK * CHUNK;
+  store->shared->log_size = size;
+  memset (store->record, 0, CHUNK);
+  for (uint64_t at = 0; at < size; at += CHUNK)
+    KV_TRY (transfer (store, true, at, store->record, CHUNK));
+  /* With its name, and that of the pages' file. */
+  return syncfs (store->log) < 0 ? -errno : 0;
 }
 
 int
 kv_log_recover (kv *store, uint64_t size)
 {
   struct kv_shared *s = store->shared;
+  uint64_t state = KV_NEW;      /* and not KV_BROKEN meanwhile */
   struct log_head head;
-  uint64_t end, salt;
-  int r = read_head (store, &head, size);
 
-  if (r < 0)
-    return r;
-  end = head.start;
-  atomic_store (&s->salt, head.salt);
-  atomic_store (&s->log_size, head.log_size);
-  while ((r = read_record (store, end)) == 0) {
-    end += ((const struct record *) store->record)->length;
-    /* Pages may be written to make room; also those of one who died recovering,
-     * who had come farther: for them it must not go back. */
-    if (atomic_load (&s->log_end) < end)
-      atomic_store (&s->log_end, end);
-    r = redo_record (store);
-    if (r < 0)
-      return r;
-  }
-  if (r != -ENOENT)
-    return r;
+  KV_TRY (read_head (store, &head, size));
+  s->applied = head.start;
+  KV_TRY (kv_log_redo (store));
   KV_POINT ("recover.pages");
-  atomic_store (&s->log_end, end);
-  atomic_store (&s->applied, end);
-  if (getrandom (&salt, sizeof salt, 0) != sizeof salt)
-    return -EIO;
-  r = settle (store, end, salt);
+  s->log_end = s->applied;
+  KV_TRY (settle (store, s->applied, s->applied + s->log_size));
   KV_POINT ("recover.head");
-  return r < 0 ? r : format (store);
+  s->applied = s->log_end = s->log_start;
+  atomic_compare_exchange_strong (&s->state, &state, KV_READY);
+  return 0;
 }

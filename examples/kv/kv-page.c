@@ -11,7 +11,6 @@
  * means anything, the page's version says afterwards.
  */
 #include <endian.h>
-#include <errno.h>
 
 #include "kv-impl.h"
 
@@ -47,29 +46,18 @@ begin_of (const struct kv_item *item, size_t prefix)
   return be32toh (begin);
 }
 
-static inline uint32_t
-begin_at (const struct kv_slot *slot)
-{
-  uint32_t begin;
-
-  memcpy (&begin, slot->begin, sizeof begin);
-  return be32toh (begin);
-}
-
 /* The first slot that is not less.  Without a branch that a processor could
  * guess wrong. */
 static unsigned
 bound (const struct kv_slot *slot, unsigned n, uint32_t begin)
 {
-  const struct kv_slot *from = slot;
+  unsigned from = 0;
 
-  if (n == 0)
-    return 0;
   for (unsigned half; n > 1; n -= half) {
     half = n / 2;
-    from = begin_at (from + half - 1) < begin ? from + half : from;
+    from = slot[from + half - 1].begin < begin ? from + half : from;
   }
-  return (unsigned) (from - slot) + (begin_at (from) < begin);
+  return from + (n > 0 && slot[from].begin < begin);
 }
 
 static int
@@ -98,11 +86,8 @@ kv_page_search (const void *page, size_t size, const void *key,
   if (sizeof (struct kv_head) + n * sizeof *slot > size)
     return -EBADMSG;
   from = to = bound (slot, n, begin);
-  /* Those that the slots cannot tell apart: mostly one. */
-  if (to < n && begin_at (slot + to) == begin)
-    to++;
-  if (to > from && to < n && begin_at (slot + to) == begin)
-    to = begin == UINT32_MAX ? n : bound (slot, n, begin + 1);
+  while (to < n && slot[to].begin == begin)
+    to++;                       /* the slots cannot tell them apart: mostly one */
   while (from < to) {
     unsigned middle = (from + to) / 2;
 
@@ -136,16 +121,13 @@ kv_page_init (void *page, size_t size, unsigned level)
   head->heap = (uint16_t) size;
 }
 
-/* The slot's copy of its key's bytes. */
 static void
 set_begin (void *page, size_t size, unsigned i)
 {
   struct kv_item item;
-  uint32_t begin;
 
   kv_page_item (page, size, i, &item);
-  begin = htobe32 (begin_of (&item, kv_head (page)->prefix));
-  memcpy (kv_slots (page)[i].begin, &begin, sizeof begin);
+  kv_slots (page)[i].begin = begin_of (&item, kv_head (page)->prefix);
 }
 
 void
