@@ -4,10 +4,12 @@
  *
  * Only damage makes a state or a latch that names an owner who knows nothing of
  * it: an owner says in its ledger what it is about to do before it does it, and
- * until after it has undone it.  So a waiter looks there.  A single look may
- * come between two turns of an owner; when several see the same word, and
- * nothing in the ledger, the word is damage, and is put right.  Unless it is a
- * dead one's and someone who lives is repairing what that one left.
+ * until after it has undone it.  So a waiter looks there.  A waiter wakes when an
+ * owner is through, so a look may well come between two turns of it: it counts only
+ * if the word stood before it and after it, and for a latch the version, too, which
+ * each turn moves.  When several see the same word, and nothing in the ledger, the
+ * word is damage, and is put right.  Unless it is a dead one's and someone who lives
+ * is repairing what that one left.
  *
  * What was under it is believed no more: the page is STALE, so that it is read
  * from the store again, and the frame is swept like any other.
@@ -79,9 +81,10 @@ orl_doubt_state (const struct orl_shm *shm, struct orl_doubt *d, uint32_t me,
             && has_work (&shm->ledgers[owner - 1], frame);
   claimed = claimed || orl_in_repair (shm, owner)
             || orl_proc_io_is_on (shm, owner - 1);
-  if (!is_enough (d, word, claimed))
-    return;
   now = atomic_load (&f->state);
+  if (!is_enough (d, word,
+                  claimed || (now & ~(uint64_t) ORL_WAITERS) != word))
+    return;
   if ((now & ~(uint64_t) ORL_WAITERS) == word)
     orl_frame_move (f, &now, ORL_VALID, 0, ORL_STALE, ORL_WAITERS);
 }
@@ -92,23 +95,30 @@ orl_doubt_latch (const struct orl_shm *shm, struct orl_doubt *d, uint32_t me,
 {
   struct orl_frame *f = &shm->frames[frame];
   uint32_t owner = orl_latch_owner (word);
+  uint64_t version = atomic_load (&f->version);
   uint32_t now;
   bool claimed;
 
   word &= ~ORL_LATCH_WAITERS;
-  if (!(word & ORL_LATCH_X))
-    return;
+  if (!(word & ORL_LATCH_X)
+      || (atomic_load (&f->latch) & ~ORL_LATCH_WAITERS) != word)
+    {
+      d->looks = 0;
+      return;
+    }
   /* The waiter has the page pinned, too, but not so. */
   claimed = orl_owner_alive (shm, owner)
             && has_pin (&shm->ledgers[owner - 1], frame,
                         owner == me ? ORL_PIN_EXCL : ORL_PIN_PLAIN);
   claimed = claimed || orl_in_repair (shm, owner)
             || orl_proc_io_is_on (shm, owner - 1);
-  if (!is_enough (d, word, claimed))
-    return;
-  if (atomic_load (&f->version) & 1)
-    orl_frame_flag (f, ORL_STALE);
   now = atomic_load (&f->latch);
+  if (!is_enough (d, word,
+                  claimed || (now & ~ORL_LATCH_WAITERS) != word
+                      || atomic_load (&f->version) != version))
+    return;
+  if (version & 1)
+    orl_frame_flag (f, ORL_STALE);
   if ((now & ~ORL_LATCH_WAITERS) == word)
     atomic_compare_exchange_strong (&f->latch, &now, ORL_LATCH_BIAS);
 }

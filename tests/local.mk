@@ -261,6 +261,7 @@ tests_inside = \
 	tests/foreign-file-is-read-ahead-while-stable \
 	tests/fork-beside-a-new-ring-is-safe \
 	tests/given-up-slots-are-inaccessible \
+	tests/latch-between-two-turns-is-no-damage \
 	tests/lengthening-never-cuts \
 	tests/locking-on-fault-has-a-fallback \
 	tests/log-callback-that-waits-for-itself-is-edeadlk \
