@@ -6,10 +6,10 @@
  * it: an owner says in its ledger what it is about to do before it does it, and
  * until after it has undone it.  So a waiter looks there.  A waiter wakes when an
  * owner is through, so a look may well come between two turns of it: it counts only
- * if the word stood before it and after it, and for a latch the version, too, which
- * each turn moves.  When several see the same word, and nothing in the ledger, the
- * word is damage, and is put right.  Unless it is a dead one's and someone who lives
- * is repairing what that one left.
+ * if the word stood before it and after it.  All looks may come so; but each turn of
+ * a latch moves the version, which must stand over all of them.  When several see
+ * the same, and nothing in the ledger, the word is damage, and is put right.  Unless
+ * it is a dead one's and someone who lives is repairing what that one left.
  *
  * What was under it is believed no more: the page is STALE, so that it is read
  * from the store again, and the frame is swept like any other.
@@ -26,11 +26,12 @@
 
 /* Is this the last look that it takes? */
 static bool
-is_enough (struct orl_doubt *d, uint64_t word, bool claimed)
+is_enough (struct orl_doubt *d, uint64_t word, uint64_t version, bool claimed)
 {
-  if (claimed || word != d->word)
+  if (claimed || word != d->word || version != d->version)
     d->looks = 0;
   d->word = word;
+  d->version = version;
   return !claimed && ++d->looks >= LOOKS;
 }
 
@@ -82,10 +83,8 @@ orl_doubt_state (const struct orl_shm *shm, struct orl_doubt *d, uint32_t me,
   claimed = claimed || orl_in_repair (shm, owner)
             || orl_proc_io_is_on (shm, owner - 1);
   now = atomic_load (&f->state);
-  if (!is_enough (d, word,
-                  claimed || (now & ~(uint64_t) ORL_WAITERS) != word))
-    return;
-  if ((now & ~(uint64_t) ORL_WAITERS) == word)
+  if (is_enough (d, word, 0,
+                 claimed || (now & ~(uint64_t) ORL_WAITERS) != word))
     orl_frame_move (f, &now, ORL_VALID, 0, ORL_STALE, ORL_WAITERS);
 }
 
@@ -113,12 +112,10 @@ orl_doubt_latch (const struct orl_shm *shm, struct orl_doubt *d, uint32_t me,
   claimed = claimed || orl_in_repair (shm, owner)
             || orl_proc_io_is_on (shm, owner - 1);
   now = atomic_load (&f->latch);
-  if (!is_enough (d, word,
-                  claimed || (now & ~ORL_LATCH_WAITERS) != word
-                      || atomic_load (&f->version) != version))
+  if (!is_enough (d, word, version,
+                  claimed || (now & ~ORL_LATCH_WAITERS) != word))
     return;
   if (version & 1)
     orl_frame_flag (f, ORL_STALE);
-  if ((now & ~ORL_LATCH_WAITERS) == word)
-    atomic_compare_exchange_strong (&f->latch, &now, ORL_LATCH_BIAS);
+  atomic_compare_exchange_strong (&f->latch, &now, ORL_LATCH_BIAS);
 }

@@ -10,6 +10,7 @@
 /* What one waiter saw last; zero at first. */
 struct orl_doubt {
   uint64_t word;
+  uint64_t version;             /* of a latch's page */
   unsigned looks;
 };
 

@@ -173,6 +173,8 @@ record_of_the_dead (void)
   ok (has (lost, 'y', 'z'), "where none was lost all are");
   must (oriel_pool_close (pool), "oriel_pool_close");
   must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
+  free (path);
+  free (lost);
 }
 
 static void
@@ -208,6 +210,9 @@ lost_end (void)
   must (kv_close (store), "kv_close");
   must (oriel_pool_close (pool), "oriel_pool_close");
   must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
+  free (path);
+  free (lost);
+  free (again);
 }
 
 int

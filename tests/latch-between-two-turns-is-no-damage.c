@@ -37,6 +37,15 @@ main (void)
   ok (!(atomic_load (&f->state) & ORL_STALE), "and the page is believed");
 
   for (int i = 0; i < LOOKS; i++)
+    {
+      atomic_fetch_add (&f->version, 2);
+      orl_doubt_latch (shm, &doubt, 1, frame, word);
+    }
+  is_int (atomic_load (&f->latch), word,
+          "it stands if it was had anew before each look");
+  ok (!(atomic_load (&f->state) & ORL_STALE), "and the page is believed");
+
+  for (int i = 0; i < LOOKS; i++)
     orl_doubt_latch (shm, &doubt, 1, frame, word);
   is_int (atomic_load (&f->latch) & ORL_LATCH_X, 0,
           "if it stands at each look it is damage");

@@ -12,6 +12,7 @@
 
 static ssize_t (*real_pwritev) (int, const struct iovec *, int, off_t);
 static unsigned calls;
+static const char *path;
 
 static ssize_t
 fail_once (int fd, const struct iovec *iov, int n, off_t at)
@@ -30,12 +31,12 @@ fail_always (int fd, const struct iovec *iov, int n, off_t at)
 int
 main (void)
 {
-  const char *path = strdup (scratch_file ("data"));
   oriel_options opt = test_options ();
   oriel_page page[FRAMES];
   oriel_pool *pool;
   oriel_file *file;
 
+  path = strdup (scratch_file ("data"));
   make_stamped_file (path, 4096, FRAMES, 0, 1);
   opt.pool_size = FRAMES * 4096;
   pool = must_open_pool ("test", &opt);

@@ -113,8 +113,8 @@ other (void *arg)
 int
 main (void)
 {
-  const char *data[] = { strdup (scratch_file ("data")),
-                         strdup (scratch_file ("other")) };
+  char *data[] = { strdup (scratch_file ("data")),
+                   strdup (scratch_file ("other")) };
   oriel_options opt = test_options ();
   pid_t pid;
   int fd;
@@ -133,12 +133,14 @@ main (void)
   close (fd);
 
   orl_sys.uring_setup = count_setup;
-  pid = spawn (other, (void *) (uintptr_t) data[1]);
+  pid = spawn (other, data[1]);
   await (step, 1);
   is_int (use_rings (data[0]), 2,
           "a process whose threads all read and write makes two rings");
   go_to (step, 2);
   is_int (reap (pid), 2, "so did one that has them at the same time");
   detach ();
+  free (data[0]);
+  free (data[1]);
   return done_testing ();
 }

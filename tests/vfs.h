@@ -23,16 +23,17 @@
 UTIL int
 try_open (const char *path, const char *vfs, const char *more, sqlite3 **db)
 {
-  char uri[2048];
+  char *uri;
   int rc;
 
   oriel_vfs_register (0);
-  snprintf (uri, sizeof uri, "file:%s?vfs=%s&pool_dir=%s%s%s", path, vfs,
-            pool_dir (), *more ? "&" : "", more);
+  uri = sqlite3_mprintf ("file:%s?vfs=%s&pool_dir=%s%s%s", path, vfs,
+                         pool_dir (), *more ? "&" : "", more);
   rc = sqlite3_open_v2 (uri, db,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
                             | SQLITE_OPEN_URI,
                         NULL);
+  sqlite3_free (uri);
   if (rc == SQLITE_OK)
     sqlite3_busy_timeout (*db, 60000);
   return rc;
