@@ -184,7 +184,8 @@ typedef struct oriel_options oriel_options; /* of a pool: oriel/options.h */
  * places are taken; -ENOMEM no memory, address space or VMAs for the window;
  * -EOPNOTSUPP the kernel cannot do what was asked (a backend that was forced,
  * membarrier where the pool was made with it, locks, fallocate(2) on hugetlbfs,
- * which Linux has from 4.3 on); other errors of open(2),
+ * which Linux has from 4.3 on); -EFBIG RLIMIT_FSIZE (ulimit -f) is less than the
+ * file's size, so that a write could be SIGXFSZ; other errors of open(2),
  * mmap(2), fallocate(2).
  */
 ORIEL_API int oriel_pool_open (const char *name, const oriel_options *opt,
@@ -332,7 +333,9 @@ ORIEL_API int oriel_file_stable (oriel_file *file, int on);
 /*
  * Forget all pages of the file, in every process, dirty or not, in constant
  * time.  Pages pinned stay readable, as they were, until unpin; a page that is
- * being loaded is not found again after this returns.
+ * being loaded is not found again after this returns.  Without ORIEL_FOREIGN it
+ * waits for what is just being written to the store: what was forgotten is not
+ * written after this returns.
  */
 ORIEL_API int oriel_file_drop (oriel_file *file);
 

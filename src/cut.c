@@ -119,24 +119,38 @@ drop_frame (const struct orl_shm *shm, uint32_t frame, uint64_t key,
     }
 }
 
-static void
+/* Was it being written? */
+static bool
 wait_written (struct orl_thread *me, uint32_t frame)
 {
   struct orl_shm *shm = &me->pool->shm;
   struct orl_doubt doubt = { 0 };
 
-  for (;;)
+  for (bool was = false;; was = true)
     {
       uint64_t word = atomic_load (&shm->frames[frame].state);
       uint32_t owner = orl_state_owner (word);
 
       if (orl_state (word) != ORL_WRITING)
-        return;
+        return was;
       orl_frame_wait (&shm->frames[frame], word);
       if (!orl_owner_alive (shm, owner))
         me->pool->repair (me->pool, me->owner, owner - 1);
       orl_doubt_state (shm, &doubt, me->owner, frame, word);
     }
+}
+
+/* True if it was being written until now. */
+static bool
+drop_page (struct orl_thread *me, uint64_t key, uint64_t page)
+{
+  const struct orl_shm *shm = &me->pool->shm;
+  uint64_t word;
+  uint32_t frame = orl_table_find (shm, key, page, &word);
+
+  return frame != ORL_NO_FRAME
+         && drop_frame (shm, frame, key, page, page + 1, false)
+         && wait_written (me, frame);
 }
 
 void
@@ -146,23 +160,24 @@ orl_drop_pages (struct orl_thread *me, struct oriel_file *file,
   struct orl_shm *shm = &me->pool->shm;
   uint64_t key = orl_file_key (file->index, atomic_load (&file->rec->epoch));
   uint64_t end = first + count;
-  uint64_t word;
+  bool again = true;
 
+  /* Who loaded a page again while it was still being written may have half of
+   * it: that goes, too. */
   if (count < orl_frames (shm) / 8)
     {
       for (uint64_t page = first; page < end; page++)
-        {
-          uint32_t frame = orl_table_find (shm, key, page, &word);
-
-          if (frame != ORL_NO_FRAME
-              && drop_frame (shm, frame, key, first, end, false))
-            wait_written (me, frame);
-        }
+        while (drop_page (me, key, page))
+          ;
       return;
     }
-  for (uint32_t frame = 0; frame < orl_span (shm); frame++)
-    if (drop_frame (shm, frame, key, first, end, false))
-      wait_written (me, frame);
+  while (again)
+    {
+      again = false;
+      for (uint32_t frame = 0; frame < orl_span (shm); frame++)
+        if (drop_frame (shm, frame, key, first, end, false))
+          again = wait_written (me, frame) || again;
+    }
 }
 
 static uint64_t
@@ -375,11 +390,13 @@ orl_cut_await (struct orl_thread *me, struct oriel_file *file, uint64_t page)
 /* The store                                                          */
 
 /* What is WRITING has its bit in the dirty map. */
-void
+bool
 orl_cut_wait (struct orl_thread *me, struct oriel_file *file, uint64_t bytes)
 {
   const struct orl_shm *shm = &me->pool->shm;
   uint64_t first = bytes >> shm->geo.page_shift;
+
+  bool any = false;
 
   for (uint32_t word = 0; word * 64 < orl_span (shm); word++)
     for (uint64_t bits = atomic_load (&shm->dirty[word]); bits;
@@ -390,9 +407,11 @@ orl_cut_wait (struct orl_thread *me, struct oriel_file *file, uint64_t bytes)
         if (frame < orl_span (shm)
             && (uint32_t) atomic_load (&shm->frames[frame].file)
                    == file->index
-            && atomic_load (&shm->frames[frame].page) >= first)
-          wait_written (me, frame);
+            && atomic_load (&shm->frames[frame].page) >= first
+            && wait_written (me, frame))
+          any = true;
       }
+  return any;
 }
 
 static int

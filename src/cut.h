@@ -11,10 +11,10 @@
 void orl_drop_pages (struct orl_thread *me, struct oriel_file *file,
                      uint64_t first, uint64_t count);
 
-/* Wait for what is being written of the pages that are not wholly before bytes.
- * Whatever its epoch, and STALE or not: what was dropped while it was written is
- * still on its way. */
-void orl_cut_wait (struct orl_thread *me, struct oriel_file *file,
+/* Wait for what is being written of the pages that are not wholly before bytes: was
+ * there any?  Whatever its epoch, and STALE or not: what was dropped while it was
+ * written is still on its way. */
+bool orl_cut_wait (struct orl_thread *me, struct oriel_file *file,
                    uint64_t bytes);
 
 /* The page that a file's new end will lie in, latched exclusively. */

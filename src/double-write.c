@@ -319,6 +319,43 @@ orl_dw_redo (struct orl_dw *dw, struct orl_store *store, uint64_t lap,
   return r;
 }
 
+/* Make zeroes of what is between *got and end. */
+static void
+reach (const struct orl_dw *dw, void *const *to, int64_t *got, uint64_t end)
+{
+  for (uint64_t at = (uint64_t) *got; at < end;)
+    {
+      size_t skip = (size_t) (at % dw->page_size);
+      size_t n = dw->page_size - skip;
+
+      n = n < end - at ? n : (size_t) (end - at);
+      memset ((char *) to[at / dw->page_size] + skip, 0, n);
+      at += n;
+      *got = (int64_t) at;
+    }
+}
+
+int
+orl_dw_copy (struct orl_dw *dw, uint64_t lap, uint64_t at, uint64_t first,
+             uint32_t n, void *const *to, int64_t *got)
+{
+  struct batch *b = batch_room (dw);
+  int r = b ? read_batch (dw, lap, at, b) : -ENOMEM;
+
+  for (uint32_t i = 0; r == 1 && i < b->n; i++)
+    {
+      uint64_t k = b->entry[i].page - first;
+
+      if (b->entry[i].page < first || k >= n)
+        continue;
+      reach (dw, to, got, k * dw->page_size + b->entry[i].length);
+      memcpy (to[k], (char *) b + BLOCK + (size_t) i * dw->page_size,
+              b->entry[i].length);
+    }
+  free (b);
+  return r < 0 ? r : 0;
+}
+
 /* ------------------------------------------------------------------ */
 /* After a crash                                                      */
 

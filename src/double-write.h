@@ -68,6 +68,12 @@ int orl_dw_put (struct orl_dw *dw, uint64_t lap, uint64_t at,
 int orl_dw_redo (struct orl_dw *dw, struct orl_store *store, uint64_t lap,
                  uint64_t at, uint64_t upto, uint64_t *end);
 
+/* Of the batch at this place, if there is a whole one of this lap: to[i] becomes page
+ * first + i, if it has that, and *got, how many bytes there are from page first on,
+ * no less than what is there then. */
+int orl_dw_copy (struct orl_dw *dw, uint64_t lap, uint64_t at, uint64_t first,
+                 uint32_t n, void *const *to, int64_t *got);
+
 /* Write what differs from the last copy in the area's batches, and make it
  * durable; *pages: how many did.  look: write nothing.  dw->lap is what the
  * area says then. */

@@ -474,6 +474,15 @@ orl_file_on_indoubt (struct oriel_file *file,
   atomic_store (&file->rec->indoubt, indoubt != NULL);
 }
 
+/* Its pages have been forgotten.  Who read one again that was just being written
+ * may have half of it: that is forgotten, too. */
+static void
+forget_written (struct orl_thread *me, struct oriel_file *file)
+{
+  while (orl_cut_wait (me, file, 0))
+    atomic_fetch_add (&file->rec->epoch, 1);
+}
+
 void
 orl_file_drop (struct orl_thread *me, struct oriel_file *file)
 {
@@ -489,6 +498,8 @@ orl_file_drop (struct orl_thread *me, struct oriel_file *file)
       orl_torn_settle (file);
     }
   atomic_fetch_add (&file->rec->epoch, 1);
+  if (!(file->flags & ORIEL_FOREIGN))
+    forget_written (me, file);
   ORL_POINT ("file.dropped");
   orl_count (me->ledger, ORL_DROPS, 1);
 }

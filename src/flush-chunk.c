@@ -156,6 +156,7 @@ static int
 begin (struct orl_thread *me, struct orl_chunk *c, const struct orl_item *it)
 {
   struct orl_frame *f = &me->pool->shm.frames[it->frame];
+  bool private = orl_hooks_copy (c->file) || orl_torn_copies (c->file);
   uint32_t bounced = c->bounced;
   struct held h;
   uint64_t lsn;
@@ -171,9 +172,15 @@ begin (struct orl_thread *me, struct orl_chunk *c, const struct orl_item *it)
         c->lsn = lsn;
       r = -ENOTCONN;
     }
+  /* Old kernels (seen: 3.16), which have no userfaultfd either, clear what a write
+   * does not reach, in the file's own page, when its source is cut off under it:
+   * then the page is neither here nor there. */
   if (r == 0)
-    r = content (me, c, it->frame,
-                 orl_hooks_copy (c->file) || orl_torn_copies (c->file), &at);
+    {
+      r = content (me, c, it->frame, private || me->pool->shm.uffd < 0, &at);
+      if (r == -ENOMEM && !private)
+        r = content (me, c, it->frame, false, &at);
+    }
   if (r == 0)
     r = orl_work_begin (me->ledger, it->frame);
   if (r == 0
@@ -439,7 +446,8 @@ fail_run (struct orl_chunk *c, uint32_t first, uint32_t last, int r,
 static void
 prepare_run (struct orl_chunk *c, uint32_t first, uint32_t last, int *result)
 {
-  const struct orl_geometry *geo = &c->file->pool->shm.geo;
+  const struct orl_shm *shm = &c->file->pool->shm;
+  const struct orl_geometry *geo = &shm->geo;
   struct oriel_file *file = c->file;
   uint64_t at = c->item[first].page << geo->page_shift;
   uint64_t size = atomic_load (&file->rec->size);
@@ -457,9 +465,15 @@ prepare_run (struct orl_chunk *c, uint32_t first, uint32_t last, int *result)
     }
   for (uint32_t i = first; i < last && at < size; i++, at += geo->page_size)
     {
+      const struct orl_frame *f = &shm->frames[c->item[i].frame];
       uint64_t left = size - at;
       size_t n = left < geo->page_size ? (size_t) left : geo->page_size;
-      int r = orl_hooks_before_write (file, c->item[i].page, c->at[i], n);
+      /* Who drops the file gives it another epoch, and then waits for what is
+       * WRITING: so here it is looked at once more. */
+      int r = orl_frame_is_dead (shm, f, atomic_load (&f->state))
+                  ? -EAGAIN
+                  : orl_hooks_before_write (file, c->item[i].page, c->at[i],
+                                            n);
 
       if (r < 0)
         fail_run (c, i, i + 1, r, result);

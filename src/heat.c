@@ -21,7 +21,7 @@
  * anything.  A hot page's gap counts as though it was used now; one of a page
  * with few uses counts as longer than it was, (n + 2) / n times, since of many
  * seldom used pages some are used twice soon by chance; and of many uses only
- * the last 4 to 8 count.
+ * the last 8 to 15 count.
  *
  * Uses right after loading, until the hand comes, are one use with it: that is
  * how a page's records are read one after the other (2Q's A1in is for that).
@@ -41,11 +41,12 @@
 #include "ghost.h"
 #include "heat.h"
 
-#define USES_MAX 8
+#define USES_MAX 15             /* odd, so that half of one more is whole */
 #define COLD_MIN 40             /* a 40th of the frames; and no more than */
 #define COLD_MAX 2              /* a half */
 #define NOT_COUNTED (1u << 31)  /* more than there are frames */
 #define SAMPLE 8                /* judge by no fewer */
+#define REMEMBERED 4            /* times the frames: no ghost is older */
 
 static uint32_t
 now_of (const struct orl_shm *shm)
@@ -110,7 +111,7 @@ use (struct past *p, uint32_t now)
   if (++p->uses > USES_MAX)
     {
       p->since += (now - p->since) / 2;
-      p->uses = USES_MAX / 2;
+      p->uses = (USES_MAX + 1) / 2;
     }
 }
 
@@ -132,15 +133,10 @@ gap (const struct past *p)
   return p->uses ? span * (p->uses + 2) / (p->uses * p->uses) : UINT64_MAX;
 }
 
-/* Of a hot one, if it was used now; but what has not been used for long will
- * not be. */
 static uint64_t
 gap_now (const struct past *p, uint32_t now)
 {
-  uint64_t mean = (uint64_t) (now - p->since) / (p->uses + 1);
-  uint64_t idle = (uint64_t) (now - p->seen) / 2;
-
-  return mean > idle ? mean : idle;
+  return orl_heat_gap (now - p->since, now - p->seen, p->uses);
 }
 
 /* ------------------------------------------------------------------ */
@@ -270,7 +266,7 @@ remember (const struct orl_shm *shm, const struct orl_frame *f, uint32_t now,
   if (g.gone <= orl_frames (shm) - hot_pages (shm))
     add (&shm->super->returned, 1);
   ago = (uint64_t) g.gone + g.idle;
-  if (ago > 2 * (uint64_t) orl_frames (shm))
+  if (ago > REMEMBERED * (uint64_t) orl_frames (shm))
     return false;
   *p = (struct past){ now - (uint32_t) ago - g.span, now - (uint32_t) ago,
                       g.uses };

@@ -30,6 +30,34 @@ void orl_heat_loaded (struct orl_thread *me, uint32_t frame, bool ahead);
 /* A page that was read ahead is wanted for the first time. */
 void orl_heat_wanted (const struct orl_shm *shm, uint32_t frame);
 
+/* The gap of a hot page that has so many uses, if it was used now.  What has been
+ * idle for long will not be used: of pages used at random, three in a hundred are
+ * idle for more than the square root of 12, times the mean.  From there on their
+ * gap counts as longer, up to the time that they are idle. */
+#define ORL_HEAT_IDLE 12
+
+static inline uint64_t
+orl_heat_gap (uint32_t age, uint32_t idle, uint32_t uses)
+{
+  uint64_t mean = age / (uses + 1);
+  uint64_t gap = (uint64_t) idle * idle / (ORL_HEAT_IDLE * mean + 1);
+
+  if (gap > idle)
+    gap = idle;
+  return mean > gap ? mean : gap;
+}
+
+/* Is that longer?  Without a division, as it is asked of most frames. */
+static inline bool
+orl_heat_gap_exceeds (uint32_t age, uint32_t idle, uint32_t uses,
+                      uint64_t than)
+{
+  uint64_t square = (uint64_t) idle * idle / ORL_HEAT_IDLE;
+
+  return age > than * (uses + 1)
+         || (idle > than && square * (uses + 1) > than * age);
+}
+
 /* May the hand pass the frame at once?  So it can most: hot pages of which
  * nothing new is known, and which are not the coldest. */
 static inline bool
@@ -37,7 +65,6 @@ orl_heat_passes (struct orl_thread *me, const struct orl_frame *f)
 {
   uint32_t heat = atomic_load_explicit (&f->heat, memory_order_relaxed);
   uint32_t now, since, seen;
-  uint64_t gap;
 
   if ((heat & (ORL_HEAT_HOT | ORL_HEAT_MARGINAL)) != ORL_HEAT_HOT
       || atomic_load_explicit (&f->ref, memory_order_relaxed)
@@ -47,9 +74,8 @@ orl_heat_passes (struct orl_thread *me, const struct orl_frame *f)
                               memory_order_relaxed);
   since = atomic_load_explicit (&f->since, memory_order_relaxed);
   seen = atomic_load_explicit (&f->seen, memory_order_relaxed);
-  gap = me->cool[ORL_COOL - 1].gap;
-  if (now - since > gap * ((heat & ORL_HEAT_USES) + 1)
-      || (now - seen) / 2 > gap)
+  if (orl_heat_gap_exceeds (now - since, now - seen, heat & ORL_HEAT_USES,
+                            me->cool[ORL_COOL - 1].gap))
     return false;
   me->hot_seen++;
   return true;

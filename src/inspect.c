@@ -188,6 +188,7 @@ orl_inspect_files (struct oriel_pool *pool,
       info.foreign = atomic_load (&rec->foreign) != 0;
       info.dev = atomic_load (&rec->dev);
       info.ino = atomic_load (&rec->ino);
+      info.birth = atomic_load (&rec->birth);
       info.size = atomic_load (&rec->size);
       info.pages = t->file[i].pages;
       info.dirty = t->file[i].dirty;

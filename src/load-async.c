@@ -54,6 +54,7 @@
 #include "proc.h"
 #include "sys.h"
 #include "table.h"
+#include "torn.h"
 #include "uring.h"
 
 /* Pages in private memory at once. */
@@ -574,6 +575,12 @@ orl_async_begin (struct orl_thread *me, struct oriel_file *file, uint64_t key,
   if (!f)
     return -EAGAIN;
   r = orl_run_gather (me, file, key, page, left, true, &f->run);
+  if (r == 0 && orl_torn_left (file).any)
+    {
+      /* Who wants them reads them with what the area has. */
+      orl_run_drop (me, &f->run);
+      r = -EAGAIN;
+    }
   if (r == 0)
     {
       f->file = file;

@@ -35,6 +35,7 @@
 #include "lost.h"
 #include "point.h"
 #include "table.h"
+#include "torn.h"
 
 #define RUN_MIN 4
 #define TRIES 100               /* of slots that are taken away as we read */
@@ -106,18 +107,30 @@ read_run (struct orl_thread *me, struct oriel_file *file, struct orl_run *run)
 {
   const struct orl_geometry *geo = &me->pool->shm.geo;
   int64_t got;
+  int r;
 
   /* Before the read: who cuts the store drops what is being loaded after it has
    * said so. */
   run->cut = atomic_load (&file->rec->cut);
-  got = fetch (me, file, run);
-  /* One page may have failed all: who wants that one is told. */
-  if (got < 0 && run->n > 1)
+  do
     {
-      while (run->n > 1)
-        orl_run_take_back (me, run);
+      const struct orl_torn_left left = orl_torn_left (file);
+
       got = fetch (me, file, run);
+      /* One page may have failed all: who wants that one is told. */
+      if (got < 0 && run->n > 1)
+        {
+          while (run->n > 1)
+            orl_run_take_back (me, run);
+          got = fetch (me, file, run);
+        }
+      r = got >= 0 && left.any
+              ? orl_torn_mend (file, &left, run->page, run->n, run->at, &got)
+              : 0;
     }
+  while (r > 0);
+  if (r < 0)
+    return r;
   if (got < 0)
     return orl_fail ((int) got, "%s: reading page %llu failed", file->path,
                      (unsigned long long) run->page);
@@ -125,8 +138,7 @@ read_run (struct orl_thread *me, struct oriel_file *file, struct orl_run *run)
   got = orl_run_end (geo, run, got);
   for (uint32_t i = 0; i < run->n; i++)
     {
-      int r = orl_run_hook (file, run, i, got);
-
+      r = orl_run_hook (file, run, i, got);
       if (i == 0)
         orl_count (me->ledger, ORL_PAGES_DAMAGED, r == -EIO);
       if (r == 0)

@@ -43,6 +43,9 @@
  * we go on without it. */
 #define LOCK_ROUNDS 2000
 
+/* So who has the lock waits for writers less long than others wait for it. */
+#define WRITTEN_ROUNDS (LOCK_ROUNDS / 2)
+
 /* Looks for frames that have got a page meanwhile. */
 #define MARK_ROUNDS 8
 
@@ -177,12 +180,12 @@ mark_range (const struct orl_shm *shm, uint64_t from, uint64_t end)
 /* Wait until no one writes the frames to their stores: a write that comes upon
  * the gap fails, but what we fill it with it would take for the page.  Who is
  * stopped does not write, and for the dead only the kernel may, which has hold of
- * the pages that it writes: so it is a matter of moments, or in vain. */
+ * the pages that it writes: so it is a matter of moments, or in vain.  *round
+ * counts for all waits of one give_up(): others wait LOCK_ROUNDS for the lock. */
 static void
-wait_written (const struct orl_shm *shm, uint64_t from, uint64_t end)
+wait_written (const struct orl_shm *shm, uint64_t from, uint64_t end,
+              unsigned *round)
 {
-  unsigned round = 0;
-
   if (from < shm->geo.data)
     from = shm->geo.data;
   for (uint64_t i = (from - shm->geo.data) >> shm->geo.page_shift;
@@ -190,8 +193,8 @@ wait_written (const struct orl_shm *shm, uint64_t from, uint64_t end)
        && shm->geo.data + (i << shm->geo.page_shift) < end;
        i++)
     while (orl_state (atomic_load (&shm->frames[i].state)) == ORL_WRITING
-           && round < LOCK_ROUNDS)
-      orl_backoff (round++);
+           && *round < WRITTEN_ROUNDS)
+      orl_backoff ((*round)++);
 }
 
 /* Steps 1 to 3.  A block that looks like a hole may have been reserved only: what
@@ -199,12 +202,13 @@ wait_written (const struct orl_shm *shm, uint64_t from, uint64_t end)
 static void
 give_up (const struct orl_shm *shm, uint64_t from, uint64_t end)
 {
+  unsigned round = 0;
   uint64_t n;
 
   for (int i = 0; i < MARK_ROUNDS; i++)
     {
       n = mark_range (shm, from, end);
-      wait_written (shm, from, end);
+      wait_written (shm, from, end, &round);
       if (n == 0)
         break;
     }

@@ -259,7 +259,7 @@ check_geometry (const char *path, const oriel_options *opt, bool fence,
                      "%s: was created with membarrier, which this process may "
                      "not call; create the pool with ORIEL_FENCE",
                      path);
-  return 0;
+  return orl_poolfile_may_write (path, geo);
 }
 
 /* With shm's fd and geometry: map, and take a place. */

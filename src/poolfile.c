@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -210,6 +211,23 @@ choose (const char *path, int fd, const oriel_options *opt, bool fence,
   return 0;
 }
 
+/* Beyond the limit a write is a signal before it is an error. */
+int
+orl_poolfile_may_write (const char *path, const struct orl_geometry *geo)
+{
+  struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+
+  getrlimit (RLIMIT_FSIZE, &limit);
+  if (limit.rlim_cur == RLIM_INFINITY || geo->file_bytes <= limit.rlim_cur)
+    return 0;
+  return orl_fail (-EFBIG,
+                   "%s: a pool's file of %llu bytes is larger than this process "
+                   "may write (RLIMIT_FSIZE is %llu bytes); raise that (ulimit "
+                   "-f), or make the pool smaller",
+                   path, (unsigned long long) geo->file_bytes,
+                   (unsigned long long) limit.rlim_cur);
+}
+
 #define ZEROES (64u << 10)
 #define PARTS 16                /* of one write */
 
@@ -283,6 +301,8 @@ build (const char *path, int fd, const oriel_options *opt, bool fence)
   uint32_t block;
   int r = choose (path, fd, opt, fence, &geo);
 
+  if (r == 0)
+    r = orl_poolfile_may_write (path, &geo);
   if (r < 0)
     return r;
   data = orl_data_bytes (&geo, geo.made);

@@ -27,6 +27,9 @@ int orl_poolfile_open (const char *path, struct orl_super *super, int *fd);
 int orl_poolfile_create (const char *path, const oriel_options *opt,
                          bool fence);
 
+/* -EFBIG, with the text: this process may not write a file as large as the pool's. */
+int orl_poolfile_may_write (const char *path, const struct orl_geometry *geo);
+
 /* Give n bytes of the pool's file from at on their blocks, zeroed.  -ENOSPC. */
 int orl_poolfile_allocate (int fd, const struct orl_geometry *geo, uint64_t at,
                            uint64_t n);

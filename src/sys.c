@@ -185,44 +185,40 @@ sys_pwrite_atomic (int fd, const void *buf, size_t n, off_t at)
 #endif
 }
 
-/* STATX_WRITE_ATOMIC is younger than most C libraries. */
+/* Of what statx() says: the two words at this byte, if it has what is wanted.
+ * That is younger than most C libraries. */
 static int
-sys_atomic_unit (int fd, uint32_t *min, uint32_t *max)
+statx_words (int fd, unsigned wanted, unsigned at, uint32_t *first,
+             uint32_t *second)
 {
 #ifdef SYS_statx
-  const unsigned wanted = 0x10000;
-  uint32_t sx[64] = { 0 };
-
-  if (syscall (SYS_statx, fd, "", AT_EMPTY_PATH, wanted, sx) < 0)
-    return -errno;
-  *min = sx[0] & wanted ? sx[0xa8 / 4] : 0;
-  *max = sx[0] & wanted ? sx[0xac / 4] : 0;
-  return 0;
-#else
-  (void) fd, (void) min, (void) max;
-  return -ENOSYS;
-#endif
-}
-
-/* STATX_DIOALIGN, Linux 6.1. */
-static int
-sys_direct_unit (int fd, uint32_t *memory, uint32_t *place)
-{
-#ifdef SYS_statx
-  const unsigned wanted = 0x2000;
   uint32_t sx[64] = { 0 };
 
   if (syscall (SYS_statx, fd, "", AT_EMPTY_PATH, wanted, sx) < 0)
     return -errno;
   if (!(sx[0] & wanted))
     return -EOPNOTSUPP;
-  *memory = sx[0x98 / 4];
-  *place = sx[0x9c / 4];
+  *first = sx[at / 4];
+  *second = sx[at / 4 + 1];
   return 0;
 #else
-  (void) fd, (void) memory, (void) place;
+  (void) fd, (void) wanted, (void) at, (void) first, (void) second;
   return -ENOSYS;
 #endif
+}
+
+/* STATX_WRITE_ATOMIC, Linux 6.11. */
+static int
+sys_atomic_unit (int fd, uint32_t *min, uint32_t *max)
+{
+  return statx_words (fd, 0x10000, 0xa8, min, max);
+}
+
+/* STATX_DIOALIGN, Linux 6.1. */
+static int
+sys_direct_unit (int fd, uint32_t *memory, uint32_t *place)
+{
+  return statx_words (fd, 0x2000, 0x98, memory, place);
 }
 
 static int

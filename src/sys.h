@@ -43,7 +43,7 @@ struct orl_sys {
   /* All of it or, also when the power goes, nothing: O_DIRECT.  -EOPNOTSUPP: the
    * file or the kernel cannot. */
   ssize_t (*pwrite_atomic) (int fd, const void *buf, size_t n, off_t at);
-  /* The bytes that one such write may have; 0, 0: none. */
+  /* The bytes that one such write may have; 0, 0 or an error: none. */
   int (*atomic_unit) (int fd, uint32_t *min, uint32_t *max);
   /* How a direct transfer's memory and its place in the file have to be aligned;
    * 0, 0: the file has none.  -EOPNOTSUPP, -ENOSYS: no one knows. */

@@ -9,7 +9,7 @@
  * With a double-write area each batch of pages does this:
  *   1. take the area: its holder is a word of the record;
  *   2. write the batch to the area at dw_at, durable;
- *   3. dw_busy = 1; write the pages in place;
+ *   3. dw_busy = ORL_DW_OURS; write the pages in place;
  *   4. dw_at goes behind the batch; dw_busy = 0; give the area back.
  * A stranger, if we die in 2: overwrites it, as nothing was written in place.
  * In 3: the pages may be half-written.  They are dirty in the pool, and will be
@@ -17,6 +17,10 @@
  * the area next writes the batch again, from the area, if dw_busy is set.  So
  * does it after an error in 3, and says that error if it still holds.  In 4: it
  * looks for a batch behind, and finds none of this lap.
+ *
+ * Until then who reads such a page from the store, because the pool has lost it,
+ * takes it from the area (orl_torn_left()).  That a batch was left is said before
+ * the area is taken: dw_busy = DW_LEFT.
  *
  * Locks: a mutex of the process, then the holder's word, which names a process;
  * of a dead one it is taken.  Who has it does I/O, and waits for nothing else:
@@ -39,8 +43,13 @@
 /* Looks at the word before its owner is asked for. */
 #define ROUNDS 100
 
+/* dw_busy. */
+enum { DW_WHOLE, DW_OURS, DW_LEFT };
+
 struct orl_torn {
   struct orl_dw *dw;            /* NULL: no area */
+  char *path;                   /* where it is, or would be */
+  bool adopt;
   pthread_mutex_t lock;
   uint64_t need;                /* bytes of the batch that is on its way */
 };
@@ -64,16 +73,22 @@ take (struct oriel_file *file)
   pthread_mutex_lock (&file->torn->lock);
   for (unsigned round = 0;; round++)
     {
-      uint64_t w = 0;
+      uint64_t w = atomic_load (holder);
+      uint32_t busy = DW_OURS;
 
-      if (atomic_compare_exchange_strong (holder, &w, shm->token))
-        break;
       /* What the dead one was writing may still be under way; then there is a
        * copy of it in the area. */
-      if (round % ROUNDS == ROUNDS - 1 && !orl_proc_alive (shm, w)
-          && !orl_proc_writes_go_on (shm, w)
-          && atomic_compare_exchange_strong (holder, &w, shm->token))
-        break;
+      if (w == 0
+          || (round % ROUNDS == ROUNDS - 1 && !orl_proc_alive (shm, w)
+              && !orl_proc_writes_go_on (shm, w)))
+        {
+          /* If another has it just now, and it is that one's, a few reads look
+           * in vain. */
+          atomic_compare_exchange_strong (&file->rec->dw_busy, &busy, DW_LEFT);
+          ORL_POINT ("torn.left");
+          if (atomic_compare_exchange_strong (holder, &w, shm->token))
+            break;
+        }
       orl_backoff (round);
     }
   ORL_POINT ("torn.taken");
@@ -131,7 +146,7 @@ finish (struct oriel_file *file, uint64_t upto)
                      file->path);
   atomic_store (&rec->dw_at, end);
   ORL_POINT ("torn.redo.past");
-  atomic_store (&rec->dw_busy, 0);
+  atomic_store (&rec->dw_busy, DW_WHOLE);
   return 0;
 }
 
@@ -193,7 +208,7 @@ orl_torn_begin (struct oriel_file *file, const struct orl_dw_page *pages,
       return r;
     }
   file->torn->need = orl_dw_need (dw, n);
-  atomic_store (&rec->dw_busy, 1);
+  atomic_store (&rec->dw_busy, DW_OURS);
   ORL_POINT ("torn.busy");
   return 0;
 }
@@ -210,7 +225,7 @@ orl_torn_end (struct oriel_file *file, bool whole)
       atomic_store (&rec->dw_at, atomic_load (&rec->dw_at)
                                      + file->torn->need);
       ORL_POINT ("torn.past");
-      atomic_store (&rec->dw_busy, 0);
+      atomic_store (&rec->dw_busy, DW_WHOLE);
     }
   give (file);
 }
@@ -388,45 +403,45 @@ claim (void *arg, const struct orl_store_id *id, const char *path)
   return 0;
 }
 
+/* One file, one area, by whichever link it is opened. */
+static int
+name_area (struct oriel_file *file, const oriel_file_options *opt)
+{
+  struct orl_torn *t = file->torn;
+  char *whole = opt->area ? NULL : realpath (file->path, NULL);
+  const char *base = whole ? whole : file->path;
+  size_t n = strlen (base) + sizeof ".dw";
+
+  t->adopt = opt->adopt != 0;
+  t->path = opt->area ? strdup (opt->area) : malloc (n);
+  if (t->path && !opt->area)
+    snprintf (t->path, n, "%s.dw", base);
+  free (whole);
+  return t->path ? 0 : orl_fail (-ENOMEM, "%s: no memory", file->path);
+}
+
 /* writes: the file is written by it, and it is made if there is none. */
 static int
-open_area (struct oriel_file *file, const oriel_file_options *opt,
-           bool writes)
+open_area (struct oriel_file *file, bool writes)
 {
   struct orl_dw_options how = { .create = writes
                                           && !atomic_load (
                                               &file->rec->dw_ready),
                                 .read_only
                                 = (file->flags & ORIEL_RDONLY) != 0,
-                                .adopt = opt->adopt != 0,
+                                .adopt = file->torn->adopt,
                                 .mapped = file->store->map != NULL,
                                 .page_size = file->pool->shm.geo.page_size,
                                 .claim = writes ? claim : NULL,
                                 .arg = file };
-  char *path = NULL;
   int r = orl_store_identify (file->store, &how.id);
 
   if (r < 0)
     return orl_fail (r, "%s: cannot be looked at", file->path);
-  if (!opt->area)
-    {
-      /* One file, one area, by whichever link it is opened. */
-      char *whole = realpath (file->path, NULL);
-      const char *base = whole ? whole : file->path;
-      size_t n = strlen (base) + sizeof ".dw";
-
-      path = malloc (n);
-      if (path)
-        snprintf (path, n, "%s.dw", base);
-      free (whole);
-      if (!path)
-        return orl_fail (-ENOMEM, "%s: no memory", file->path);
-    }
-  r = orl_dw_open (opt->area ? opt->area : path, &how, &file->torn->dw);
+  r = orl_dw_open (file->torn->path, &how, &file->torn->dw);
   /* Others have one, so it is another. */
   if (r == -ENOENT && writes && !how.create)
-    r = wrong_area (file, opt->area ? opt->area : path);
-  free (path);
+    r = wrong_area (file, file->torn->path);
   return r;
 }
 
@@ -473,7 +488,7 @@ recover (struct oriel_file *file)
                      dw->path);
   atomic_store (&rec->dw_lap, dw->lap);
   atomic_store (&rec->dw_at, ORL_DW_FIRST);
-  atomic_store (&rec->dw_busy, 0);
+  atomic_store (&rec->dw_busy, DW_WHOLE);
   ORL_POINT ("torn.recovered");
   return 0;
 }
@@ -490,7 +505,7 @@ settle (struct oriel_file *file)
   if (file->torn->dw)
     r = recover (file);
   else
-    atomic_store (&rec->dw_busy, 0);
+    atomic_store (&rec->dw_busy, DW_WHOLE);
   if (r == 0 && !(file->flags & ORIEL_RDONLY))
     atomic_store (&rec->dw_ready, 1);
   return r;
@@ -513,6 +528,9 @@ orl_torn_open (struct orl_thread *me, struct oriel_file *file,
   if (!file->torn)
     return orl_fail (-ENOMEM, "%s: no memory", file->path);
   pthread_mutex_init (&file->torn->lock, NULL);
+  r = name_area (file, opt);
+  if (r < 0)
+    return r;
   if (atomic_load (&rec->torn) == 0 && !read_only)
     {
       r = resolve (file, &want);
@@ -528,7 +546,7 @@ orl_torn_open (struct orl_thread *me, struct oriel_file *file,
                      file->path, oriel_torn_name (want));
   /* One at a time makes an area, or takes it away again. */
   take (file);
-  r = open_area (file, opt, want == ORIEL_TORN_DOUBLE && !read_only);
+  r = open_area (file, want == ORIEL_TORN_DOUBLE && !read_only);
   if (r == -ENOENT && (want != ORIEL_TORN_DOUBLE || read_only))
     r = 0;
   else if ((r == -EPROTO || r == -EISDIR || r == -EINVAL)
@@ -569,6 +587,78 @@ orl_torn_close (struct oriel_file *file, bool opened)
     }
   orl_dw_close (file->torn->dw);
   pthread_mutex_destroy (&file->torn->lock);
+  free (file->torn->path);
   free (file->torn);
   file->torn = NULL;
+}
+
+/* ------------------------------------------------------------------ */
+/* Reads of what may be half-written                                  */
+
+/* The holder before dw_busy: who takes the area from the dead changes that
+ * first. */
+struct orl_torn_left
+orl_torn_left (const struct oriel_file *file)
+{
+  struct orl_torn_left left = { 0 };
+  uint64_t holder;
+  uint32_t busy;
+
+  if (mode_of (file) != ORIEL_TORN_DOUBLE)
+    return left;
+  holder = atomic_load (&file->rec->dw_holder);
+  busy = atomic_load (&file->rec->dw_busy);
+  left.lap = atomic_load (&file->rec->dw_lap);
+  left.at = atomic_load (&file->rec->dw_at);
+  left.any = busy == DW_LEFT
+             || (busy != DW_WHOLE
+                 && !orl_proc_alive (&file->pool->shm, holder));
+  return left;
+}
+
+/* The area that the writers have, also for who came before them to read. */
+static int
+know_area (struct oriel_file *file)
+{
+  const struct orl_frec *rec = file->rec;
+  struct orl_torn *t = file->torn;
+  struct orl_store_id id;
+  int r = 0;
+
+  pthread_mutex_lock (&t->lock);
+  if (!t->dw)
+    r = open_area (file, false);
+  if (r == 0)
+    r = orl_store_identify (t->dw->area, &id);
+  if (r == 0
+      && (id.dev != atomic_load (&rec->dw_dev)
+          || id.ino != atomic_load (&rec->dw_ino)))
+    r = -ENOENT;
+  pthread_mutex_unlock (&t->lock);
+  return r;
+}
+
+int
+orl_torn_mend (struct oriel_file *file, const struct orl_torn_left *left,
+               uint64_t first, uint32_t n, void *const *to, int64_t *got)
+{
+  struct orl_torn_left now;
+  int r = file->flags & ORIEL_RDONLY ? know_area (file) : 0;
+
+  if (r < 0)
+    return orl_fail (-EIO,
+                     "%s: a process that died may have left page %llu half "
+                     "written, and %s is not the double-write area that has "
+                     "the whole one; have the file opened with that one, to "
+                     "write it",
+                     file->path, (unsigned long long) first,
+                     file->torn->path);
+  r = orl_dw_copy (file->torn->dw, left->lap, left->at, first, n, to, got);
+  if (r < 0)
+    return orl_fail (r, "%s: page %llu cannot be read from the double-write "
+                        "area %s",
+                     file->path, (unsigned long long) first,
+                     file->torn->path);
+  now = orl_torn_left (file);
+  return !now.any || now.lap != left->lap || now.at != left->at;
 }

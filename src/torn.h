@@ -26,6 +26,22 @@ void orl_torn_close (struct oriel_file *file, bool opened);
  * written, also by one who died.  Where that fails who writes next is told. */
 void orl_torn_settle (struct oriel_file *file);
 
+/* What someone who died, or had an error, may have left half in place: the batch at
+ * this place of the area.  Asked before pages that are in no frame are read from the
+ * store: no batch that begins later has them. */
+struct orl_torn_left {
+  bool any;
+  uint64_t lap;
+  uint64_t at;
+};
+struct orl_torn_left orl_torn_left (const struct oriel_file *file);
+
+/* They were read, *got bytes from page first on, to places of a page each: what the
+ * batch has is taken from there.  1: it is another by now, so read again.  Errors of
+ * reading the area, and -EIO this process does not know it; with the text. */
+int orl_torn_mend (struct oriel_file *file, const struct orl_torn_left *left,
+                   uint64_t first, uint32_t n, void *const *to, int64_t *got);
+
 /* Must what is written be a copy? */
 bool orl_torn_copies (const struct oriel_file *file);
 

@@ -20,6 +20,29 @@ place_of (oriel_pool *pool, uint32_t frame)
                   + frame * 4096ull);
 }
 
+/* Can holes be punched into the files of pools, and found?  Not before Linux 3.8
+ * on tmpfs, nor in some sandboxes. */
+UTIL int
+holes_can_be (void)
+{
+  const char *path = pool_path ("holes");
+  int fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  char page[4096];
+  int can;
+
+  memset (page, 1, sizeof page);
+  can = fd >= 0 && pwrite (fd, page, sizeof page, 0) == sizeof page
+        && pwrite (fd, page, sizeof page, sizeof page) == sizeof page
+        && fallocate (fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+                      sizeof page)
+               == 0
+        && lseek (fd, 0, SEEK_DATA) == (off_t) sizeof page;
+  if (fd >= 0)
+    close (fd);
+  unlink (path);
+  return can;
+}
+
 UTIL void
 punch_file (const char *path, off_t at, off_t n)
 {

@@ -23,7 +23,7 @@ static void kv_point (const char *name);
 #define TIMES 4                 /* that a point is died at */
 
 static const char *const points[] = {
-  "alone.changed", "append.full", "append.written", "commit.logged",
+  "alone.changed", "append.begun", "append.written", "commit.logged",
   "commit.begun", "commit.dirtied", "commit.unpinning", "commit.unpinned", "commit.seen",
   "commit.applied", "sync.begun", "sync.done", "checkpoint.begun",
   "checkpoint.pages", "checkpoint.head", "begin.inherited", "redo.part",

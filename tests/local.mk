@@ -105,6 +105,7 @@ tests_c = \
 	tests/pins-beyond-window-are-enobufs \
 	tests/pins-go-on-when-vmas-run-out \
 	tests/pool-all-dirty-makes-room \
+	tests/pool-beyond-file-size-limit-is-efbig \
 	tests/pool-close-refuses-open-files \
 	tests/pool-destroy-refuses-attached \
 	tests/pool-full-of-processes-is-eusers \
@@ -261,10 +262,12 @@ tests_inside = \
 	tests/foreign-file-is-read-ahead-while-stable \
 	tests/fork-beside-a-new-ring-is-safe \
 	tests/given-up-slots-are-inaccessible \
+	tests/hand-passes-no-page-that-cooled \
 	tests/latch-between-two-turns-is-no-damage \
 	tests/lengthening-never-cuts \
 	tests/locking-on-fault-has-a-fallback \
 	tests/log-callback-that-waits-for-itself-is-edeadlk \
+	tests/loss-found-beside-a-failing-sync-is-told \
 	tests/mapped-file-is-synced-for-all-who-ask \
 	tests/mapped-files-are-whole-and-never-a-signal \
 	tests/memory-of-a-forked-child-stays \
@@ -302,6 +305,7 @@ tests_inside = \
 	tests/table-repair-is-linear \
 	tests/tables-are-on-huge-pages \
 	tests/tool-check-tells-problems \
+	tests/torn-pages-are-read-from-the-area \
 	tests/torture \
 	tests/trace-has-every-page-used \
 	tests/truncate-beside-lost-memory-keeps-the-page \
@@ -321,6 +325,7 @@ tests_sqlite = \
 	tests/vfs-damaged-words-cost-only-time \
 	tests/vfs-database-eight-times-its-pool \
 	tests/vfs-environment-sets-defaults \
+	tests/vfs-every-call-at-once \
 	tests/vfs-failed-append-fails-its-commit \
 	tests/vfs-fetch-points-into-the-window \
 	tests/vfs-file-controls-are-answered \
@@ -338,6 +343,7 @@ tests_sqlite = \
 	tests/vfs-log-grows-no-more-than-stocks \
 	tests/vfs-log-is-written-before-it-is-published \
 	tests/vfs-no-read-is-stale \
+	tests/vfs-null-io-is-refused-with-a-pool \
 	tests/vfs-old-sqlite-is-refused \
 	tests/vfs-page-sizes-match-stock \
 	tests/vfs-partial-checkpoint-tells-its-error \
@@ -354,6 +360,7 @@ tests_sqlite = \
 	tests/vfs-shim-above-may-keep-the-wal-index \
 	tests/vfs-slow-checkpoint-makes-no-one-busy \
 	tests/vfs-small-pool-uses-the-page-cache \
+	tests/vfs-strangers-checkpoint-leaves-a-warm-pool \
 	tests/vfs-strangers-come-and-go \
 	tests/vfs-strangers-writes-are-seen \
 	tests/vfs-tables-show-the-pool \
@@ -378,8 +385,12 @@ tests_sqlite_inside = \
 # Linked with examples/kv; left out without xxHash.
 tests_kv = \
 	tests/kv-damage-is-an-error \
+	tests/kv-dead-split-is-seen-whole \
 	tests/kv-failed-recovery-stays-failed \
 	tests/kv-failed-sync-closes-the-store \
+	tests/kv-full-disk-is-an-error \
+	tests/kv-full-log-waits-for-a-checkpoint \
+	tests/kv-get-many-sees-no-batch-half \
 	tests/kv-log-has-one-history \
 	tests/kv-matches-a-model \
 	tests/kv-pages-are-well-filled \
@@ -591,6 +602,23 @@ tests_stress_threads_tsan_SOURCES = tests/stress-threads.c
 tests_stress_threads_tsan_CFLAGS = $(AM_CFLAGS) $(TSAN_FLAGS)
 tests_stress_threads_tsan_LDFLAGS = $(AM_LDFLAGS) $(TSAN_FLAGS)
 tests_stress_threads_tsan_LDADD = tests/libcore-tsan.a $(core_libs)
+
+if HAVE_SQLITE3
+check_LIBRARIES += tests/libvfs-tsan.a
+tests_libvfs_tsan_a_SOURCES = $(vfs_sources)
+tests_libvfs_tsan_a_CPPFLAGS = $(AM_CPPFLAGS) -DSQLITE_CORE
+tests_libvfs_tsan_a_CFLAGS = $(AM_CFLAGS) $(SQLITE3_CFLAGS) $(TSAN_FLAGS)
+
+check_PROGRAMS += tests/vfs-every-call-at-once-tsan
+TESTS += tests/vfs-every-call-at-once-tsan
+
+tests_vfs_every_call_at_once_tsan_SOURCES = tests/vfs-every-call-at-once.c
+tests_vfs_every_call_at_once_tsan_CFLAGS = $(AM_CFLAGS) $(SQLITE3_CFLAGS) \
+	$(TSAN_FLAGS)
+tests_vfs_every_call_at_once_tsan_LDFLAGS = $(AM_LDFLAGS) $(TSAN_FLAGS)
+tests_vfs_every_call_at_once_tsan_LDADD = tests/libvfs-tsan.a \
+	tests/libcore-tsan.a $(SQLITE3_LIBS) $(core_libs) -ldl
+endif
 endif
 
 fuzz_sources = \
@@ -646,6 +674,7 @@ tests_points = \
 	tests/every-kill-point-is-survived \
 	tests/every-kill-point-of-a-repair-is-survived \
 	tests/killed-truncate-leaves-no-old-bytes \
+	tests/pages-dropped-while-they-are-written-are-whole \
 	tests/stopped-repairer-blocks-no-one \
 	tests/tool-watches-a-stopped-repair \
 	$(NULL)

@@ -83,12 +83,14 @@ main (void)
 {
   oriel_pool *pool;
   oriel_file *file;
+  char *directory;
   int good = 0;
 
   if (!orl_dw_works ())
     skip_all ("this build has no xxHash");
-  data = realpath (scratch (), NULL);
-  data = strdup (path_in (data, "data"));
+  directory = realpath (scratch (), NULL);
+  data = strdup (path_in (directory, "data"));
+  free (directory);
   pool_dir ();
   real_pwritev = orl_sys.pwritev;
   real_fdatasync = orl_sys.fdatasync;

@@ -110,6 +110,37 @@ no_ones_pages (void)
   says (tool_err, "changed by others");
 }
 
+/* A file that has the inode of one that was deleted is another. */
+static void
+reused_inode (void)
+{
+  const char *path = scratch_file ("again");
+  oriel_pool *pool = test_pool ();
+  oriel_file *file;
+  struct stat old, new;
+
+  make_stamped_file (path, 4096, PAGES, 0, 1);
+  file = must_open_file (pool, path, 0);
+  load (pool, file);
+  must (oriel_file_close (file), "oriel_file_close");
+  stat (path, &old);
+  unlink (path);
+  make_stamped_file (path, 4096, PAGES, 0, 1);
+  stat (path, &new);
+  if (old.st_ino != new.st_ino)
+    skip ("this file system did not give the inode again");
+  else {
+    is_exit (tool ("drop", path, NULL), 0, "one that the pool has nothing of");
+    says (tool_out, ": 0 pages dropped\n");
+    file = must_open_file (pool, path, 0);
+    load (pool, file);
+    must (oriel_file_close (file), "oriel_file_close");
+    is_exit (tool ("drop", path, NULL), 0, "and when it has");
+    says (tool_out, ": 50 pages dropped\n");
+  }
+  must (oriel_pool_close (pool), "oriel_pool_close");
+}
+
 int
 main (void)
 {
@@ -129,5 +160,6 @@ main (void)
   is_exit (tool ("drop", "-p", "none", scratch_file ("two"), NULL), 2,
            "in a pool that is missing");
   says (tool_err, pool_path ("none"));
+  reused_inode ();
   return done_testing ();
 }

@@ -366,21 +366,30 @@ pool_room (const char *directory)
 }
 
 /* In a small /dev/shm (Docker's has 64 MiB) what others have there goes away some
- * time, and a large pool never has room. */
-UTIL oriel_pool *
-must_open_pool (const char *name, const oriel_options *opt)
+ * time, and so does what was ours, when the kernel comes to it; and a large pool
+ * never has room. */
+UTIL int
+open_with_room (const char *name, const oriel_options *opt, oriel_pool **pool)
 {
-  oriel_pool *pool = NULL;
   int rc;
 
   if (opt->directory == pool_dir () && tap_run == 0 && getpid () == util_owner
       && opt->pool_size / 3 > pool_room (pool_dir ()) / 8)
     skip_all ("the file system of the pools is too small");
-  rc = oriel_pool_open (name, opt, &pool);
+  rc = oriel_pool_open (name, opt, pool);
   for (int i = 0; i < 600 && rc == -ENOSPC; i++) {
     usleep (100000);
-    rc = oriel_pool_open (name, opt, &pool);
+    rc = oriel_pool_open (name, opt, pool);
   }
+  return rc;
+}
+
+UTIL oriel_pool *
+must_open_pool (const char *name, const oriel_options *opt)
+{
+  oriel_pool *pool = NULL;
+  int rc = open_with_room (name, opt, &pool);
+
   if (rc)
     bail_out ("oriel_pool_open: %d: %s", rc, oriel_error ());
   return pool;

@@ -36,6 +36,24 @@ fetched_in_a_scan (sqlite3 *db)
   return most;
 }
 
+/* While statements of others are not finished, one reads, and one writes. */
+static void
+go_on_beside (const char *path)
+{
+  sqlite3 *reader = must_open_db (path, "oriel", "pool=small");
+  sqlite3 *writer = must_open_db (path, "oriel", "pool=small");
+
+  run (reader, "PRAGMA mmap_size = 1000000000");
+  is_int (number_of (reader, "SELECT sum (id) FROM t"), 20000 * 20001 / 2,
+          "beside them another connection reads all");
+  ok (fetched_in_a_scan (reader) > 0, "and has pointers, too");
+  run (writer, "UPDATE t SET filler = 'new' WHERE id %% 10 = 0");
+  is_int (number_of (reader, "SELECT count (*) FROM t WHERE filler = 'new'"),
+          2000, "a third one writes");
+  close_db (writer);
+  close_db (reader);
+}
+
 /* Many statements, each with its own place in the tree. */
 static void
 exhaust (const char *path)
@@ -47,8 +65,12 @@ exhaust (const char *path)
 
   run (db, "PRAGMA mmap_size = 1000000000");
   /* What is wanted often gets a slot; SQLite's own cache keeps nothing. */
-  for (int i = 0; i < 200; i++) {
-    number_of (db, "SELECT id FROM t WHERE id = 7");
+  for (int i = 0; i < 100 * (int) COUNT (stmt); i++) {
+    sqlite3_stmt *one = prepare (db, "SELECT id FROM t WHERE id = ?");
+
+    sqlite3_bind_int (one, 1, i % (int) COUNT (stmt) * 500 + 1);
+    wrong += sqlite3_step (one) != SQLITE_ROW;
+    sqlite3_finalize (one);
     sqlite3_db_release_memory (db);
   }
   for (int i = 0; i < (int) COUNT (stmt); i++) {
@@ -60,6 +82,7 @@ exhaust (const char *path)
   is_int (wrong, 0, "40 open statements work in a window of 16 slots");
   ok (stat_of (db, "fetched") > 0, "some have fetched pages");
   ok (stat_of (db, "fetched") <= 4, "but no more than a quarter of the slots");
+  go_on_beside (path);
   for (int i = 0; i < (int) COUNT (stmt); i++) {
     for (int j = 2; j < 400; j++)
       wrong += sqlite3_step (stmt[i]) != SQLITE_ROW

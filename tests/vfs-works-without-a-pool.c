@@ -99,6 +99,7 @@ no_shm (void)
   }
   snprintf (uri, sizeof uri, "file:%s?vfs=oriel", path);
   oriel_vfs_register (0);
+  warnings = 0;
   is_int (sqlite3_open_v2 (uri, &db,
                            SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
                                | SQLITE_OPEN_URI,
@@ -107,6 +108,7 @@ no_shm (void)
   run (db, "CREATE TABLE t (x); INSERT INTO t VALUES (1)");
   ok (strstr (text_of (db, "PRAGMA oriel_status"), "no pool: ") != NULL,
       "oriel_status says: %s", text_of (db, "PRAGMA oriel_status"));
+  is_int (warnings, 1, "and the log has one warning");
   close_db (db);
   unlink (path);
   umount ("/dev/shm");
@@ -131,6 +133,21 @@ limited (void)
   setrlimit (RLIMIT_MEMLOCK, &old);
   if (getuid () == 0 && seteuid (0) < 0)
     bail_out ("cannot become root again");
+}
+
+/* ulimit -f: larger files are SIGXFSZ. */
+static void
+small_files (void)
+{
+  struct rlimit limit, old;
+
+  getrlimit (RLIMIT_FSIZE, &old);
+  limit = old;
+  limit.rlim_cur = 4 << 20;
+  setrlimit (RLIMIT_FSIZE, &limit);
+  without ("pool=long&pool_size=8M", 1, "RLIMIT_FSIZE is too small",
+           "RLIMIT_FSIZE");
+  setrlimit (RLIMIT_FSIZE, &old);
 }
 
 /* The pool has no place for another process. */
@@ -192,6 +209,7 @@ main (void)
     skip ("only root can make another user's pool");
   without (POOL "&nolock=1", 0, "without locks no one knows what is right",
            "nolock");
+  small_files ();
   limited ();
   full ();
   no_shm ();

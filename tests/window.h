@@ -35,7 +35,7 @@ open_window (oriel_options *opt, uint32_t backend)
   int rc;
 
   opt->backend = backend;
-  rc = oriel_pool_open ("test", opt, &pool);
+  rc = open_with_room ("test", opt, &pool);
   if (rc == -EOPNOTSUPP) {
     must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
     skip ("the kernel lacks this backend");

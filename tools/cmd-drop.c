@@ -111,21 +111,24 @@ report (struct drop *d, const char *what, const char *pool, uint64_t before,
 
 static int
 drop_file_in (struct drop *d, const char *name, oriel_pool *pool,
-              const struct stat *st, const oriel_file_info *before)
+              const struct stat *st, const oriel_file_info *known_as)
 {
-  oriel_file *file = open_flushed (d, pool, d->what, before);
-  oriel_file_info after;
+  oriel_file *file = open_flushed (d, pool, d->what, known_as);
+  oriel_file_info before, after;
   bool known;
   int r;
 
   if (!file)
     return 0;
-  r = oriel_pool_evict (pool, file);
+  /* Now the pool knows it, and not only what had its inode before. */
+  r = tool_look_up (pool, st, &before, &known);
+  if (r == 0)
+    r = oriel_pool_evict (pool, file);
   close_file (file);
   if (r == 0)
     r = tool_look_up (pool, st, &after, &known);
   if (r == 0)
-    report (d, d->what, name, before->pages, after.pages, after.dirty,
+    report (d, d->what, name, before.pages, after.pages, after.dirty,
             after.pinned);
   return r;
 }

@@ -171,11 +171,22 @@ process_row (const struct tool_top *top, const struct tool_process *p)
   return row;
 }
 
+static const oriel_file_info *
+file_before (const struct tool_top *top, const oriel_file_info *f)
+{
+  const struct tool_view *v = &top->before;
+
+  for (size_t i = 0; i < v->nfiles; i++)
+    if (v->files[i].dev == f->dev && v->files[i].ino == f->ino
+        && v->files[i].birth == f->birth)
+      return &v->files[i];
+  return NULL;
+}
+
 static struct file_row
 file_row (const struct tool_top *top, const oriel_file_info *f)
 {
-  struct stat st = { .st_dev = f->dev, .st_ino = f->ino };
-  const oriel_file_info *was = tool_view_file (&top->before, &st);
+  const oriel_file_info *was = file_before (top, f);
   struct file_row row = { .f = f };
 
   row.misses = rate (top, f->misses, was ? was->misses : 0);

@@ -153,7 +153,7 @@ int tool_view_read (oriel_pool *pool, const char *path,
                     struct tool_view *view);
 void tool_view_free (struct tool_view *view);
 
-/* The file among them; NULL if it is none. */
+/* The file among them, if one has had it open; NULL if it is none. */
 const oriel_file_info *tool_view_file (const struct tool_view *view,
                                        const struct stat *st);
 

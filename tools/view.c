@@ -204,10 +204,14 @@ tool_view_free (struct tool_view *view)
 const oriel_file_info *
 tool_view_file (const struct tool_view *view, const struct stat *st)
 {
+  const oriel_file_info *newest = NULL;
+
+  /* Of deleted ones that had its inode there may be pages, too. */
   for (size_t i = 0; i < view->nfiles; i++)
-    if (view->files[i].dev == st->st_dev && view->files[i].ino == st->st_ino)
-      return &view->files[i];
-  return NULL;
+    if (view->files[i].dev == st->st_dev && view->files[i].ino == st->st_ino
+        && (!newest || view->files[i].birth > newest->birth))
+      newest = &view->files[i];
+  return newest;
 }
 
 int

@@ -93,6 +93,8 @@
  * - Our own checkpoints: under CKPT we are OWNER and WRITING.  WAL is noted
  *   before OWNER is given up, before CKPT goes.  A reader of ours that finds
  *   nBackfill advanced and WAL not yet goes without the pool for once.
+ * - A stranger's checkpoint costs the pages that it copied, as long as the log is
+ *   the one that was noted, or started anew under our eyes: coherence-log.c.
  * - A log that starts anew changes salts, and makes nBackfill 0, and not the
  *   file.  When WAL differs, the file is compared with STATE before pages are
  *   dropped, so that costs nothing.  The version bytes do not tell commits of
@@ -128,8 +130,8 @@
  * dirty, as no one would write that any more: it is dropped, the rest stays.
  * When all processes were killed, the next one makes the wal-index anew from the
  * log: nBackfill is 0, less than COPIED.  If it is greater, the dead one, or a
- * stranger after it, came to the end of a checkpoint, and no one can tell who it
- * was: STATE decides, or if the dead one was writing, all goes.
+ * stranger after it, came to the end of a checkpoint: what differs then, but for
+ * dirty pages, has frames between the two, whoever it was (coherence-log.c).
  *
  * IMMUTABLE databases have no locks; we compare at open, once.
  *
@@ -141,9 +143,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "vfs.h"
-
-enum { OWNER, WRITING, STATE, WAL, LOG = 12, COPIED, SUM };
+#include "coherence.h"
 
 /* How long an owner that is not WRITING may take: it does a few system calls,
  * on a machine that may be busy.  Then we go without the pool. */
@@ -156,18 +156,6 @@ enum { OWNER, WRITING, STATE, WAL, LOG = 12, COPIED, SUM };
 
 /* A file system whose times have no fraction of a second. */
 #define COARSE_SECONDS 2
-
-static uint64_t
-load (const struct vfs_file *f, int word)
-{
-  return __atomic_load_n (&f->words[word], __ATOMIC_ACQUIRE);
-}
-
-static void
-store (const struct vfs_file *f, int word, uint64_t value)
-{
-  __atomic_store_n (&f->words[word], value, __ATOMIC_RELEASE);
-}
 
 static bool
 swap (const struct vfs_file *f, int word, uint64_t from, uint64_t to)
@@ -338,53 +326,16 @@ leave (const struct vfs_file *f)
   swap (f, OWNER, f->pool->self, 0);
 }
 
-/* What the pool now agrees with.  WAL last: the others count while it is not
- * 0. */
-static void
-note_log (const struct vfs_file *f, const struct vfs_log *log)
-{
-  store (f, WAL, 0);
-  store (f, LOG, log->salts);
-  store (f, COPIED, (uint64_t) log->end << 32 | log->copied);
-  store (f, SUM, log->sum);
-  store (f, WAL, log->digest);
-}
-
-/* Has no more of the log been copied than the pool knows of?  See THE DEAD.  It
- * must have all that it had: someone may have put back an older file with its
- * log, and gone on from there. */
-static bool
-is_same_log (struct vfs_connection *c, const struct vfs_log *log)
-{
-  const struct vfs_file *f = c->shared;
-  uint32_t end = (uint32_t) (load (f, COPIED) >> 32);
-  uint64_t sum = log->sum;
-
-  return log->digest && load (f, WAL) && log->salts == load (f, LOG)
-         && log->copied <= (uint32_t) load (f, COPIED) && log->end >= end
-         && (log->end == end || end == 0 || vfs_wal_sum (c, end, &sum))
-         && (end == 0 || sum == load (f, SUM));
-}
-
 /* The log's digest is that of WAL.  Is it also the log that was noted?  Not being
  * OWNER one may be told that it is not. */
 static bool
 is_noted_log (struct vfs_connection *c, const struct vfs_log *log)
 {
   if (!c->same_log
-      && (!is_same_log (c, log) || load (c->shared, WAL) != log->digest))
+      && (!vfs_is_same_log (c, log) || load (c->shared, WAL) != log->digest))
     return false;
   c->same_log = true;
   return true;
-}
-
-/* Only dirty pages can be wrong.  0 or -errno. */
-static int
-keep_clean (const struct vfs_file *f, bool suspect)
-{
-  int r = suspect ? oriel_file_drop_dirty (f->file) : 0;
-
-  return r < 0 ? r : oriel_file_refresh (f->file);
 }
 
 static int
@@ -404,6 +355,7 @@ static bool
 compare (struct vfs_connection *c, bool suspect)
 {
   struct vfs_file *f = c->shared;
+  enum restart restart = UNKNOWN;
   struct vfs_log log;
   struct file_state s;
   int r;
@@ -412,9 +364,9 @@ compare (struct vfs_connection *c, bool suspect)
   if (!suspect && log.digest && log.digest == load (f, WAL)
       && is_noted_log (c, &log))
     return true;
-  if (is_same_log (c, &log) && keep_clean (f, suspect) == 0)
+  if (vfs_follow_log (c, &log, suspect))
     {
-      note_log (f, &log);
+      vfs_note_log (f, &log);
       c->same_log = true;
       return true;
     }
@@ -425,7 +377,11 @@ compare (struct vfs_connection *c, bool suspect)
     }
   if (!get_state (c, false, &s))
     return false;
-  if (s.digest != load (f, STATE))
+  if (s.digest != load (f, STATE) && !suspect)
+    restart = vfs_follow_restart (c, &log);
+  if (restart == NOT_YET)
+    return false;
+  if (s.digest != load (f, STATE) && restart == UNKNOWN)
     {
       r = drop_all (f);
       if (r < 0)
@@ -435,7 +391,7 @@ compare (struct vfs_connection *c, bool suspect)
         }
       store (f, STATE, settle (c, &s, false));
     }
-  note_log (f, &log);
+  vfs_note_log (f, &log);
   c->same_log = true;
   return true;
 }
@@ -528,6 +484,43 @@ check (struct vfs_connection *c)
   return good;
 }
 
+void
+vfs_log_locked (struct vfs_connection *c)
+{
+  struct vfs_log log;
+
+  c->begins_log = vfs_has_pool (c) && c->lock != SQLITE_LOCK_NONE
+                  && vfs_wal_look (c, &log) && log.end == 0 && check (c)
+                  && load (c->shared, WAL) == log.digest;
+}
+
+/* It was empty, and the pool right, so that is still so but for the log's frames.
+ * Only who had started it anew goes on with its salts. */
+void
+vfs_log_unlock (struct vfs_connection *c)
+{
+  struct vfs_file *f = c->shared;
+  struct vfs_log log;
+  enum taken t = BUSY;
+
+  if (!c->begins_log)
+    return;
+  c->begins_log = false;
+  if (!vfs_has_pool (c) || !vfs_wal_look (c, &log) || log.end == 0
+      || log.copied != 0 || log.digest == load (f, WAL))
+    return;
+  pthread_mutex_lock (&f->mutex);
+  if (!f->writer)
+    t = take (f, false);
+  if (t == TAKEN)
+    vfs_note_log (f, &log);
+  else if (t == TAKEN_FROM_DEAD)
+    compare (c, true);
+  if (t != BUSY)
+    leave (f);
+  pthread_mutex_unlock (&f->mutex);
+}
+
 /* With a log it takes more than SHARED: a read mark, or EXCLUSIVE.  We do not
  * see the mark when another VFS above us keeps the wal-index itself. */
 static bool
@@ -616,7 +609,7 @@ note (struct vfs_connection *c)
       c->head_valid = false;
     }
   vfs_wal_look (c, &log);
-  note_log (f, &log);
+  vfs_note_log (f, &log);
 }
 
 void

@@ -7,6 +7,10 @@
  */
 #include "vfs.h"
 
+#ifndef SQLITE_FCNTL_NULL_IO
+# define SQLITE_FCNTL_NULL_IO 43
+#endif
+
 static int
 pass (struct vfs_connection *c, int op, void *arg)
 {
@@ -103,6 +107,9 @@ vfs_file_control (sqlite3_file *file, int op, void *arg)
       return rc;
     case SQLITE_FCNTL_SIZE_HINT:
       return vfs_size_hint (c, arg);
+    /* It would take the lower file's descriptor and locks, and not ours. */
+    case SQLITE_FCNTL_NULL_IO:
+      return c->shared ? SQLITE_NOTFOUND : pass (c, op, arg);
     /* What was written must be in the file now; see write.c. */
     case SQLITE_FCNTL_SYNC:
     case SQLITE_FCNTL_CKPT_DONE:

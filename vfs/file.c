@@ -272,7 +272,10 @@ lock_shm (struct vfs_connection *c, int first, int n, int flags)
       c->read_marks |= 1u << first;
     }
   if (writer)
-    c->log_locked = true;
+    {
+      c->log_locked = true;
+      vfs_log_locked (c);
+    }
   if (is_recovery (first, n, flags))
     vfs_lease_end_recall (c);
   if (is_checkpoint (first, n, flags))
@@ -300,11 +303,16 @@ unlock_shm (struct vfs_connection *c, int first, int n, int flags)
       vfs_queue_resume (c);
       c->checkpointing = false;
     }
+  /* A writer that has all marks but the first may have started it anew. */
+  if ((flags & SQLITE_SHM_EXCLUSIVE) && first > VFS_SHM_READ && n > 1
+      && c->log_locked && !c->checkpointing)
+    vfs_log_locked (c);
   /* A wal-index that is made anew says that all was tried: by no stranger. */
   if (is_recovery (first, n, flags))
     vfs_lease_note_attempt (c);
   if (writer)
     {
+      vfs_log_unlock (c);
       vfs_wal_release (c);
       c->log_locked = false;
     }
@@ -358,6 +366,7 @@ x_shm_unmap (sqlite3_file *file, int delete_file)
   vfs_fetch_return (c);
   vfs_wal_release (c);
   c->log_locked = false;
+  c->begins_log = false;
   vfs_shm_forget (c);
   return lower (c)->xShmUnmap (c->lower, delete_file);
 }

@@ -5,7 +5,9 @@
 # that it is handed, the library (-DSQLITE_CORE) by linking.
 
 vfs_sources = \
+	vfs/coherence-log.c \
 	vfs/coherence.c \
+	vfs/coherence.h \
 	vfs/control.c \
 	vfs/fetch.c \
 	vfs/file.c \

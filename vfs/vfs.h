@@ -13,6 +13,8 @@
  *   write.c      gathering writes, flushing them
  *   fetch.c      pointers into the window
  *   coherence.c  when the pool may be believed: the rules
+ *   coherence-log.c, coherence.h
+ *                what others have copied from the log
  *   walindex.c   what they read in SQLite's wal-index
  *   lease.c      read marks that stay locked between transactions
  *   lease-recall.c, lease-thread.c, lease.h
@@ -150,6 +152,7 @@ struct vfs_connection {
   /* coherence.c */
   bool unchecked;               /* a lock was taken since the last check */
   bool same_log;                /* since SHARED was taken: it is the one noted */
+  bool begins_log;              /* it locked a log that is empty, and noted */
   bool stranger;                /* until the next lock: do without the pool */
   bool crowded;                 /* until the next lock: the pool is full */
   bool writing;                 /* we are shared->writer */
@@ -405,6 +408,12 @@ void vfs_write_end (struct vfs_connection *c);
 /* Is some connection with the pool the file's writer, as far as we know? */
 bool vfs_is_written (const struct vfs_file *f);
 
+/* The connection may write the log now, or has perhaps started it anew: if no
+ * frame was written since, see to those that it had.  It is about to unlock it:
+ * if it wrote the log's first frames, note the log. */
+void vfs_log_locked (struct vfs_connection *c);
+void vfs_log_unlock (struct vfs_connection *c);
+
 /* How the pool stands to the file now, for people. */
 const char *vfs_coherence_text (const struct vfs_connection *c);
 
@@ -436,6 +445,13 @@ uint32_t vfs_wal_commits (const volatile void *region);
 /* Frames in the log, 0 if we do not know. */
 uint32_t vfs_wal_frames (const struct vfs_connection *c);
 
+/* The page of a frame (from 1 on), also of one behind the log's end, if it was
+ * before the log started anew; 0: there is none, -1: it is not known. */
+int64_t vfs_wal_page (struct vfs_connection *c, uint32_t frame);
+
+/* The database's, 0 if we do not know. */
+uint32_t vfs_wal_page_size (const struct vfs_connection *c);
+
 /* May a read mark stay locked that SQLite does not use?  attempt: the last
  * attempt of a user of the pool. */
 bool vfs_wal_lease_ok (const volatile void *region, int mark,
@@ -461,6 +477,10 @@ int vfs_wal_open (const char *name, sqlite3_file *file, int flags,
 
 /* The checksum that a frame has in the log's file.  false: it is not known. */
 bool vfs_wal_sum (struct vfs_connection *c, uint32_t frame, uint64_t *sum);
+
+/* No frame was written since the log with these salts started anew, for which the
+ * connection has the log's lock.  false: or it is not known. */
+bool vfs_wal_is_unwritten (struct vfs_connection *c, uint64_t salts);
 
 /* Before a lock goes that lets the connection write the log: forget what was
  * gathered and not committed. */

@@ -233,6 +233,27 @@ vfs_wal_sum (struct vfs_connection *c, uint32_t frame, uint64_t *sum)
   return true;
 }
 
+/* The header, with the new salts, is what the first writer writes first; who
+ * truncates a log leaves none. */
+bool
+vfs_wal_is_unwritten (struct vfs_connection *c, uint64_t salts)
+{
+  struct vfs_wal *w = c->wal;
+  unsigned char head[LOG_HEADER];
+  sqlite3_int64 size;
+  uint32_t half[2];
+
+  if (!w || w->generation != vfs_generation
+      || w->lower->pMethods->xFileSize (w->lower, &size) != SQLITE_OK)
+    return false;
+  if (size == 0)
+    return true;
+  if (w->lower->pMethods->xRead (w->lower, head, LOG_HEADER, 0) != SQLITE_OK)
+    return false;
+  memcpy (half, head + 16, sizeof half);
+  return ((uint64_t) half[0] << 32 | half[1]) == salts;
+}
+
 static void
 learn_page_size (struct vfs_wal *w, const void *log_header)
 {

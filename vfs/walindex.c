@@ -29,10 +29,11 @@
 #define FRAMES 4096             /* in each other */
 #define LOOKS 20                /* of some 20 ns, as a writer of a header needs */
 #define REGION_MAX 4096         /* 16 million frames: more than SQLite's */
+#define REGION_BYTES 32768
 
-enum { CHANGES = 2, MX_FRAME = 4, N_PAGE = 5, FRAME_SUM = 6, SALT_1 = 8,
-       SALT_2 = 9, N_BACKFILL = 24,
-       READ_MARKS = 25, ATTEMPTED = 32, PAGES = 34 };
+enum { CHANGES = 2, PAGE_SIZE = 3, MX_FRAME = 4, N_PAGE = 5, FRAME_SUM = 6,
+       SALT_1 = 8, SALT_2 = 9, N_BACKFILL = 24, READ_MARKS = 25,
+       ATTEMPTED = 32, PAGES = 34 };
 
 enum seen { WHOLE, TORN, NOTHING };
 
@@ -175,24 +176,58 @@ vfs_wal_lease_ok (const volatile void *region, int mark, uint64_t attempt)
              || vfs_wal_attempt (region) == attempt);
 }
 
-/* The page of frame (from 1 on), 0 if we do not know. */
+/* Where a frame (from 1 on) has its page number. */
+static int
+place_of (uint32_t frame, int *region)
+{
+  uint32_t index = frame - 1;
+
+  *region = 0;
+  if (index < FRAMES_FIRST)
+    return (int) index + PAGES;
+  index -= FRAMES_FIRST;
+  *region = 1 + (int) (index / FRAMES);
+  return (int) (index % FRAMES);
+}
+
+/* The page of frame, 0 if we do not know. */
 static uint32_t
 page_of (const struct vfs_connection *c, uint32_t frame)
 {
-  uint32_t index = frame - 1;
-  int region = 0;
+  int region, index = place_of (frame, &region);
 
-  if (index < FRAMES_FIRST)
-    index += PAGES;
-  else
-    {
-      index -= FRAMES_FIRST;
-      region = 1 + (int) (index / FRAMES);
-      index %= FRAMES;
-    }
   if (region >= c->nregions || !c->region[region])
     return 0;
-  return get (c->region[region], (int) index);
+  return get (c->region[region], index);
+}
+
+/* SQLite has 1 there for 65536. */
+uint32_t
+vfs_wal_page_size (const struct vfs_connection *c)
+{
+  volatile uint16_t *half;
+  uint32_t size;
+
+  if (c->nregions == 0 || !c->region[0] || get (c->region[0], 0) != VERSION)
+    return 0;
+  half = (volatile uint16_t *) c->region[0] + 2 * PAGE_SIZE + 1;
+  size = __atomic_load_n (half, __ATOMIC_ACQUIRE);
+  return size == 1 ? 65536 : size >= 512 && (size & (size - 1)) == 0 ? size : 0;
+}
+
+int64_t
+vfs_wal_page (struct vfs_connection *c, uint32_t frame)
+{
+  void volatile *p = NULL;
+  int region;
+
+  place_of (frame, &region);
+  if (region < c->nregions && c->region[region])
+    return page_of (c, frame);
+  if (region >= REGION_MAX
+      || vfs_shm_map (c, region, REGION_BYTES, 0, &p) != SQLITE_OK)
+    return -1;
+  return p ? page_of (c, frame) : 0;
 }
 
 /*

@@ -129,6 +129,7 @@ get_once (kv *store, const kv_op *op, size_t *length)
   if (!kv_seen (&leaf))
     r = -EAGAIN;
   kv_unlook (&leaf);
+  KV_POINT ("get.one");
   *length = found ? item.length : KV_NONE;
   return r < 0 ? r : 0;
 }

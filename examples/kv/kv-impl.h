@@ -247,7 +247,8 @@ uint64_t kv_sum (const void *data, size_t length, uint64_t seed);
 int kv_log_recover (kv *store, uint64_t size);
 /* Do the records again that are behind what is applied. */
 int kv_log_redo (kv *store);
-/* For who has it.  -ENOSPC: a checkpoint has to be made first. */
+/* For who has it.  -EXFULL: a checkpoint has to be made first (-ENOSPC is the
+ * disk's). */
 int kv_log_append (kv *store, const struct kv_txn *t);
 int kv_log_sync (void *store, uint64_t end);
 /* Without need: if it is time, and no other is at it. */

@@ -133,8 +133,8 @@ kv_log_append (kv *store, const struct kv_txn *t)
   if (all > size / 2)
     return -E2BIG;
   if (lsn + all > s->log_start + size)
-    return -ENOSPC;
-  KV_POINT ("append.full");
+    return -EXFULL;
+  KV_POINT ("append.begun");
   KV_TRY (transfer (store, true, lsn, rec, all));
   KV_POINT ("append.written");
   s->log_end = lsn + rec->length;
@@ -276,6 +276,7 @@ kv_log_checkpoint (kv *store, bool need)
   if (!need
       && (s->checkpoint.owner != 0 || s->log_end - before <= s->log_size / 2))
     return 0;
+  KV_POINT ("checkpoint.needed");
   kv_lock (store, &s->checkpoint);
   KV_POINT ("checkpoint.begun");
   r = kv_take_log (store);

@@ -295,8 +295,6 @@ change (kv *store, struct kv_txn *t, const kv_op *op)
     r = change_leaf (store, leaf, &new, &path.step[path.depth].at);
     path.last &= path.step[path.depth].at == kv_head (leaf)->n;
     KV_POINT ("alone.changed");
-    if (r == TOO_EMPTY && path.depth == 0)
-      r = 0;
     if (r <= 0 || !t->locked)
       return r;
     r = balance (store, t, &path, path.depth, r == NO_ROOM ? &new : NULL,
@@ -343,7 +341,7 @@ apply (kv *store, const kv_op *ops, size_t n, bool batch, unsigned flags)
     end = store->shared->log_end;
     if (t.locked)
       kv_unlock (&store->shared->log);
-    if (r == -ENOSPC)
+    if (r == -EXFULL)
       r = (r = kv_log_checkpoint (store, true)) < 0 ? r : -EAGAIN;
     if (r == 0 || (locked && r != -EAGAIN))
       break;

@@ -19,6 +19,7 @@
  * Calls return 0 or a negative errno value.  Any may fail with what the calls of
  * oriel.h fail with, and with
  *   -EBADMSG  the tree, or the log, makes no sense;
+ *   -ENOSPC   the disk has no room for the log; nothing was done;
  *   -EIO      a page is not what was written to the file, by its checksum
  *             (oriel_error() has its number); or the log could not be made
  *             durable, or the pool's memory was taken away: then what was
@@ -100,8 +101,8 @@ typedef struct kv_op {
 
 /*
  * Do all of it, in order, as one change.  Errors: as kv_put(); -E2BIG it touches
- * more than KV_PAGES pages; -ENOBUFS more than the pool can have pinned for
- * writing.  Nothing was done then.
+ * more than KV_PAGES pages, or its record is more than half of the log; -ENOBUFS
+ * more than the pool can have pinned for writing.  Nothing was done then.
  */
 #define KV_PAGES 256
 int kv_apply (kv *store, const kv_op *ops, size_t n, unsigned flags);

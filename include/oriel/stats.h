@@ -104,6 +104,8 @@ typedef struct oriel_file_info {
   uint64_t durable;        /* the log is, up to this lsn */
   uint64_t error;          /* errno of a sync that failed, or of a write that did
                               and has not been made good; 0: none */
+  uint64_t birth;          /* when it was made, in ns, or another number that
+                              tells it from what had its ino before */
 } oriel_file_info;
 
 /* Call each for every file that the pool knows.  Like all calls of this part it

@@ -31,6 +31,13 @@
  * other.  When all have closed the file the area has nothing that counts, and
  * may be removed.
  *
+ * A process that is killed, or has an error, while it writes pages in place may
+ * leave one half-written, until the next one flushes or opens the file to write it.
+ * Who has the file open, and has to read such a page from it, because the pool has
+ * lost it, takes it from the area, also with ORIEL_RDONLY.  Where it did not name
+ * the area, and that is not beside the file, what would have to be read from the
+ * file is -EIO until then.
+ *
  * What is protected are pages, as they are in the pool.  Which of them are
  * written when the power goes is for the engine's log to say, and after
  * oriel_sync() all are.  With "atomic" a last page that is not whole is written

@@ -3,11 +3,11 @@
 #
 # i386-root.sh DIRECTORY - i386 libraries for an amd64 Debian, not installed
 #
-# Unpacks SQLite, jansson, ncurses, liburing and musl for i386 into DIRECTORY, and
-# writes two compilers beside them: DIRECTORY/gcc, gcc -m32 with these libraries,
-# and DIRECTORY/musl-gcc, for static programs.  Needs gcc-multilib, and no root:
-# packages of another architecture often cannot be installed beside one's own,
-# when their versions differ.
+# Unpacks SQLite, jansson, ncurses, liburing, xxHash and musl for i386 into
+# DIRECTORY, and writes two compilers beside them: DIRECTORY/gcc, gcc -m32 with
+# these libraries, and DIRECTORY/musl-gcc, for static programs.  Needs
+# gcc-multilib, and no root: packages of another architecture often cannot be
+# installed beside one's own, when their versions differ.
 set -u
 mkdir -p "$1" && root=$(cd "$1" && pwd) || exit
 
@@ -19,7 +19,7 @@ die ()
 
 packages='libsqlite3-0 libsqlite3-dev libjansson4 libjansson-dev
   libncurses6 libncursesw6 libtinfo6 libncurses-dev liburing2 liburing-dev
-  musl-dev'
+  libxxhash0 libxxhash-dev musl-dev'
 
 apt ()
 {
