@@ -251,7 +251,9 @@ ORIEL_API uint64_t oriel_pool_frames (const oriel_pool *pool); /* pages held */
 #define ORIEL_BUFFERED 0x0400u /* through the page cache even where the file
                                   system has O_DIRECT */
 #define ORIEL_DISCARD  0x0800u /* start with no page of the file in the pool:
-                                  dirty ones are lost */
+                                  dirty ones are lost.  If others may be writing
+                                  the file, call oriel_file_drop() then, which
+                                  waits for that: an open does not */
 #define ORIEL_FOREIGN  0x1000u /* others change the file without Oriel: its size
                                   and times are not judged at open; the caller
                                   calls oriel_file_drop() when it learns that
@@ -331,8 +333,8 @@ ORIEL_API int oriel_file_refresh (oriel_file *file);
 ORIEL_API int oriel_file_stable (oriel_file *file, int on);
 
 /*
- * Forget all pages of the file, in every process, dirty or not, in constant
- * time.  Pages pinned stay readable, as they were, until unpin; a page that is
+ * Forget all pages of the file, in every process, dirty or not, in a time that
+ * does not grow with them.  Pages pinned stay readable, as they were, until unpin; a page that is
  * being loaded is not found again after this returns.  Without ORIEL_FOREIGN it
  * waits for what is just being written to the store: what was forgotten is not
  * written after this returns.
@@ -548,6 +550,18 @@ ORIEL_API int oriel_unpin (oriel_page *page);
  * none while idle.  Never an error, and leaves oriel_error() alone.
  */
 ORIEL_API int oriel_pin_holds (const oriel_page *page);
+
+/*
+ * Have a pin, not one for writing, be of page number of the same file: as
+ * oriel_unpin(page) and oriel_pin_hint() with the same flags, in half the time.
+ * Also of the page that it has, to see whether it holds.  Of memory that was taken
+ * away under the old page nothing is said: oriel_read_validate() before does.
+ * Errors: as oriel_pin_hint(), and then nothing is pinned any more; -EINVAL the
+ * page is not pinned, or is for writing, and nothing was done; -EOWNERDEAD in a
+ * forked child, likewise.
+ */
+ORIEL_API int oriel_pin_move (oriel_page *page, uint64_t number,
+                              uint32_t hint);
 
 /*
  * Say that a page pinned with ORIEL_WRITE has new content.  lsn is the position

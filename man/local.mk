@@ -39,6 +39,7 @@ dist_man_MANS += \
 	man/oriel_pin_hint.3 \
 	man/oriel_pin_holds.3 \
 	man/oriel_pin_many.3 \
+	man/oriel_pin_move.3 \
 	man/oriel_pool_check.3 \
 	man/oriel_pool_close.3 \
 	man/oriel_pool_destroy.3 \

@@ -326,6 +326,81 @@ oriel_pin_holds (const oriel_page *page)
   return 1;
 }
 
+/* The same by an unpin and a pin. */
+static int __attribute__ ((noinline))
+move_checked (oriel_page *page, uint64_t number, uint32_t hint,
+              const void *caller)
+{
+  oriel_file *file = page ? page->file : NULL;
+  unsigned flags = page ? page->flags & PIN_FLAGS : 0;
+  struct orl_thread *me;
+  int r = check_page (page, "oriel_pin_move");
+
+  if (r == 0 && (flags & ORIEL_WRITE))
+    r = orl_fail (-EINVAL, "%s: page %llu is pinned for writing: unpin it",
+                  file->path, (unsigned long long) page->number);
+  if (r < 0)
+    return r;
+  /* Lost memory is told to who looks, by oriel_read_validate(). */
+  r = oriel_unpin (page);
+  if ((r < 0 && r != -EIO) || (r = check_pin (file, number, flags)) < 0
+      || (r = orl_thread_self (file->pool, &me)) < 0)
+    return r;
+  me->caller = caller;
+  r = orl_pin_hint (me, file, number, hint, flags, page);
+  if (r == 0)
+    note (me, file, number, 1);
+  return r;
+}
+
+/* Is it a pin without latch, and no more than that? */
+ORL_INLINE bool
+is_bare (const oriel_page *page)
+{
+  return (page->flags
+          & (ORIEL_OPTIMISTIC | ORIEL_WRITE | ORL_PAGE_COPY | ORL_PAGE_GRANT))
+         == ORIEL_OPTIMISTIC;
+}
+
+ORL_INLINE int
+pin_move (oriel_page *page, uint64_t number, uint32_t hint, bool simple,
+          const void *caller)
+{
+  struct orl_thread *me = orl_thread_cache.thread;
+
+  switch (orl_hit_move (me, page, number, hint, simple))
+    {
+    case ORL_HIT:
+      return 0;
+    case ORL_HIT_FIRST:
+      return orl_pin_first (me, page->file, number, hint);
+    case ORL_HIT_NOT:
+      break;
+    }
+  return move_checked (page, number, hint, caller);
+}
+
+/* In a window that is swapped. */
+static int __attribute__ ((noinline))
+move_shown (oriel_page *page, uint64_t number, uint32_t hint,
+            const void *caller)
+{
+  return pin_move (page, number, hint, false, caller);
+}
+
+int
+oriel_pin_move (oriel_page *page, uint64_t number, uint32_t hint)
+{
+  const void *caller = __builtin_return_address (0);
+
+  if (!ORL_LIKELY (page) || !ORL_LIKELY (page->ledger_entry)
+      || !is_at_hand (page->file, page) || !ORL_LIKELY (is_bare (page)))
+    return move_checked (page, number, hint, caller);
+  return ORL_LIKELY (page->file->base)
+             ? pin_move (page, number, hint, true, caller)
+             : move_shown (page, number, hint, caller);
+}
+
 int
 oriel_dirty (oriel_page *page, uint64_t lsn)
 {

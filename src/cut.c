@@ -92,12 +92,12 @@ wait_grown (const struct orl_shm *shm, uint32_t frame, bool repair)
     }
 }
 
-/* Set STALE if the frame has a page of the file in [first, end).  True if
- * someone is writing it to the store just now.  repair: we do it for the dead, and
- * wait for no other repair. */
+/* Set STALE if the frame has a page of the file in [first, end).  True if someone
+ * was just writing it to the store; *its: which one.  repair: we do it for the dead,
+ * and wait for no other repair. */
 static bool
 drop_frame (const struct orl_shm *shm, uint32_t frame, uint64_t key,
-            uint64_t first, uint64_t end, bool repair)
+            uint64_t first, uint64_t end, bool repair, uint64_t *its)
 {
   struct orl_frame *f = &shm->frames[frame];
   uint64_t word = atomic_load (&f->state);
@@ -112,6 +112,7 @@ drop_frame (const struct orl_shm *shm, uint32_t frame, uint64_t key,
       /* The generation in the word vouches for the key. */
       if (atomic_compare_exchange_weak (&f->state, &word, word | ORL_STALE))
         {
+          *its = page;
           ORL_POINT ("file.drop.stale");
           wait_grown (shm, frame, repair);
           return orl_state (word) == ORL_WRITING;
@@ -140,7 +141,7 @@ wait_written (struct orl_thread *me, uint32_t frame)
     }
 }
 
-/* True if it was being written until now. */
+/* True if it was being written when it was dropped. */
 static bool
 drop_page (struct orl_thread *me, uint64_t key, uint64_t page)
 {
@@ -148,9 +149,11 @@ drop_page (struct orl_thread *me, uint64_t key, uint64_t page)
   uint64_t word;
   uint32_t frame = orl_table_find (shm, key, page, &word);
 
-  return frame != ORL_NO_FRAME
-         && drop_frame (shm, frame, key, page, page + 1, false)
-         && wait_written (me, frame);
+  if (frame == ORL_NO_FRAME
+      || !drop_frame (shm, frame, key, page, page + 1, false, &page))
+    return false;
+  wait_written (me, frame);
+  return true;
 }
 
 void
@@ -160,24 +163,24 @@ orl_drop_pages (struct orl_thread *me, struct oriel_file *file,
   struct orl_shm *shm = &me->pool->shm;
   uint64_t key = orl_file_key (file->index, atomic_load (&file->rec->epoch));
   uint64_t end = first + count;
-  bool again = true;
+  uint64_t page;
 
   /* Who loaded a page again while it was still being written may have half of
-   * it: that goes, too. */
+   * it, also if the write has ended since: that goes, too. */
   if (count < orl_frames (shm) / 8)
     {
-      for (uint64_t page = first; page < end; page++)
+      for (page = first; page < end; page++)
         while (drop_page (me, key, page))
           ;
       return;
     }
-  while (again)
-    {
-      again = false;
-      for (uint32_t frame = 0; frame < orl_span (shm); frame++)
-        if (drop_frame (shm, frame, key, first, end, false))
-          again = wait_written (me, frame) || again;
-    }
+  for (uint32_t frame = 0; frame < orl_span (shm); frame++)
+    if (drop_frame (shm, frame, key, first, end, false, &page))
+      {
+        wait_written (me, frame);
+        while (drop_page (me, key, page))
+          ;
+      }
 }
 
 static uint64_t
@@ -306,6 +309,7 @@ orl_cut_repair (const struct orl_shm *shm, uint32_t index)
   struct orl_frec *rec = &shm->files[index];
   uint64_t key = orl_file_key (index, atomic_load (&rec->epoch));
   uint64_t bytes = atomic_load (&rec->cut_bytes);
+  uint64_t page;
 
   if (!(atomic_load (&rec->cut_phase) & 1))
     return;
@@ -318,7 +322,7 @@ orl_cut_repair (const struct orl_shm *shm, uint32_t index)
   ORL_POINT ("cut.repair.void");
   for (uint32_t frame = 0; frame < orl_span (shm); frame++)
     drop_frame (shm, frame, key, pages_of (shm, bytes),
-                pages_of (shm, atomic_load (&rec->cut_old)), true);
+                pages_of (shm, atomic_load (&rec->cut_old)), true, &page);
   finish (shm, index);
 }
 

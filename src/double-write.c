@@ -257,12 +257,10 @@ orl_dw_put (struct orl_dw *dw, uint64_t lap, uint64_t at,
   return r;
 }
 
-/* The batch at this place, with its pages, into room for the largest: 1 if it
- * is whole, and of the lap. */
+/* The block of the batch at this place: 1 if it is whole, and of the lap. */
 static int
-read_batch (struct orl_dw *dw, uint64_t lap, uint64_t at, struct batch *b)
+read_table (struct orl_dw *dw, uint64_t lap, uint64_t at, struct batch *b)
 {
-  unsigned char *pages = (unsigned char *) b + BLOCK;
   int r;
 
   if (at + BLOCK > dw->bytes)
@@ -270,18 +268,33 @@ read_batch (struct orl_dw *dw, uint64_t lap, uint64_t at, struct batch *b)
   r = read_at (dw->area, b, BLOCK, at);
   if (r < 0)
     return r;
-  if (memcmp (b->magic, batch_magic, sizeof batch_magic) != 0
-      || b->sum != batch_sum (b) || b->number != at / BLOCK || b->n == 0
-      || b->n > ORL_DW_MAX || b->lap != lap
-      || at + orl_dw_need (dw, b->n) > dw->bytes)
-    return 0;
+  return memcmp (b->magic, batch_magic, sizeof batch_magic) == 0
+         && b->sum == batch_sum (b) && b->number == at / BLOCK && b->n > 0
+         && b->n <= ORL_DW_MAX && b->lap == lap
+         && at + orl_dw_need (dw, b->n) <= dw->bytes;
+}
+
+static bool
+is_whole (const struct orl_dw *dw, const struct entry *e, const void *page)
+{
+  return e->length <= dw->page_size && e->length > 0
+         && hash (page, dw->page_size) == e->hash;
+}
+
+/* With its pages, into room for the largest. */
+static int
+read_batch (struct orl_dw *dw, uint64_t lap, uint64_t at, struct batch *b)
+{
+  unsigned char *pages = (unsigned char *) b + BLOCK;
+  int r = read_table (dw, lap, at, b);
+
+  if (r <= 0)
+    return r;
   r = read_at (dw->area, pages, (size_t) round_up ((uint64_t) b->n
                                                    * dw->page_size),
                at + BLOCK);
   for (uint32_t i = 0; r == 0 && i < b->n; i++)
-    if (b->entry[i].length > dw->page_size || b->entry[i].length == 0
-        || hash (pages + (size_t) i * dw->page_size, dw->page_size)
-               != b->entry[i].hash)
+    if (!is_whole (dw, &b->entry[i], pages + (size_t) i * dw->page_size))
       return 0;
   return r < 0 ? r : 1;
 }
@@ -335,22 +348,29 @@ reach (const struct orl_dw *dw, void *const *to, int64_t *got, uint64_t end)
     }
 }
 
+/* Every miss asks while there is a batch: so no page is read that is not wanted. */
 int
 orl_dw_copy (struct orl_dw *dw, uint64_t lap, uint64_t at, uint64_t first,
              uint32_t n, void *const *to, int64_t *got)
 {
-  struct batch *b = batch_room (dw);
-  int r = b ? read_batch (dw, lap, at, b) : -ENOMEM;
+  struct batch *b = aligned_alloc (BLOCK, BLOCK + round_up (dw->page_size));
+  int r = b ? read_table (dw, lap, at, b) : -ENOMEM;
 
   for (uint32_t i = 0; r == 1 && i < b->n; i++)
     {
-      uint64_t k = b->entry[i].page - first;
+      const struct entry *e = &b->entry[i];
+      void *page = (char *) b + BLOCK;
+      uint64_t k = e->page - first;
 
-      if (b->entry[i].page < first || k >= n)
+      if (e->page < first || k >= n)
         continue;
-      reach (dw, to, got, k * dw->page_size + b->entry[i].length);
-      memcpy (to[k], (char *) b + BLOCK + (size_t) i * dw->page_size,
-              b->entry[i].length);
+      r = read_at (dw->area, page, dw->page_size,
+                   at + BLOCK + (uint64_t) i * dw->page_size);
+      if (r < 0 || !is_whole (dw, e, page))
+        break;
+      r = 1;
+      reach (dw, to, got, k * dw->page_size + e->length);
+      memcpy (to[k], page, e->length);
     }
   free (b);
   return r < 0 ? r : 0;

@@ -351,6 +351,8 @@ orl_file_drop_pages (struct orl_thread *me, struct oriel_file *file,
 {
   orl_torn_settle (file);
   orl_drop_pages (me, file, first, count);
+  /* Of a writer that died while we waited for it. */
+  orl_torn_settle (file);
 }
 
 /* Change the length of a foreign file: others look after that one.  The size
@@ -474,13 +476,24 @@ orl_file_on_indoubt (struct oriel_file *file,
   atomic_store (&file->rec->indoubt, indoubt != NULL);
 }
 
-/* Its pages have been forgotten.  Who read one again that was just being written
- * may have half of it: that is forgotten, too. */
+/* All pages, and not before what was just being written has ended: nor is that
+ * written once more, if who wrote it died. */
 static void
-forget_written (struct orl_thread *me, struct oriel_file *file)
+forget_all (struct orl_thread *me, struct oriel_file *file)
 {
-  while (orl_cut_wait (me, file, 0))
-    atomic_fetch_add (&file->rec->epoch, 1);
+  struct orl_frec *rec = file->rec;
+  uint64_t done = atomic_load (&rec->done);
+  bool any;
+
+  atomic_fetch_add (&rec->epoch, 1);
+  ORL_POINT ("file.drop.epoch");
+  any = atomic_load (&rec->begun) != done;
+  if (orl_cut_wait (me, file, 0) || any)
+    {
+      orl_torn_settle (file);
+      /* Who read a page again meanwhile may have half of it. */
+      orl_drop_pages (me, file, 0, UINT64_MAX);
+    }
 }
 
 void
@@ -497,9 +510,10 @@ orl_file_drop (struct orl_thread *me, struct oriel_file *file)
       orl_proc_settle (&me->pool->shm);
       orl_torn_settle (file);
     }
-  atomic_fetch_add (&file->rec->epoch, 1);
-  if (!(file->flags & ORIEL_FOREIGN))
-    forget_written (me, file);
+  if (file->flags & ORIEL_FOREIGN)
+    atomic_fetch_add (&file->rec->epoch, 1);
+  else
+    forget_all (me, file);
   ORL_POINT ("file.dropped");
   orl_count (me->ledger, ORL_DROPS, 1);
 }

@@ -166,6 +166,52 @@ orl_hit_still (const struct oriel_file *file, const oriel_page *page)
                            ORL_PIN_PLAIN);
 }
 
+/* A pin without latch is to be one of another page, or of the same anew: what it
+ * has in the ledger is written over, which is the end of the old pin and the
+ * first step of the new.  The entry is the caller's, whoever's ledger it lies in,
+ * so this is a store where another pin that any thread may end is a locked
+ * instruction, past which the processor reads nothing ahead.  A frame that is to
+ * go with a shrinking pool is given up.  ORL_HIT_NOT: the pin is as it was, or of
+ * the other frame, and is to be ended. */
+ORL_INLINE enum orl_hit
+orl_hit_move (struct orl_thread *me, oriel_page *page, uint64_t number,
+              uint64_t frame, bool simple)
+{
+  struct oriel_file *file = page->file;
+  const struct orl_shm *shm = &file->pool->shm;
+  struct orl_frame *f = &file->frames[frame];
+  orl_a32 *entry = (orl_a32 *) page->ledger_entry;
+  void *at;
+
+  if (!ORL_LIKELY (atomic_load_explicit (entry, memory_order_relaxed)
+                   == (ORL_PIN_PLAIN | (page->frame + 1)))
+      || !ORL_LIKELY (frame < atomic_load_explicit (&shm->super->frames,
+                                                    memory_order_relaxed))
+      || !ORL_LIKELY (frame < shm->geo.nframes)
+      || !ORL_LIKELY (orl_hit_at (file, frame, simple, &at)))
+    return ORL_HIT_NOT;
+  /* Its head may be in no cache, as the frame's descriptor may. */
+  __builtin_prefetch (at);
+  page->frame = (uint32_t) frame;
+  atomic_store_explicit (entry, ORL_PIN_PLAIN | (uint32_t) (frame + 1),
+                         memory_order_release);
+  ORL_POINT ("pin.move.said");
+  if (simple)
+    atomic_signal_fence (memory_order_seq_cst); /* as orl_barrier_pin() */
+  else
+    orl_barrier_pin (shm);
+  if (!orl_hit_holds (f, file, number, ORL_PIN_PLAIN)
+      || (!simple && !orl_hit_at (file, frame, simple, &at)))
+    return ORL_HIT_NOT;
+  page->data = at;
+  page->number = number;
+  orl_count (me->ledger, ORL_HITS, 1);
+  ORL_POINT ("pin.moved");
+  return ORL_LIKELY (atomic_load_explicit (&f->ref, memory_order_relaxed))
+             ? ORL_HIT
+             : ORL_HIT_FIRST;
+}
+
 /* The end of a pin that was taken so, in whatever thread.  False: it wants
  * orl_unpin(), nothing was done. */
 ORL_INLINE bool

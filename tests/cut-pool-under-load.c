@@ -135,10 +135,13 @@ change_own (struct process *p, uint64_t n)
   verdict = judge (p, page.data, n, safe, made);
   next = p->tried[n] + 1;
   if (verdict == 1) {
-    p->tried[n] = next;
+    raise_to (&p->tried[n], next);
     fill (page.data, n, next);
     oriel_dirty (&page, 0);
   }
+  /* When its frame is lost another may write the page meanwhile, in its own. */
+  if (verdict == 1 && p->tried[n] > next)
+    verdict = -1;
   rc = oriel_unpin (&page);
   if (rc == -EIO)
     atomic_fetch_add (&board->reported, 1);

@@ -527,6 +527,7 @@ live (void)
   for (uint64_t i = 420; i < 430; i++)
     need (change (file, i, ORIEL_FRESH));
   need (oriel_pin (file, 3, ORIEL_OPTIMISTIC | ORIEL_ANYTHREAD, &pin) == 0);
+  need (oriel_pin_move (&pin, 3, pin.frame) == 0);
   need (oriel_unpin (&pin) == 0);
   for (uint64_t i = 430; i < PAGES; i++)
     need (copy (file, i));

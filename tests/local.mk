@@ -97,6 +97,7 @@ tests_c = \
 	tests/pin-hint-shows-the-right-page \
 	tests/pin-holds-says-what-a-pin-would-find \
 	tests/pin-many-is-all-or-nothing \
+	tests/pin-moves-to-another-page \
 	tests/pin-nowait-is-eagain \
 	tests/pin-refuses-flags-that-clash \
 	tests/pin-shows-the-store \
@@ -333,6 +334,7 @@ tests_sqlite = \
 	tests/vfs-immutable-and-nolock-work \
 	tests/vfs-is-not-the-default-unless-asked \
 	tests/vfs-journal-modes-match-stock \
+	tests/vfs-kept-pages-are-bounded \
 	tests/vfs-kept-pages-are-given-back \
 	tests/vfs-killed-appender-leaves-whole-transactions \
 	tests/vfs-killed-writer-leaves-nothing \
@@ -346,11 +348,13 @@ tests_sqlite = \
 	tests/vfs-null-io-is-refused-with-a-pool \
 	tests/vfs-old-sqlite-is-refused \
 	tests/vfs-page-sizes-match-stock \
+	tests/vfs-page-written-beside-is-read-again \
 	tests/vfs-partial-checkpoint-tells-its-error \
 	tests/vfs-pool-taken-away-is-survived \
 	tests/vfs-pool-without-room-is-bypassed \
 	tests/vfs-power-loss-keeps-what-was-promised \
 	tests/vfs-pragmas-tell-and-warm \
+	tests/vfs-readers-lock-no-log \
 	tests/vfs-recall-of-the-killed-ends-with-the-wal-index \
 	tests/vfs-recalls-do-not-end-each-other \
 	tests/vfs-recreated-database-is-new \
@@ -671,6 +675,7 @@ tests_libcore_points_a_CPPFLAGS = $(AM_CPPFLAGS) -DORL_DEBUG=1
 
 tests_points = \
 	tests/cut-page-makes-no-file-longer \
+	tests/dropped-pages-are-not-written-again \
 	tests/every-kill-point-is-survived \
 	tests/every-kill-point-of-a-repair-is-survived \
 	tests/killed-truncate-leaves-no-old-bytes \

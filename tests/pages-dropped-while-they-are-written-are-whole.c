@@ -5,7 +5,8 @@
  * page is whole, for all.  And what was forgotten just before it was to be written
  * is not written behind that.
  *
- * A thread flushes, another one forgets; the first is stopped in its write.
+ * A thread flushes, another one forgets; the first is stopped in its write, and in
+ * some turns the other one, too, until that has ended.
  */
 #include "util.h"
 
@@ -32,7 +33,7 @@ static ssize_t (*real_pwritev) (int, const struct iovec *, int, off_t);
 static oriel_pool *pool;
 static oriel_file *file;
 static const char *data;
-static atomic_int half, returned;
+static atomic_int half, returned, flushed;
 static uint32_t epoch;
 
 static void
@@ -91,7 +92,19 @@ static void *
 flushes (void *arg)
 {
   oriel_flush (file);
+  atomic_store (&flushed, 1);
   return arg;
+}
+
+/* Who forgets looks for what is being written when that has ended. */
+static void
+look_late (const struct orl_point *point)
+{
+  if (strcmp (point->name, "file.drop.epoch") != 0
+      && strcmp (point->name, "file.drop.stale") != 0)
+    return;
+  while (!atomic_load (&flushed))
+    sched_yield ();
 }
 
 static void
@@ -112,6 +125,7 @@ is_whole_after (void (*forget) (void))
   stamp_all (2);
   epoch = atomic_load (&file->rec->epoch);
   atomic_store (&half, 0);
+  atomic_store (&flushed, 0);
   orl_sys.pwritev = write_in_halves;
   thread = start_thread (flushes, NULL);
   while (!atomic_load (&half))
@@ -178,6 +192,10 @@ main (void)
     whole += is_whole_after (drop_many);
   }
   is_int (whole, TURNS, "also of many");
+  orl_point_hook = look_late;
+  ok (is_whole_after (drop), "also if the write has ended before it is looked at");
+  ok (is_whole_after (drop_pages), "likewise, of some pages");
+  orl_point_hook = NULL;
   just_before ();
   must (oriel_file_close (file), "oriel_file_close");
   must (oriel_pool_close (pool), "oriel_pool_close");

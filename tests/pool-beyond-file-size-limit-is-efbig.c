@@ -33,7 +33,7 @@ main (void)
       oriel_error ());
   ok (access (pool_path ("test"), F_OK) < 0, "nothing is left of it");
   limit (RLIM_INFINITY);
-  must (oriel_pool_open ("test", &opt, &pool), "oriel_pool_open");
+  pool = must_open_pool ("test", &opt);
   must (oriel_pool_close (pool), "oriel_pool_close");
   if (stat (pool_path ("test"), &st) < 0)
     bail_out ("stat: %s", strerror (errno));

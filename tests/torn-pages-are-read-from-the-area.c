@@ -184,22 +184,23 @@ write_and_ask (int fd, const struct iovec *iov, int n, off_t at)
   return real_pwritev (fd, iov, n, at);
 }
 
-static void
-answer (void)
+static int
+answer (void *arg)
 {
   oriel_pool *pool = open_pool (ORIEL_STORE_POSIX);
   oriel_file *file = open_as (pool, ORIEL_RDONLY, NULL);
   char byte;
 
+  (void) arg;
   if (write (told[1], "", 1) == 1 && read (ask[0], &byte, 1) == 1) {
     lose (file);
     byte = page_is_stamped (pool, file, 0, 2) ? 'y' : 'n';
     if (write (told[1], &byte, 1) != 1)
-      _exit (1);
+      return 1;
   }
   must (oriel_file_close (file), "oriel_file_close");
   must (oriel_pool_close (pool), "oriel_pool_close");
-  _exit (0);
+  return 0;
 }
 
 static void
@@ -207,15 +208,13 @@ is_written_again (void)
 {
   oriel_pool *pool;
   oriel_file *file;
-  int status;
   char byte;
   pid_t pid;
 
   make_stamped_file (data, PAGE, OLD, 0, 1);
-  if (pipe (ask) < 0 || pipe (told) < 0 || (fflush (NULL), pid = fork ()) < 0)
-    bail_out ("pipe or fork failed");
-  if (pid == 0)
-    answer ();
+  if (pipe (ask) < 0 || pipe (told) < 0)
+    bail_out ("pipe: %s", strerror (errno));
+  pid = spawn (answer, NULL);
   if (read (told[0], &byte, 1) != 1)
     bail_out ("the reader died");
   pool = open_pool (ORIEL_STORE_POSIX);
@@ -225,8 +224,7 @@ is_written_again (void)
   orl_sys.pwritev = write_and_ask;
   is_rc (oriel_flush (file), 0, "the next who flushes writes them again");
   orl_sys.pwritev = real_pwritev;
-  waitpid (pid, &status, 0);
-  is_int (status, 0, "the reader ends");
+  is_int (reap (pid), 0, "the reader ends");
   must (oriel_file_close (file), "oriel_file_close");
   must (oriel_pool_close (pool), "oriel_pool_close");
 }
@@ -234,9 +232,13 @@ is_written_again (void)
 int
 main (void)
 {
+  char *directory;
+
   if (!orl_dw_works ())
     skip_all ("this build has no xxHash");
-  snprintf (data, sizeof data, "%s", scratch_file ("data"));
+  directory = realpath (scratch (), NULL); /* as /proc has it */
+  snprintf (data, sizeof data, "%s", path_in (directory, "data"));
+  free (directory);
   snprintf (area, sizeof area, "%s", scratch_file ("area"));
   snprintf (other, sizeof other, "%s", scratch_file ("other"));
   pool_dir ();

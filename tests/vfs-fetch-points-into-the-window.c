@@ -36,6 +36,23 @@ fetched_in_a_scan (sqlite3 *db)
   return most;
 }
 
+/* A connection's first fetch is of a page that it may not have. */
+static void
+begin_beyond (const char *path)
+{
+  sqlite3 *db = open_oriel (path);
+
+  run (db, "CREATE TABLE last (n); INSERT INTO last VALUES (7)");
+  close_db (db);
+  db = open_oriel (path);
+  run (db, "PRAGMA mmap_size = 262144");
+  run (db, "BEGIN");
+  is_int (number_of (db, "SELECT n FROM last"), 7,
+          "the first page that is wanted lies behind mmap_size");
+  is_int (number_of (db, "SELECT count (*) FROM t"), 20000, "the next do not");
+  close_db (db);
+}
+
 /* While statements of others are not finished, one reads, and one writes. */
 static void
 go_on_beside (const char *path)
@@ -125,6 +142,7 @@ main (void)
   run (db, "PRAGMA mmap_size = 0");
   ok (fetched_in_a_scan (db) == 0, "with mmap_size 0 none is fetched again");
   close_db (db);
+  begin_beyond (path);
   exhaust (path);
   return done_testing ();
 }

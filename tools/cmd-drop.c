@@ -124,9 +124,9 @@ drop_file_in (struct drop *d, const char *name, oriel_pool *pool,
   r = tool_look_up (pool, st, &before, &known);
   if (r == 0)
     r = oriel_pool_evict (pool, file);
-  close_file (file);
   if (r == 0)
     r = tool_look_up (pool, st, &after, &known);
+  close_file (file);
   if (r == 0)
     report (d, d->what, name, before.pages, after.pages, after.dirty,
             after.pinned);

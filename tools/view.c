@@ -204,14 +204,22 @@ tool_view_free (struct tool_view *view)
 const oriel_file_info *
 tool_view_file (const struct tool_view *view, const struct stat *st)
 {
-  const oriel_file_info *newest = NULL;
+  const oriel_file_info *best = NULL;
 
-  /* Of deleted ones that had its inode there may be pages, too. */
+  /* Of deleted ones that had its inode there may be pages, too.  What is open is
+   * it more likely; and birth need not be a time. */
   for (size_t i = 0; i < view->nfiles; i++)
-    if (view->files[i].dev == st->st_dev && view->files[i].ino == st->st_ino
-        && (!newest || view->files[i].birth > newest->birth))
-      newest = &view->files[i];
-  return newest;
+    {
+      const oriel_file_info *f = &view->files[i];
+
+      if (f->dev == st->st_dev && f->ino == st->st_ino
+          && (!best
+              || (f->openers > 0 && best->openers == 0)
+              || ((f->openers > 0) == (best->openers > 0)
+                  && f->birth > best->birth)))
+        best = f;
+    }
+  return best;
 }
 
 int

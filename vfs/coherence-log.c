@@ -18,20 +18,21 @@
  *   this connection has seen the noted log and has held SHARED since (same_log);
  * - the file's header has the old salts still, or the file is empty: who writes a
  *   frame writes the header first, also for a transaction that comes to nothing;
- *   and a wal-index that was made anew has the header's salts, or none;
- * - and that stays so: the connection has the log's lock.
- * Who wants to write sees to it when it gets the lock, and when it has started the
- * log anew itself; who reads takes the lock for a moment, or if it is had by
- * another, goes without the pool for once.
+ *   and a wal-index that was made anew has the header's salts, or none.
+ * No lock is needed for that, and none is taken: a stranger who writes would be told
+ * BUSY.  The numbers are read and their pages dropped, and after that the header and
+ * the wal-index are looked at: what is so then was so before.
  *
  * The first frames that a process writes into an empty log have random salts,
  * unless it was the one that started it anew.  If the log was empty and the pool
  * right when a user of the pool locked it, then what is behind it now are its own
- * frames, and it notes the log before it unlocks (vfs_log_unlock()).
+ * frames, and it notes the log before it unlocks (vfs_log_unlock()).  Who finds such
+ * a log begun and not yet noted goes without the pool for once: if it was ours, it
+ * will have been noted by the next time.
  *
  * If strangers begin a log before any of us has looked, STATE decides.
  *
- * Locks: those of coherence.c; the lower file's lock of the log is only tried.
+ * Locks: those of coherence.c.
  */
 #include <endian.h>
 
@@ -122,14 +123,6 @@ vfs_follow_log (struct vfs_connection *c, const struct vfs_log *log,
          && vfs_wal_look (c, &again) && again.salts == log->salts;
 }
 
-static bool
-lock_log (struct vfs_connection *c, int what)
-{
-  return c->lower->pMethods->xShmLock (c->lower, VFS_SHM_WRITE, 1,
-                                       what | SQLITE_SHM_EXCLUSIVE)
-         == SQLITE_OK;
-}
-
 enum restart
 vfs_follow_restart (struct vfs_connection *c, const struct vfs_log *log)
 {
@@ -139,22 +132,23 @@ vfs_follow_restart (struct vfs_connection *c, const struct vfs_log *log)
   bool anew = log->end == 0
               && be32toh ((uint32_t) (log->salts >> 32))
                      == be32toh ((uint32_t) (old >> 32)) + 1;
-  bool begun = log->end > 0 && log->copied == 0 && load (f, COPIED) == 0;
-  enum restart restart = UNKNOWN;
-  bool locked = c->log_locked;
+  bool begun = log->end > 0 && log->copied == 0 && load (f, COPIED) == 0
+               && !c->log_locked && c->lock < SQLITE_LOCK_EXCLUSIVE;
   struct vfs_log again;
 
-  if (!c->same_log || !load (f, WAL) || !log->digest || !(anew || begun)
-      || c->shm_read_only)
+  if (!c->same_log || !load (f, WAL) || !log->digest)
     return UNKNOWN;
-  if (!locked && !lock_log (c, SQLITE_SHM_LOCK))
-    return NOT_YET;
-  if (anew && vfs_wal_look (c, &again) && again.digest == log->digest
-      && again.end == 0 && vfs_wal_is_unwritten (c, old)
-      && oriel_file_refresh (f->file) == 0
-      && oriel_file_size (f->file) >= size && drop_copied (c, 0))
-    restart = FOLLOWED;
-  if (!locked)
-    lock_log (c, SQLITE_SHM_UNLOCK);
-  return restart;
+  if (begun && c->begun_log != log->salts)
+    {
+      c->begun_log = log->salts;
+      return NOT_YET;
+    }
+  return anew && vfs_wal_is_unwritten (c, old)
+                 && oriel_file_refresh (f->file) == 0
+                 && oriel_file_size (f->file) >= size && drop_copied (c, 0)
+                 /* In this order: who truncates the log writes the index first. */
+                 && vfs_wal_is_unwritten (c, old) && vfs_wal_look (c, &again)
+                 && again.digest == log->digest && again.end == 0
+             ? FOLLOWED
+             : UNKNOWN;
 }

@@ -410,6 +410,7 @@ vfs_lock_taken (struct vfs_connection *c)
 {
   c->unchecked = true;
   c->stranger = false;
+  c->beside = false;
   c->head_valid = false;
   c->crowded = vfs_has_pool (c) && vfs_is_crowded (c);
 }
@@ -561,6 +562,9 @@ vfs_write_begin (struct vfs_connection *c)
     return false;
   if (c->writing)
     return true;
+  /* The pool may have what it wrote as it was, and nothing says so yet. */
+  if (c->beside)
+    return false;
   pthread_mutex_lock (&f->mutex);
   if (!f->writer)
     t = take (f, true);

@@ -85,6 +85,7 @@ vfs_file_control (sqlite3_file *file, int op, void *arg)
   struct vfs_connection *c = vfs_connection (file);
   int rc;
 
+  vfs_fetch_stop (c);
   switch (op)
     {
     case SQLITE_FCNTL_MMAP_SIZE:

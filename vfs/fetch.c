@@ -11,22 +11,32 @@
  * then keeps in its own cache, and counts what is wanted often, so that the page
  * is loaded, or its extent gets a slot, and the next fetch finds it.
  *
- * HINTS.  The frame that had a page is remembered beyond the unfetch, in a table
- * by page number: the pool itself says whether it still has it.  So a page that
- * is fetched over and over costs no look into the page table, and yet holds no
- * frame and no slot between: nothing to give back when the process is idle, when
- * locks go, when pages are dropped.
+ * PLACES.  A connection has up to VFS_KEPT_MAX places, and a page can be in one of
+ * them only, by its number.  There it stays pinned when SQLite gives it up, until
+ * another page wants the place, whose pin is put in its stead (oriel_pin_move());
+ * or it is fetched again: then the pool is asked whether the pin still holds, by
+ * the same call.  That says what a new pin would, so a page is kept for no time
+ * longer than it is right, whoever drops it or writes it, and costs others nothing
+ * but its frame and slot.  And a fetch costs neither an entry in a ledger that
+ * threads share nor the look that a pin's end takes.
  *
- * KEPT PAGES.  Those that are fetched time and again, as the upper pages of a tree
- * are, stay pinned between: to fetch such a page is to ask the pool whether the pin
- * still holds, which says what a new pin would (oriel_pin_holds()).  So a page is
- * kept for no time longer than it is right, whoever drops it or writes it, and a
- * kept one costs others nothing but its frame and slot.  A page that SQLite gives up
- * is kept if it was fetched twice within some hundred pages, and takes the place of
- * one that was not fetched lately; if all that are looked at were, it is not kept.
- * Kept pages are given back when SQLite's lock goes, or the lease that stands for it
- * (lease.c), by whoever gives that back: so those who are idle keep none, but for
- * who has a transaction open.
+ * What is kept is given back when SQLite's lock goes, or the lease that stands for
+ * it (lease.c), by whoever gives that back: so those who are idle keep none, but
+ * for who has a transaction open.  And what is not fetched within some thousand
+ * transactions is given back.
+ *
+ * A page whose place another has that SQLite holds, or of a connection that has no
+ * places, is pinned beside them, until SQLite gives it up.
+ *
+ * HINTS.  The frame that had a page is remembered beyond its pin, in a table by
+ * page number: the pool itself says whether it still has it.  So a page that is
+ * fetched now and then costs no look into the page table, and holds no frame and
+ * no slot between.
+ *
+ * THE LIMIT.  Whether there may be fetched at all changes only where a method of
+ * the file is called that may change it.  So what was found is noted in
+ * c->fetch_limit, up to which byte the file may be fetched without a look at locks
+ * and sizes, and each such method makes that 0.
  *
  * BOUNDS.  Each fetched page keeps a frame in the pool and a slot in the window,
  * so a connection may have a quarter of the slots and the process half.  What
@@ -45,12 +55,12 @@
  * not in use, and kept ones are theirs who make the lease GOING.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "vfs.h"
 
 #define BEYOND 256              /* as in SQLite's os_unix.c */
-#define BUCKETS 128             /* SQLite holds some tens of pages, and so do we */
-#define RECENT 256              /* pages that were given up of late */
+#define BUCKETS 64              /* SQLite holds some tens of pages */
 #define GRANT 16
 #define GRANT_KEPT_FROM 1024    /* of the process's bound */
 
@@ -59,14 +69,14 @@
 #define HINTS_MIN 64
 #define HINTS_MAX 65536
 
-/* Fetched again, a kept page stays for so many looks at it, of which each page that
- * would take a place makes LOOKS. */
-#define CREDIT 16
-#define LOOKS 2
+/* Transactions after which one place is looked at, in turn: of a page that was not
+ * fetched since the last look the pin is given back, as a pool that shrinks waits
+ * for it.  A pin costs as much as the looks of some turns. */
+#define TURNS_A_LOOK 16
 
-/* Transactions after which all are given back, so that no page that is not fetched
- * again is kept for long: a pool that shrinks waits for it. */
-#define TURNS 1024
+/* Where not all connections may keep pages, each that does lets others have its
+ * share after so many. */
+#define TURNS_A_QUOTA 1024
 
 /* What is at hand, or -EAGAIN. */
 #define FLAGS (ORIEL_OPTIMISTIC | ORIEL_ANYTHREAD | ORIEL_SHOWN)
@@ -76,28 +86,45 @@ struct hint {
   uint32_t frame;
 };
 
+#define NO_PAGE UINT64_MAX
+
+/* A line of the processor's cache. */
+struct vfs_place {
+  _Alignas (64) oriel_page page; /* number NO_PAGE: it has no pin */
+  uint32_t uses;
+  uint32_t room;                /* bytes of it that may be fetched */
+  uint32_t room_frame;          /* if it is in this frame */
+  bool fetched;                 /* since a turn looked */
+};
+
+_Static_assert (sizeof (struct vfs_place) == 64, "a place is a line");
+_Static_assert (VFS_KEPT_MAX <= 64, "places are bits of a word");
+
+/* A page beside the places. */
 struct vfs_fetched {
   struct vfs_fetched *next;     /* of the bucket, or of those that are free */
-  unsigned uses;
-  unsigned credit;              /* looks at it until another may take its place */
-  bool kept;
+  uint32_t uses;
   oriel_page page;
 };
 
 /* What a connection has for this, made at its first fetch. */
 struct vfs_fetches {
-  struct vfs_fetched *bucket[BUCKETS];
-  struct vfs_fetched *free;
-  uint32_t held;                /* pages in use that are not kept */
-  uint32_t granted;             /* of the process's bound */
-  /* Kept pages, also those in use. */
-  struct vfs_fetched *kept[VFS_KEPT_MAX];
-  uint32_t nkept;
-  uint32_t quota;               /* of the process's bound; 0: none was asked for */
-  uint32_t hand;                /* the one looked at last */
-  uint32_t turns;               /* transactions that ended in a lease */
-  uint32_t recent[RECENT];      /* by number */
+  struct vfs_place place[VFS_KEPT_MAX];
+  /* constant */
+  unsigned shift;               /* of the pool's page size, */
+  uint64_t in;                  /* and that less one */
   uint32_t mask;                /* hints less one */
+  uint32_t last_place;          /* a power of two less one; 0 also if there is
+                                   none */
+  /* places */
+  uint64_t pinned;              /* a bit each */
+  uint32_t quota;               /* of the process's bound; 0: none was asked for */
+  uint32_t turns;               /* transactions that ended in a lease */
+  /* beside them */
+  uint32_t held;                /* pages */
+  uint32_t granted;             /* of the process's bound */
+  struct vfs_fetched *free;
+  struct vfs_fetched *bucket[BUCKETS];
   struct hint hint[];           /* by page number */
 };
 
@@ -106,13 +133,28 @@ make (const struct vfs_pool *p)
 {
   struct vfs_fetches *f;
   uint32_t n = HINTS_MIN;
+  void *at;
 
   while (n < HINTS_MAX && n < p->frames)
     n *= 2;
-  f = calloc (1, sizeof *f + n * sizeof *f->hint);
-  if (f)
-    f->mask = n - 1;
+  if (posix_memalign (&at, _Alignof (struct vfs_fetches),
+                      sizeof *f + n * sizeof *f->hint))
+    return NULL;
+  f = memset (at, 0, sizeof *f + n * sizeof *f->hint);
+  f->mask = n - 1;
+  f->shift = (unsigned) __builtin_ctzll (p->page_size);
+  f->in = p->page_size - 1;
+  while (2 * f->last_place + 2 <= p->keep_max)
+    f->last_place = 2 * f->last_place + 1;
+  for (int i = 0; i < VFS_KEPT_MAX; i++)
+    f->place[i].page.number = NO_PAGE;
   return f;
+}
+
+static struct vfs_place *
+place_of (struct vfs_fetches *f, uint64_t number)
+{
+  return &f->place[number & f->last_place];
 }
 
 static struct vfs_fetched **
@@ -125,7 +167,7 @@ find (struct vfs_fetches *f, uint64_t number)
   return at;
 }
 
-/* May one more be fetched? */
+/* May one more be fetched beside the places? */
 static bool
 get_grant (struct vfs_connection *c)
 {
@@ -153,35 +195,30 @@ return_grants (struct vfs_connection *c)
 }
 
 static void
-unpin (struct vfs_fetches *f, struct vfs_fetched *e)
+give_back (struct vfs_connection *c, struct vfs_fetched *e)
 {
+  struct vfs_fetches *f = c->fetches;
+
   *find (f, e->page.number) = e->next;
   oriel_unpin (&e->page);
   e->next = f->free;
   f->free = e;
-}
-
-/* One page less that is in use and not kept. */
-static void
-drop_hold (struct vfs_connection *c)
-{
-  struct vfs_fetches *f = c->fetches;
-
   if (--f->held == 0
       && (f->granted > GRANT
           || c->shared->pool->fetch_max < GRANT_KEPT_FROM))
     return_grants (c);
 }
 
-static void
-give_back (struct vfs_connection *c, struct vfs_fetched *e)
-{
-  unpin (c->fetches, e);
-  drop_hold (c);
-}
-
 /* ------------------------------------------------------------------ */
-/* Kept pages                                                         */
+/* Places                                                             */
+
+/* Has the process no share left for one more connection? */
+static bool
+is_short (struct vfs_pool *p)
+{
+  return atomic_load_explicit (&p->kept, memory_order_relaxed) + p->keep_max
+         > p->keep_all;
+}
 
 /* What the connection may keep.  Asked for once until all is given back. */
 static bool
@@ -193,9 +230,7 @@ get_quota (struct vfs_connection *c)
   if (f->quota > 0)
     return true;
   /* Without a lock, of an immutable file, they would be kept for ever. */
-  if (p->keep_max == 0 || c->lock == SQLITE_LOCK_NONE
-      || atomic_load_explicit (&p->kept, memory_order_relaxed) + p->keep_max
-             > p->keep_all)
+  if (p->keep_max == 0 || c->lock == SQLITE_LOCK_NONE || is_short (p))
     return false;
   if (atomic_fetch_add (&p->kept, p->keep_max) + p->keep_max > p->keep_all)
     {
@@ -206,88 +241,59 @@ get_quota (struct vfs_connection *c)
   return true;
 }
 
-/* A place for one more; NULL: there is none. */
-static struct vfs_fetched **
-find_place (struct vfs_fetches *f)
+/* The page has no pin any more. */
+static void
+forget (struct vfs_fetches *f, struct vfs_place *s)
 {
-  if (f->nkept < f->quota)
-    return &f->kept[f->nkept++];
-  for (int i = 0; i < LOOKS; i++)
-    {
-      struct vfs_fetched *e;
-
-      f->hand = (f->hand + 1) % f->nkept;
-      e = f->kept[f->hand];
-      if (e->uses == 0 && e->credit == 0)
-        {
-          unpin (f, e);
-          return &f->kept[f->hand];
-        }
-      e->credit -= e->credit > 0;
-    }
-  return NULL;
+  s->page.number = NO_PAGE;
+  f->pinned &= ~((uint64_t) 1 << (s - f->place));
 }
 
-/* SQLite has given the page up: keep it, if there is a place. */
-static bool
-keep (struct vfs_connection *c, struct vfs_fetched *e)
+static void
+unpin (struct vfs_fetches *f, struct vfs_place *s)
 {
-  struct vfs_fetches *f = c->fetches;
-  uint32_t *recent = &f->recent[e->page.number % RECENT];
-  struct vfs_fetched **place;
-
-  if (*recent != (uint32_t) e->page.number)
-    {
-      *recent = (uint32_t) e->page.number;
-      return false;
-    }
-  place = get_quota (c) ? find_place (f) : NULL;
-  if (!place)
-    return false;
-  *place = e;
-  e->kept = true;
-  e->credit = 0;
-  drop_hold (c);
-  return true;
-}
-
-/* A kept page that is not in use.  false: its pin does not hold, and is gone; with
- * it all others, as a file was dropped, or a pool shrinks. */
-static bool
-use_again (struct vfs_connection *c, struct vfs_fetched *e)
-{
-  if (oriel_pin_holds (&e->page))
-    {
-      e->credit = CREDIT;
-      return true;
-    }
-  vfs_fetch_return (c);
-  return false;
+  oriel_unpin (&s->page);
+  forget (f, s);
 }
 
 void
 vfs_fetch_turn (struct vfs_connection *c)
 {
-  if (c->fetches && ++c->fetches->turns % TURNS == 0)
+  struct vfs_fetches *f = c->fetches;
+  struct vfs_place *s;
+
+  if (!f || ++f->turns % TURNS_A_LOOK != 0)
+    return;
+  if (f->turns % TURNS_A_QUOTA == 0 && is_short (c->shared->pool))
+    {
+      vfs_fetch_return (c);
+      return;
+    }
+  s = place_of (f, f->turns / TURNS_A_LOOK);
+  if (s->page.number == NO_PAGE || s->uses > 0)
+    return;
+  if (!s->fetched)
+    unpin (f, s);
+  else if (!oriel_pin_holds (&s->page))
     vfs_fetch_return (c);
+  s->fetched = false;
 }
 
 void
 vfs_fetch_return (struct vfs_connection *c)
 {
   struct vfs_fetches *f = c->fetches;
-  uint32_t left = 0;
 
   if (!f || f->quota == 0 || !vfs_has_pool (c))
     return;
-  for (uint32_t i = 0; i < f->nkept; i++)
-    if (f->kept[i]->uses > 0)
-      f->kept[left++] = f->kept[i];
-    else
-      unpin (f, f->kept[i]);
-  f->nkept = left;
-  f->hand = 0;
-  if (left > 0)
+  for (uint64_t left = f->pinned; left != 0; left &= left - 1)
+    {
+      struct vfs_place *s = &f->place[__builtin_ctzll (left)];
+
+      if (s->uses == 0)
+        unpin (f, s);
+    }
+  if (f->pinned != 0)
     return;
   atomic_fetch_sub (&c->shared->pool->kept, f->quota);
   f->quota = 0;
@@ -296,27 +302,69 @@ vfs_fetch_return (struct vfs_connection *c)
 /* ------------------------------------------------------------------ */
 /* Fetching                                                           */
 
-/* Can the bytes up to end of the page be had, and BEYOND more? */
-static bool
-has_room (const struct vfs_pool *p, const oriel_page *page, uint64_t end)
+/* How many bytes of the page may be fetched, with BEYOND behind them. */
+static uint32_t
+room_of (const struct vfs_pool *p, const oriel_page *page)
 {
   uint64_t at = (uintptr_t) page->data;
+  bool last;
 
-  if (end + BEYOND <= p->page_size)
-    return true;
   /* All pages of a linear window can be seen: only the last has none behind. */
   if (p->slot_size == 0)
-    return (uint64_t) page->frame + 1 < p->frames;
-  return (at & (p->slot_size - 1)) + end + BEYOND <= p->slot_size;
+    last = (uint64_t) page->frame + 1 >= p->frames;
+  else
+    last = (at & (p->slot_size - 1)) + p->page_size >= p->slot_size;
+  return (uint32_t) (p->page_size - (last ? BEYOND : 0));
 }
 
-static struct vfs_fetched *
-pin (struct vfs_connection *c, uint64_t number, uint64_t end)
+static inline void
+note_room (const struct vfs_connection *c, struct vfs_place *s)
+{
+  s->room = room_of (c->shared->pool, &s->page);
+  s->room_frame = s->page.frame;
+}
+
+/* Pin the page, where it is thought to be: in place of what page has, or
+ * anew. */
+static bool
+pin (struct vfs_connection *c, uint64_t number, oriel_page *page)
+{
+  struct hint *hint = &c->fetches->hint[number & c->fetches->mask];
+  uint32_t frame = hint->number == number ? hint->frame : UINT32_MAX;
+  int r = page->ledger_entry
+              ? oriel_pin_move (page, number, frame)
+              : oriel_pin_hint (vfs_oriel (c), number, frame, FLAGS, page);
+
+  if (r < 0)
+    return false;
+  *hint = (struct hint){ (uint32_t) number, page->frame };
+  return true;
+}
+
+/* Pin the page in its place, which SQLite does not use. */
+static bool
+put (struct vfs_connection *c, uint64_t number, struct vfs_place *s)
 {
   struct vfs_fetches *f = c->fetches;
-  struct hint *hint = &f->hint[number & f->mask];
+
+  if (s->page.number == NO_PAGE)
+    s->page.ledger_entry = NULL;
+  if (!pin (c, number, &s->page))
+    {
+      forget (f, s);
+      return false;
+    }
+  f->pinned |= (uint64_t) 1 << (s - f->place);
+  note_room (c, s);
+  return true;
+}
+
+/* Pin the page beside the places. */
+static struct vfs_fetched *
+add (struct vfs_connection *c, uint64_t number)
+{
+  struct vfs_fetches *f = c->fetches;
   struct vfs_fetched *e = f->free;
-  int r;
 
   if (!get_grant (c))
     return NULL;
@@ -324,81 +372,179 @@ pin (struct vfs_connection *c, uint64_t number, uint64_t end)
     f->free = e->next;
   else if (!(e = malloc (sizeof *e)))
     return NULL;
-  r = hint->number == number
-          ? oriel_pin_hint (vfs_oriel (c), number, hint->frame, FLAGS, &e->page)
-          : oriel_pin (vfs_oriel (c), number, FLAGS, &e->page);
-  if (r < 0)
+  e->page.ledger_entry = NULL;
+  if (!pin (c, number, &e->page))
     {
       e->next = f->free;
       f->free = e;
       return NULL;
     }
-  *hint = (struct hint){ (uint32_t) number, e->page.frame };
   e->uses = 0;
-  e->kept = false;
   e->next = f->bucket[number % BUCKETS];
   f->bucket[number % BUCKETS] = e;
   f->held++;
-  if (has_room (c->shared->pool, &e->page, end))
-    return e;
-  give_back (c, e);
-  return NULL;
+  return e;
+}
+
+/* The page's bytes from in up to end, used once more; NULL: they are not at
+ * hand. */
+static void *
+use_place (struct vfs_connection *c, struct vfs_place *s, uint64_t in,
+           uint64_t end)
+{
+  if (end > s->room)
+    return NULL;
+  s->fetched = true;
+  c->nfetched += s->uses++ == 0;
+  return (char *) s->page.data + in;
+}
+
+static void *
+use_beside (struct vfs_connection *c, uint64_t number, uint64_t in,
+            uint64_t end)
+{
+  struct vfs_fetched *e = *find (c->fetches, number);
+
+  if (!e && !(e = add (c, number)))
+    return NULL;
+  if (end > room_of (c->shared->pool, &e->page))
+    {
+      if (e->uses == 0)
+        give_back (c, e);
+      return NULL;
+    }
+  c->nfetched += e->uses++ == 0;
+  return (char *) e->page.data + in;
+}
+
+/* As far as the file may be fetched now; 0: not at all. */
+static uint64_t
+limit (struct vfs_connection *c)
+{
+  uint64_t size;
+
+  if (!(vfs_reads_log (c) || vfs_may_read (c)) || c->crowded)
+    return 0;
+  /* A checkpoint, say, while the lease is kept. */
+  if (c->read_marks == 0 && vfs_lease_is_idle (c))
+    vfs_lease_end (c);
+  size = oriel_file_size (vfs_oriel (c));
+  return (uint64_t) c->mmap_limit < size ? (uint64_t) c->mmap_limit : size;
+}
+
+static void * __attribute__ ((noinline))
+fetch_slowly (struct vfs_connection *c, uint64_t offset, uint64_t amount)
+{
+  struct vfs_fetches *f = c->fetches;
+  uint64_t number, in, end = limit (c);
+  struct vfs_place *s;
+
+  /* Not before there is something to fetch by. */
+  c->fetch_limit = f ? end : 0;
+  if (offset + amount > end
+      || (!f && !(f = c->fetches = make (c->shared->pool))))
+    return NULL;
+  c->fetch_limit = end;
+  number = offset >> f->shift;
+  in = offset & f->in;
+  if (!get_quota (c))
+    {
+      c->fetch_limit = 0;
+      return use_beside (c, number, in, in + amount);
+    }
+  s = place_of (f, number);
+  if (f->held > 0 && *find (f, number))
+    return use_beside (c, number, in, in + amount);
+  if (s->uses > 0 && s->page.number == number)
+    return use_place (c, s, in, in + amount);
+  if (s->uses > 0)
+    return use_beside (c, number, in, in + amount);
+  return put (c, number, s) ? use_place (c, s, in, in + amount) : NULL;
+}
+
+/* The most frequent case: the page has its place, or is in a frame that is
+ * remembered and gets its place from another.  Where the pin of one that has it
+ * does not hold any more, as a file was dropped, or a pool shrinks, all are given
+ * back. */
+static inline void *
+fetch (struct vfs_connection *c, uint64_t offset, uint64_t amount)
+{
+  struct vfs_fetches *f = c->fetches;
+  uint64_t number = offset >> f->shift;
+  struct vfs_place *s = place_of (f, number);
+  bool has_it = s->page.number == number;
+  uint32_t frame = s->page.frame;
+
+  if (!has_it)
+    {
+      const struct hint *hint = &f->hint[number & f->mask];
+
+      if (s->page.number == NO_PAGE || s->uses > 0 || hint->number != number)
+        return NULL;
+      frame = hint->frame;
+    }
+  if (s->uses == 0)
+    {
+      bool is_pinned = oriel_pin_move (&s->page, number, frame) == 0;
+
+      if (!is_pinned)
+        forget (f, s);
+      if (!is_pinned || s->page.frame != frame)
+        {
+          if (has_it)
+            vfs_fetch_return (c);
+          return NULL;
+        }
+    }
+  if (s->page.frame != s->room_frame)
+    note_room (c, s);
+  offset &= f->in;
+  return use_place (c, s, offset, offset + amount);
 }
 
 int
 vfs_fetch (struct vfs_connection *c, sqlite3_int64 offset, int amount,
            void **data)
 {
-  uint64_t end = (uint64_t) offset + (uint64_t) amount;
-  struct vfs_fetched *e;
-  uint64_t size, number, in;
+  void *at = NULL;
 
-  *data = NULL;
-  if ((uint64_t) c->mmap_limit < end
-      || !(vfs_reads_log (c) || vfs_may_read (c)) || c->crowded
-      || end > oriel_file_size (vfs_oriel (c)))
-    return SQLITE_OK;
-  /* A checkpoint, say, while the lease is kept. */
-  if (c->read_marks == 0 && vfs_lease_is_idle (c))
-    vfs_lease_end (c);
-  size = c->shared->pool->page_size;
-  number = (uint64_t) offset >> __builtin_ctzll (size);
-  in = (uint64_t) offset & (size - 1);
-  if (in + (uint64_t) amount > size)
-    return SQLITE_OK;
-  if (!c->fetches && !(c->fetches = make (c->shared->pool)))
-    return SQLITE_OK;
-  e = *find (c->fetches, number);
-  if (e && e->uses == 0 && !use_again (c, e))
-    e = NULL;
-  if (!e)
-    e = pin (c, number, in + (uint64_t) amount);
-  else if (!has_room (c->shared->pool, &e->page, in + (uint64_t) amount))
-    return SQLITE_OK;
-  if (e)
-    {
-      c->nfetched += e->uses++ == 0;
-      *data = (char *) e->page.data + in;
-    }
+  if ((uint64_t) offset + (uint64_t) amount <= c->fetch_limit)
+    at = fetch (c, (uint64_t) offset, (uint64_t) amount);
+  *data = at ? at : fetch_slowly (c, (uint64_t) offset, (uint64_t) amount);
   return SQLITE_OK;
+}
+
+static void __attribute__ ((noinline))
+unfetch_beside (struct vfs_connection *c, uint64_t number)
+{
+  struct vfs_fetched *e = *find (c->fetches, number);
+
+  if (!e || e->uses == 0 || --e->uses > 0)
+    return;
+  c->nfetched--;
+  if (vfs_has_pool (c))
+    give_back (c, e);
 }
 
 int
 vfs_unfetch (struct vfs_connection *c, sqlite3_int64 offset, void *data)
 {
-  struct vfs_fetched *e;
+  struct vfs_fetches *f = c->fetches;
+  struct vfs_place *s;
+  uint64_t number, in;
 
   /* Without data: drop all mappings.  SQLite has none in use then, and those that
    * we keep are looked at before it gets them again. */
-  if (!data || !vfs_has_pool (c) || !c->fetches)
+  if (!data || !f)
     return SQLITE_OK;
-  e = *find (c->fetches,
-             (uint64_t) offset >> __builtin_ctzll (c->shared->pool->page_size));
-  if (!e || e->uses == 0 || --e->uses > 0)
-    return SQLITE_OK;
-  c->nfetched--;
-  if (!e->kept && !keep (c, e))
-    give_back (c, e);
+  number = (uint64_t) offset >> f->shift;
+  in = (uint64_t) offset & f->in;
+  s = place_of (f, number);
+  if (s->uses > 0 && s->page.number == number
+      && data == (char *) s->page.data + in)
+    c->nfetched -= --s->uses == 0;
+  else
+    unfetch_beside (c, number);
   return SQLITE_OK;
 }
 
@@ -426,8 +572,10 @@ vfs_fetch_close (struct vfs_connection *c)
 
   if (!f)
     return;
-  vfs_fetch_return (c);
   /* A forked child leaves the parent's pins alone. */
+  if (vfs_has_pool (c))
+    for (uint64_t left = f->pinned; left != 0; left &= left - 1)
+      unpin (f, &f->place[__builtin_ctzll (left)]);
   for (int i = 0; i < BUCKETS; i++)
     while (f->bucket[i])
       {

@@ -22,6 +22,7 @@ x_close (sqlite3_file *file)
   struct vfs_connection *c = vfs_connection (file);
 
   file->pMethods = NULL;
+  vfs_fetch_stop (c);
   vfs_wal_forget (c);
   vfs_lease_close (c);
   vfs_fetch_close (c);
@@ -72,18 +73,21 @@ static int
 x_write (sqlite3_file *file, const void *data, int amount,
          sqlite3_int64 offset)
 {
+  vfs_fetch_stop (vfs_connection (file));
   return vfs_write (vfs_connection (file), data, amount, offset);
 }
 
 static int
 x_truncate (sqlite3_file *file, sqlite3_int64 size)
 {
+  vfs_fetch_stop (vfs_connection (file));
   return vfs_truncate (vfs_connection (file), size);
 }
 
 static int
 x_sync (sqlite3_file *file, int flags)
 {
+  vfs_fetch_stop (vfs_connection (file));
   return vfs_sync (vfs_connection (file), flags);
 }
 
@@ -114,6 +118,7 @@ x_lock (sqlite3_file *file, int level)
   bool writer = level == SQLITE_LOCK_RESERVED;
   int rc;
 
+  vfs_fetch_stop (c);
   if (level > SQLITE_LOCK_RESERVED)
     vfs_lease_end (c);
   if (writer && c->lock < level && !vfs_queue_try (c))
@@ -148,6 +153,7 @@ x_unlock (sqlite3_file *file, int level)
                 && level < SQLITE_LOCK_RESERVED;
   int rc;
 
+  vfs_fetch_stop (c);
   if (!c->checkpointing)
     vfs_write_end (c);
   if (level < SQLITE_LOCK_EXCLUSIVE)
@@ -204,6 +210,7 @@ static int
 x_shm_map (sqlite3_file *file, int region, int size, int extend,
            void volatile **p)
 {
+  vfs_fetch_stop (vfs_connection (file));
   return vfs_shm_map (vfs_connection (file), region, size, extend, p);
 }
 
@@ -340,6 +347,7 @@ x_shm_lock (sqlite3_file *file, int first, int n, int flags)
 {
   struct vfs_connection *c = vfs_connection (file);
 
+  vfs_fetch_stop (c);
   return flags & SQLITE_SHM_LOCK ? lock_shm (c, first, n, flags)
                                  : unlock_shm (c, first, n, flags);
 }
@@ -362,6 +370,7 @@ x_shm_unmap (sqlite3_file *file, int delete_file)
 {
   struct vfs_connection *c = vfs_connection (file);
 
+  vfs_fetch_stop (c);
   vfs_lease_close (c);
   vfs_fetch_return (c);
   vfs_wal_release (c);

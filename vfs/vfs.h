@@ -142,6 +142,9 @@ struct vfs_connection {
   sqlite3_file *lower;          /* the default VFS's file, behind this struct */
   struct vfs_file *shared;      /* NULL: the pool is not used */
   struct vfs_file *refused;     /* then: the file that the pool did not take */
+  struct vfs_fetches *fetches;  /* fetch.c; NULL: none yet */
+  uint64_t fetch_limit;         /* bytes: see there */
+  uint32_t nfetched;            /* pages in use */
   unsigned generation;          /* vfs_generation at open */
   int lock;                     /* SQLITE_LOCK_* that we hold */
   unsigned read_marks;          /* of the wal-index, that we hold: a bit each */
@@ -153,7 +156,9 @@ struct vfs_connection {
   bool unchecked;               /* a lock was taken since the last check */
   bool same_log;                /* since SHARED was taken: it is the one noted */
   bool begins_log;              /* it locked a log that is empty, and noted */
+  uint64_t begun_log;           /* salts of one that was begun and not yet noted */
   bool stranger;                /* until the next lock: do without the pool */
+  bool beside;                  /* and it has written to the lower file so */
   bool crowded;                 /* until the next lock: the pool is full */
   bool writing;                 /* we are shared->writer */
   bool wrote;                   /* and have written */
@@ -179,8 +184,6 @@ struct vfs_connection {
   /* fetch.c */
   sqlite3_int64 mmap_limit;
   bool raise;                   /* vfs_fetch_raise() has to */
-  uint32_t nfetched;            /* pages in use */
-  struct vfs_fetches *fetches;   /* NULL: none yet */
   char why_not[160];            /* why shared is NULL */
   /* wal.c */
   struct vfs_connection *wal_next; /* its list, and what points at this one */
@@ -359,6 +362,13 @@ int vfs_fetch (struct vfs_connection *c, sqlite3_int64 offset, int amount,
                void **data);
 int vfs_unfetch (struct vfs_connection *c, sqlite3_int64 offset, void *data);
 
+/* A method is called that may change whether, or how far, there may be fetched. */
+static inline void
+vfs_fetch_stop (struct vfs_connection *c)
+{
+  c->fetch_limit = 0;
+}
+
 /* Pages that a connection may keep pinned between fetches, at most. */
 #define VFS_KEPT_MAX 64
 
@@ -478,8 +488,9 @@ int vfs_wal_open (const char *name, sqlite3_file *file, int flags,
 /* The checksum that a frame has in the log's file.  false: it is not known. */
 bool vfs_wal_sum (struct vfs_connection *c, uint32_t frame, uint64_t *sum);
 
-/* No frame was written since the log with these salts started anew, for which the
- * connection has the log's lock.  false: or it is not known. */
+/* No frame was written since the log with these salts started anew; if the file is
+ * empty, as long as the wal-index says after this that it has not started anew once
+ * more.  false: or it is not known. */
 bool vfs_wal_is_unwritten (struct vfs_connection *c, uint64_t salts);
 
 /* Before a lock goes that lets the connection write the log: forget what was

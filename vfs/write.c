@@ -60,6 +60,7 @@ vfs_note_failure (struct vfs_connection *c, int r)
 {
   oriel_stats s = { .struct_size = sizeof s };
 
+  vfs_fetch_stop (c);
   if (r == -EIO && oriel_pool_stats (c->shared->pool->pool, &s) == -EIO)
     {
       atomic_store (&c->shared->pool->gone, true);
@@ -203,6 +204,7 @@ vfs_write (struct vfs_connection *c, const void *data, int amount,
 
   if (!vfs_write_begin (c))
     {
+      c->beside = true;
       r = vfs_flush (c);
       return r == SQLITE_OK
                  ? c->lower->pMethods->xWrite (c->lower, data, amount, offset)
@@ -237,7 +239,10 @@ vfs_truncate (struct vfs_connection *c, sqlite3_int64 size)
   if (rc != SQLITE_OK)
     return rc;
   if (!ours)
-    return c->lower->pMethods->xTruncate (c->lower, size);
+    {
+      c->beside = true;
+      return c->lower->pMethods->xTruncate (c->lower, size);
+    }
   c->wrote = true;
   old = oriel_file_size (vfs_oriel (c));
   rc = c->lower->pMethods->xTruncate (c->lower, size);

@@ -122,7 +122,7 @@ get_once (kv *store, const kv_op *op, size_t *length)
   KV_TRY (kv_find (store, NULL, op->key, op->key_length, false, NULL, &leaf));
   r = kv_page_search (leaf.data, store->size, op->key, op->key_length, false,
                       &found);
-  if (r >= 0 && found
+  if (r >= 0 && found && op->length > 0
       && kv_page_item (leaf.data, store->size, (unsigned) r, &item))
     memcpy (op->value, item.value,
             item.length < op->length ? item.length : op->length);
