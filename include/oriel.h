@@ -334,10 +334,10 @@ ORIEL_API int oriel_file_stable (oriel_file *file, int on);
 
 /*
  * Forget all pages of the file, in every process, dirty or not, in a time that
- * does not grow with them.  Pages pinned stay readable, as they were, until unpin; a page that is
- * being loaded is not found again after this returns.  Without ORIEL_FOREIGN it
- * waits for what is just being written to the store: what was forgotten is not
- * written after this returns.
+ * does not grow with them.  Pages pinned stay readable, as they were, until unpin;
+ * a page that is being loaded is not found again after this returns.  Without
+ * ORIEL_FOREIGN it waits for what is just being written to the store, however long
+ * that takes: what was forgotten is not written after this returns.
  */
 ORIEL_API int oriel_file_drop (oriel_file *file);
 

@@ -83,6 +83,18 @@ struct orl_flights {
   uint32_t bounces[BOUNCES];    /* free */
 };
 
+struct orl_uring *
+orl_flights_ring (const struct orl_flights *fl)
+{
+  return fl->ring;
+}
+
+bool
+orl_flights_own (const struct orl_flights *fl, uint64_t word)
+{
+  return orl_state_owner (word) == fl->owner;
+}
+
 /* Of making one.  Held at a fork(): the child would keep the descriptors of one
  * that no one knows of yet, and with them our locks. */
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
@@ -628,80 +640,4 @@ orl_async_send (struct orl_thread *me)
   orl_uring_send (fl->ring, me);
   ORL_POINT ("load.async.sent");
   orl_uring_unlock (fl->ring);
-}
-
-/* ------------------------------------------------------------------ */
-/* Waits                                                              */
-
-static bool
-is_same (const struct orl_frame *f, uint64_t word)
-{
-  uint64_t now = atomic_load (&f->state);
-
-  return ((now ^ word) & ~(uint64_t) ORL_WAITERS) == 0;
-}
-
-/* Of another process: it may be long, if that one reaps for no one. */
-static void
-wait_for_other (struct orl_thread *me, uint32_t frame, uint64_t word)
-{
-  const struct orl_shm *shm = &me->pool->shm;
-  struct orl_frame *f = &shm->frames[frame];
-
-  orl_frame_wait (f, word);
-  if (orl_state_owner (word) <= shm->geo.nthreads || !is_same (f, word))
-    return;
-  word = atomic_load (&f->state);
-  if (orl_state (word) == ORL_LOADING)
-    atomic_compare_exchange_strong (&f->state, &word, word | ORL_STALE);
-}
-
-void
-orl_load_wait (struct orl_thread *me, uint32_t frame, uint64_t word,
-               bool nowait)
-{
-  struct orl_flights *fl = atomic_load (&me->pool->flights);
-  const struct orl_frame *f = &me->pool->shm.frames[frame];
-
-  if (!fl || orl_state_owner (word) != fl->owner)
-    {
-      if (!nowait)
-        wait_for_other (me, frame, word);
-      return;
-    }
-  orl_uring_lock (fl->ring);
-  if (nowait)
-    orl_uring_reap (fl->ring, me);
-  /* A damaged pool has LOADING pages that no one loads. */
-  while (!nowait && is_same (f, word) && orl_uring_wait (fl->ring, me))
-    ;
-  orl_uring_unlock (fl->ring);
-}
-
-static void
-drain (struct orl_thread *me, struct oriel_file *file, bool always)
-{
-  struct orl_flights *fl = atomic_load (&me->pool->flights);
-
-  if (!fl)
-    return;
-  orl_uring_lock (fl->ring);
-  while (atomic_load (&file->flying) > 0
-         && (always || atomic_load (&file->stable) == 0)
-         && orl_uring_wait (fl->ring, me))
-    ;
-  orl_uring_unlock (fl->ring);
-}
-
-void
-orl_load_drain (struct orl_thread *me, struct oriel_file *file)
-{
-  drain (me, file, true);
-}
-
-void
-orl_load_settle (struct orl_thread *me, struct oriel_file *file)
-{
-  if (atomic_load (&file->flying) > 0)
-    drain (me, file, false);
 }

@@ -25,6 +25,11 @@ void orl_async_send (struct orl_thread *me);
 /* End what has come.  Cheap if nothing is under way. */
 void orl_async_reap (struct orl_thread *me);
 
+/* What load-wait.c waits with: the ring, and whether its reads own a frame of
+ * this state. */
+struct orl_uring *orl_flights_ring (const struct orl_flights *fl);
+bool orl_flights_own (const struct orl_flights *fl, uint64_t word);
+
 /* Wait until something has come.  False: nothing was under way. */
 bool orl_async_settle (struct orl_thread *me);
 

@@ -78,6 +78,7 @@ core_sources = \
 	src/load-async.h \
 	src/load-run.c \
 	src/load-run.h \
+	src/load-wait.c \
 	src/load.c \
 	src/load.h \
 	src/lock.c \

@@ -8,6 +8,11 @@
  * address that someone got stays right.  The rest are hidden and become spares.
  * One barrier, and one call that hides, serve up to ORL_SPARES slots.
  *
+ * A small window may spare no more than a slot or three.  Where hiding takes a
+ * mapping, a sweep of it frees just what is wanted and hides nothing: the mapping
+ * that comes takes the place of the one that goes.  (A swap of 2 MiB, 16 slots,
+ * one touch: 5.6 us, and 6.7 if two are freed and hidden together; bench-window.)
+ *
  * Extents that are wanted together are shown together: sorted, and each run of
  * neighbours goes where as many free slots lie side by side, in one call.  The
  * hand moves through the window in order, so what a sweep frees does lie so,
@@ -25,6 +30,8 @@
 #include "sys.h"
 #include "window.h"
 #include "window-grant.h"
+
+#define FEW 4u                  /* slots: less are not worth a call that hides */
 
 /* Slots that a sweep would take, until the ledgers have been read. */
 struct sweep {
@@ -83,6 +90,15 @@ collect (struct orl_window *w, struct sweep *s, uint32_t want, uint32_t *left)
     }
 }
 
+/* Is it best to let what comes take the place of what goes, in one step?  (Of
+ * locked memory the kernel would count both against RLIMIT_MEMLOCK.) */
+static bool
+replaces (const struct orl_window *w)
+{
+  return w->nslots / 8 < FEW && !w->guard && !w->lazy && !w->grants
+         && atomic_load (&w->residency) == ORIEL_RESIDENCY_NONE;
+}
+
 /* Hide what no one has pinned: spares.  (A slot that could not be hidden still
  * shows what it showed.) */
 static void
@@ -99,7 +115,8 @@ retire (struct orl_window *w, struct sweep *s)
       else
         w->spare[w->nspare++] = slot;
     }
-  orl_window_hide (w, w->spare + first, w->nspare - first);
+  if (!replaces (w))
+    orl_window_hide (w, w->spare + first, w->nspare - first);
 }
 
 /* How many slots to free when want are wanted: more for the same barrier, but
@@ -109,7 +126,7 @@ batch (const struct orl_window *w, uint32_t want)
 {
   uint32_t n = w->nslots / 8 < ORL_SWEEP ? w->nslots / 8 : ORL_SWEEP;
 
-  if (n < want)
+  if (n < want || replaces (w))
     n = want;
   return n < ORL_SPARES - w->nspare ? n : ORL_SPARES - w->nspare;
 }
@@ -281,6 +298,8 @@ show_wanted (struct orl_window *w, struct orl_ledger *ledger,
       r = map (w, ledger, i, want->extent[done], n);
       done += n;
     }
+  if (r < 0 && replaces (w))
+    orl_window_hide (w, w->spare, w->nspare);
   return r;
 }
 

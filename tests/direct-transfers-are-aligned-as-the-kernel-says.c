@@ -135,6 +135,18 @@ rings (void)
   s->ops->aim (s, s->ring, &io);
   ok (io.fd == s->direct && io.place == 7, "a whole block is read directly");
   ok (orl_ring_takes (&file, 8192, &w), "and written");
+  ok (!orl_ring_takes (&file, 4095, &w), "but not if it makes the file longer");
+  s->unit = 8192;
+  ok (!orl_ring_takes (&file, 8192, &w),
+      "nor if the page cache has what is behind it in one piece with it");
+  w.at = 4096;
+  iov.iov_len = w.bytes = 8192;
+  ok (!orl_ring_takes (&file, 65536, &w), "or what is before it");
+  w.at = 8192;
+  iov.iov_len = w.bytes = 8192;
+  ok (orl_ring_takes (&file, 65536, &w), "else it is");
+  s->unit = 512;
+  w.at = 0;
   iov.iov_len = 512;
   w.bytes = 512;
   s->ops->aim (s, s->ring, &io);

@@ -2,7 +2,8 @@
 /*
  * A slot that was given up and waits for its next extent cannot be accessed,
  * whatever hides it: guard pages (small slots), a mapping of nothing (large ones,
- * and where the kernel has no guard pages).
+ * and where the kernel has no guard pages).  In a window of few slots none waits,
+ * unless its next extent cannot be mapped.
  */
 #include "window.h"
 
@@ -13,6 +14,7 @@
 #define EXTENTS 61
 
 static int guarded;
+static struct orl_sys real;
 
 static ssize_t
 count_guards (const struct iovec *iov, int n, int advice)
@@ -87,9 +89,65 @@ try (uint32_t backend, uint32_t slot)
   end_window (pool);
 }
 
+/* No extent of the file can be mapped. */
+static void *
+no_extent (void *at, size_t n, int prot, int flags, int fd, off_t off)
+{
+  if (fd >= 0 && (flags & MAP_FIXED)) {
+    errno = ENOMEM;
+    return MAP_FAILED;
+  }
+  return real.mmap (at, n, prot, flags, fd, off);
+}
+
+static void
+few (uint32_t slot)
+{
+  oriel_options opt = test_options ();
+  struct orl_window *w;
+  oriel_pool *pool;
+  oriel_file *file;
+  oriel_page page;
+  uint64_t pages = EXTENTS * (slot / 4096);
+  uint64_t i;
+  int open = 0, rc = 0;
+
+  opt.slot_size = slot;
+  opt.window_size = 8 * (uint64_t) slot;
+  opt.pool_size = (EXTENTS + 8) * (uint64_t) slot;
+  pool = open_window (&opt, ORIEL_BACKEND_MMAP);
+  file = must_open_file (pool, scratch_file ("data"), 0);
+  w = pool->window;
+  for (i = 0; i < pages; i++) {
+    page = must_pin (file, i, ORIEL_OPTIMISTIC);
+    must (oriel_unpin (&page), "oriel_unpin");
+    open += (int) w->nspare;
+  }
+  ok (open == 0, "8 slots of %u KiB: none is given up before it is wanted",
+      slot / 1024);
+  orl_sys.mmap = no_extent;
+  for (i = 0; rc == 0 && i < pages; i++) { /* until one is in no slot */
+    rc = oriel_pin (file, i, ORIEL_OPTIMISTIC, &page);
+    if (rc == 0)
+      must (oriel_unpin (&page), "oriel_unpin");
+  }
+  is_rc (rc, -ENOMEM, "mappings fail: a pin");
+  is_int (w->nspare, 1, "then a slot is given up");
+  ok (!accessible (w->base + ((uint64_t) w->spare[0] << w->slot_shift)),
+      "and cannot be accessed");
+  orl_sys.mmap = real.mmap;
+  is_rc (oriel_pin (file, i - 1, ORIEL_OPTIMISTIC, &page), 0,
+         "they do not any more: a pin");
+  is_int (w->nspare, 0, "the slot is in use again");
+  must (oriel_unpin (&page), "oriel_unpin");
+  must (oriel_file_close (file), "oriel_file_close");
+  end_window (pool);
+}
+
 int
 main (void)
 {
+  real = orl_sys;
   make_stamped_file (scratch_file ("data"), 4096, 16, 0, 1);
   orl_sys.madvise_many = count_guards;
   for (size_t b = 0; b < COUNT (swapping_backends); b++) {
@@ -98,8 +156,10 @@ main (void)
     try (swapping_backends[b], 512 << 10);
     is_int (guarded, 0, "large slots get no guard pages");
   }
+  few (512 << 10);
   orl_sys.madvise_many = no_guards;
   for (size_t b = 0; b < COUNT (swapping_backends); b++)
     try (swapping_backends[b], 64 << 10);
+  few (64 << 10);
   return done_testing ();
 }

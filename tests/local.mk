@@ -247,6 +247,7 @@ tests_inside = \
 	tests/check-finds-planted-damage \
 	tests/checkpoint-lets-others-go-on \
 	tests/cut-beside-a-copied-write-is-noticed \
+	tests/cut-bytes-are-not-read-ahead \
 	tests/cut-is-mended-by-one-process-at-a-time \
 	tests/cut-twice-hides-no-loss \
 	tests/direct-transfers-are-aligned-as-the-kernel-says \
@@ -261,6 +262,7 @@ tests_inside = \
 	tests/flush-leaves-no-reader-behind \
 	tests/flush-tells-of-pages-that-changed-meanwhile \
 	tests/foreign-file-is-read-ahead-while-stable \
+	tests/foreign-files-are-written-by-no-ring \
 	tests/fork-beside-a-new-ring-is-safe \
 	tests/given-up-slots-are-inaccessible \
 	tests/hand-passes-no-page-that-cooled \
@@ -281,6 +283,7 @@ tests_inside = \
 	tests/page-that-cannot-be-written-fails-alone \
 	tests/pages-are-on-huge-pages \
 	tests/pages-are-written-atomically-where-that-works \
+	tests/pages-without-userfaultfd-are-written-from-copies \
 	tests/pin-shown-neither-loads-nor-swaps \
 	tests/pool-on-hugetlbfs-wants-fallocate \
 	tests/pool-works-without-newer-calls \
@@ -309,6 +312,7 @@ tests_inside = \
 	tests/torn-pages-are-read-from-the-area \
 	tests/torture \
 	tests/trace-has-every-page-used \
+	tests/transfers-that-a-ring-cuts-short-are-whole \
 	tests/truncate-beside-lost-memory-keeps-the-page \
 	tests/truncate-waits-for-copies \
 	tests/unreadable-pool-memory-is-an-error \

@@ -115,6 +115,44 @@ one_slot (void)
   must (oriel_pool_close (pool), "oriel_pool_close");
 }
 
+/* As before, but no slot at all is left when pages come that no one waited for. */
+static void
+no_slot (void)
+{
+  ssize_t (*real_pwrite) (int, const void *, size_t, off_t) = orl_sys.pwrite;
+  oriel_options opt = test_options ();
+  oriel_page page[4];
+  char data[4096];
+  oriel_pool *pool;
+  oriel_file *file;
+  int good = 0;
+
+  opt.store = ORIEL_STORE_AUTO;
+  opt.slot_size = 4 * KiB;
+  opt.window_size = COUNT (page) * opt.slot_size;
+  pool = must_open_pool ("test", &opt);
+  file = must_open_file (pool, scratch_file ("data"), 0);
+  must (oriel_pool_evict (pool, NULL), "oriel_pool_evict");
+  for (uint64_t i = 0; i < COUNT (page); i++)
+    page[i] = must_pin (file, 60 + i * 10, ORIEL_WRITE);
+  orl_sys.pwrite = no_pwrite;
+  oriel_prefetch (file, 0, 20);
+  for (uint64_t i = 0; i < 20; i++)
+    good += oriel_read (file, i * 4096, data, sizeof data, NULL) < 0
+            || is_stamped (data, sizeof data, 1, i);
+  orl_sys.pwrite = real_pwrite;
+  is_int (good, 20, "pages that find no way into the pool are in no frame");
+  good = 0;
+  for (uint64_t i = 0; i < 20; i++)
+    good += page_is_stamped (pool, file, i, 1);
+  is_int (good, 20, "but when there is one");
+  for (uint64_t i = 0; i < COUNT (page); i++)
+    must (oriel_unpin (&page[i]), "oriel_unpin");
+  is_int (oriel_pool_check (pool, NULL, NULL), 0, "the pool is in order");
+  must (oriel_file_close (file), "oriel_file_close");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+}
+
 int
 main (void)
 {
@@ -124,5 +162,6 @@ main (void)
   try ("a linear window", ORIEL_STORE_POSIX, 0);
   try ("slots", ORIEL_STORE_POSIX, 2 * MiB);
   one_slot ();
+  no_slot ();
   return done_testing ();
 }

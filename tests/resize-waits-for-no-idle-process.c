@@ -11,6 +11,8 @@
 
 #include "attach.h"
 #include "frame.h"
+#include "size.h"
+#include "sys.h"
 
 #define PAGE (4 * KiB)
 #define FRAMES 256
@@ -54,7 +56,8 @@ reads_ahead (void *arg)
 {
   (void) arg;
   attach ("data");
-  must (oriel_prefetch (file, PAGES + 1 - AHEAD, AHEAD), "oriel_prefetch");
+  must (oriel_prefetch (file, PAGES - 3, 4), "oriel_prefetch"); /* one in part */
+  must (oriel_prefetch (file, PAGES + 1 - AHEAD, AHEAD - 4), "oriel_prefetch");
   go_to (&shared->step, 1);
   await (&shared->step, 2);
   for (uint64_t i = 0; i < PAGES; i++)
@@ -82,6 +85,17 @@ good_pages (uint64_t tag)
   for (uint64_t i = 0; i < PAGES; i++)
     n += (unsigned) page_is_stamped (pool, file, i, tag);
   return n;
+}
+
+/* Has no one filled what was given back? */
+static bool
+is_given_back (void)
+{
+  const struct orl_shm *shm = &pool->shm;
+
+  return orl_sys.data (shm->fd, (off_t) (shm->geo.data
+                                         + orl_backed_bytes (shm)))
+         == -ENXIO;
 }
 
 static void
@@ -115,8 +129,10 @@ resize_beside (const char *what, bool early)
   go_to (&shared->step, 2);
   is_int (reap (pid), 0, "the process goes on");
   is_int (shared->good, PAGES, "with all its pages");
-  if (!early)
+  if (!early) {
+    ok (is_given_back (), "and has put nothing into memory that was given back");
     grow ();
+  }
   is_int (good_pages (2), PAGES, "and the others are what they were");
   is_int (loading (), 0, "all is read");
   is_int (oriel_pool_check (pool, NULL, NULL), 0, "the pool is in order");

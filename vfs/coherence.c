@@ -349,16 +349,29 @@ drop_all (const struct vfs_file *f)
   return r < 0 ? r : oriel_file_refresh (f->file);
 }
 
+/* The pool has nothing of the file, which is as s says.  false: that could not be
+ * done. */
+static bool
+begin_anew (struct vfs_connection *c, struct file_state *s)
+{
+  int r = drop_all (c->shared);
+
+  if (r < 0)
+    vfs_note_failure (c, r);
+  else
+    store (c->shared, STATE, settle (c, s, false));
+  return r == 0;
+}
+
 /* As OWNER: make the pool agree with the file.  suspect: it has pages of a dead
  * writer.  false: it could not be done. */
 static bool
 compare (struct vfs_connection *c, bool suspect)
 {
   struct vfs_file *f = c->shared;
-  enum restart restart = UNKNOWN;
+  enum restart restart;
   struct vfs_log log;
   struct file_state s;
-  int r;
 
   vfs_wal_look (c, &log); /* before the file's state: see 3 */
   if (!suspect && log.digest && log.digest == load (f, WAL)
@@ -377,19 +390,11 @@ compare (struct vfs_connection *c, bool suspect)
     }
   if (!get_state (c, false, &s))
     return false;
-  if (s.digest != load (f, STATE) && !suspect)
-    restart = vfs_follow_restart (c, &log);
-  if (restart == NOT_YET)
-    return false;
-  if (s.digest != load (f, STATE) && restart == UNKNOWN)
+  if (s.digest != load (f, STATE))
     {
-      r = drop_all (f);
-      if (r < 0)
-        {
-          vfs_note_failure (c, r);
-          return false;
-        }
-      store (f, STATE, settle (c, &s, false));
+      restart = suspect ? UNKNOWN : vfs_follow_restart (c, &log);
+      if (restart == NOT_YET || (restart == UNKNOWN && !begin_anew (c, &s)))
+        return false;
     }
   vfs_note_log (f, &log);
   c->same_log = true;

@@ -38,9 +38,9 @@ extern "C" {
  * it.  Meanwhile the pool works, with the lesser number of frames.
  *
  * Errors: -EINVAL bytes is less than 16 pages or more than max_size; -EBUSY
- * another has been resizing the pool for a second; or, when it shrinks, pages stay pinned or dirty:
- * it has its old size; -ENOSPC no room to grow; others of fallocate(2), and of
- * pwrite(2) when it shrinks.
+ * another has been resizing the pool for a second; or, when it shrinks, pages stay
+ * pinned or dirty: it has its old size; -ENOSPC no room to grow; others of
+ * fallocate(2), and of pwrite(2) when it shrinks.
  */
 ORIEL_API int oriel_pool_resize (oriel_pool *pool, uint64_t bytes);
 

@@ -84,13 +84,14 @@ ORIEL_API int oriel_file_options_set (oriel_file_options *opt,
 
 /*
  * oriel_file_open() with options.  The first who opens a file to write it says
- * how its pages are written; others go with that until all have closed it.  Whoever is the first, and
- * whatever it asks for, restores torn pages from an area that the file has,
- * beside it or where it says. Errors: those of oriel_file_open(); -EBUSY the
- * file is open, if only to read it, and was opened to be written in another way,
- * or with another area, or the area is that of another file that is open; -EOPNOTSUPP
- * atomic: the file system or the device does not write pages of this size so;
- * double: this build of Oriel has no xxHash; -EINVAL with ORIEL_FOREIGN; of the
+ * how its pages are written; others go with that until all have closed it.
+ * Whoever is the first, and whatever it asks for, restores torn pages from an
+ * area that the file has, beside it or where it says.  Errors: those of
+ * oriel_file_open(); -EBUSY the file is open, if only to read it, and was opened
+ * to be written in another way, or with another area, or the area is that of
+ * another file that is open; -EOPNOTSUPP atomic: the file system or the device
+ * does not write pages of this size so; double: this build of Oriel has no
+ * xxHash; -EINVAL with ORIEL_FOREIGN; of the
  * area: -ENOSPC no room for it; -EPROTO something else lies there; -ESTALE it
  * has pages of another file (see adopt); -EROFS with ORIEL_RDONLY: pages are
  * torn, and have to be restored by who may write; others of open(2), pread(2)
