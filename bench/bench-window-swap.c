@@ -13,7 +13,9 @@
  * made inaccessible before, in the same batches, by one call each, as a slot must
  * show nothing between two extents: this is what our swap is held against.
  * Choosing slots, asking who has pinned what they show, and the barrier for that
- * are our own.
+ * are our own.  Of few slots that take a mapping to hide we hide none, and let
+ * what comes take the place of what goes (window-show.c): that may cost less than
+ * the bare calls.
  *
  * This looks inside the core: orl_window_show() on windows that no pin uses.
  */
@@ -507,8 +509,8 @@ report_memory (struct run *run, const struct memory *mem)
               crossing (mem), at / KiB);
     if (!isnan (bare))
       target (run, bare <= 10,
-              "%s, %s pages: our swap costs %.1f%% more than the bare calls "
-              "(target 10), %.1f%% more than those without retiring slots",
+              "%s, %s pages: our swap costs %+.1f%% against the bare calls "
+              "(target +10), %+.1f%% against those without retiring slots",
               oriel_backend_name (memory_backends[b]), mem->name, bare,
               overhead (b, BARE));
   }

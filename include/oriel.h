@@ -228,12 +228,12 @@ ORIEL_API int oriel_pool_evict (oriel_pool *pool, oriel_file *file);
 /*
  * Write which pages this process uses, and when, to the file at path, which is
  * created or appended to; path NULL: end it.  Several processes may write to one
- * file.  Every oriel_pin(), each page of oriel_pin_many(), oriel_read() and
- * oriel_write(), resident or not, is a record of 16 bytes; each thread keeps up
- * to 4096 in memory.  What of that is not written when the process is killed is
- * not in the trace.  oriel_pool_trace(3) has the format.  A pin costs some 100 ns
- * more meanwhile, and nothing when there is no trace.  With $ORIEL_TRACE set to a
- * path, oriel_pool_open() begins one.
+ * file.  Every oriel_pin(), each page of oriel_pin_many(), oriel_view(),
+ * oriel_read() and oriel_write(), resident or not, is a record of 16 bytes; each
+ * thread keeps up to 4096 in memory.  What of that is not written when the process
+ * is killed is not in the trace.  oriel_pool_trace(3) has the format.  A pin costs
+ * some 100 ns more meanwhile, and nothing when there is no trace.  With
+ * $ORIEL_TRACE set to a path, oriel_pool_open() begins one.
  * Errors: -EBUSY it has begun already; those of open(2); at the end -ENOMEM,
  * -ENOSPC and others of pwrite(2): part of the trace is missing.
  */
@@ -517,10 +517,12 @@ ORIEL_API int oriel_pin_many (oriel_file *file, const uint64_t *numbers,
  * 256 are there; who pins a page waits for it, and an error of the store is
  * that pin's.  Else, and for files opened with ORIEL_FOREIGN, it waits for the
  * reads.
- * Files that are read in order, forwards or in equal steps, need no prefetch:
- * pins and copying reads find out, and read ahead in the same way.
+ * Files that are read in order, or in equal steps, forwards or backwards, need no
+ * prefetch: pins and copying reads find out, and read ahead in the same way;
+ * without io_uring only forwards in order.
  * Errors: -EINVAL first + count overflows; -ENOBUFS the thread has
- * ORIEL_THREAD_PINS pins; without io_uring, those of pread(2).
+ * ORIEL_THREAD_PINS pins; without io_uring, what oriel_pin() says of a page that
+ * cannot be read or is damaged: what comes behind it is left out.
  */
 ORIEL_API int oriel_prefetch (oriel_file *file, uint64_t first,
                               uint64_t count);

@@ -81,7 +81,9 @@ struct head {
   uint64_t ino;
   uint64_t birth;
   uint32_t page_size;
-  uint32_t zero[113];
+  uint32_t zero;
+  uint64_t mark;                /* torn-area.c; 0: none */
+  uint32_t zeroes[110];
 };
 
 struct entry {
@@ -208,6 +210,7 @@ orl_dw_turn (struct orl_dw *dw, uint64_t lap)
   dw->seq = h.seq;
   h.ino = dw->of.ino; /* if it was adopted, it is that file's from now on */
   h.birth = dw->of.birth;
+  h.mark = dw->mark;
   return write_head (dw, &h, lap);
 }
 
@@ -510,6 +513,7 @@ static int
 judge (struct orl_dw *dw, const struct orl_dw_options *opt,
        const struct head *h)
 {
+  bool same = h->ino == opt->id.ino && h->birth == opt->id.birth;
   struct batch *b;
   int r;
 
@@ -517,18 +521,24 @@ judge (struct orl_dw *dw, const struct orl_dw_options *opt,
   dw->lap = h->lap;
   dw->bytes = h->bytes;
   dw->page_size = h->page_size;
+  dw->mark = h->mark;
   if (dw->page_size < 512 || dw->page_size > 65536
       || (dw->page_size & (dw->page_size - 1))
       || dw->bytes < ORL_DW_FIRST + orl_dw_need (dw, 1))
     return -EPROTO;
-  if (h->ino == opt->id.ino && h->birth == opt->id.birth
-      && h->page_size == opt->page_size)
+  if (opt->mark != 0 && (h->mark != opt->mark || !same))
+    return 1;
+  if (same && h->page_size == opt->page_size)
     return 0;
   b = batch_room (dw);
   r = b ? read_batch (dw, dw->lap, ORL_DW_FIRST, b) : -ENOMEM;
   free (b);
   if (r == 1 && opt->adopt && h->page_size == opt->page_size)
-    return 0;
+    {
+      dw->adopted = !same;
+      return 0;
+    }
+  dw->mark = 0;
   return r == 1 ? -ESTALE : r < 0 ? r : 1;
 }
 
@@ -564,7 +574,6 @@ open_store (struct orl_dw *dw, const struct orl_dw_options *opt)
 {
   const struct orl_store_options how = { .create = opt->create,
                                          .read_only = opt->read_only };
-  struct orl_store_id id;
   int look = orl_sys.open (dw->path, O_PATH, 0);
   int r;
 
@@ -575,10 +584,7 @@ open_store (struct orl_dw *dw, const struct orl_dw_options *opt)
   if (r < 0)
     return r;
   dw->made = look == -ENOENT;
-  r = orl_store_identify (dw->area, &id);
-  if (r < 0)
-    return orl_fail (r, "%s: cannot be looked at", dw->path);
-  return opt->claim ? opt->claim (opt->arg, &id, dw->path) : 0;
+  return opt->claim ? opt->claim (opt->arg, dw->area, dw->path) : 0;
 }
 
 int

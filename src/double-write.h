@@ -27,6 +27,8 @@ struct orl_dw {
   uint64_t bytes;               /* of the area */
   bool made;                    /* by this open, the file too */
   struct orl_store_id of;       /* the file that it is for */
+  bool adopted;                 /* it was made for another one */
+  uint64_t mark;                /* torn-area.c; the next lap's head has it */
   /* of its head, as it was last read or written */
   uint64_t seq;
   uint64_t lap;                 /* whose batches count */
@@ -37,11 +39,13 @@ struct orl_dw_options {
   bool read_only;
   bool adopt;                   /* even if it was made for another file */
   bool mapped;                  /* its store is pmem */
+  uint64_t mark;                /* not 0: only if it has this one, and was made for
+                                   that file */
   uint32_t page_size;
   struct orl_store_id id;       /* of the file that it is for */
   /* Asked before the area is looked into: a negative errno, with the text, if
    * another file has this one. */
-  int (*claim) (void *arg, const struct orl_store_id *area, const char *path);
+  int (*claim) (void *arg, const struct orl_store *area, const char *path);
   void *arg;
 };
 

@@ -62,6 +62,7 @@ open_again (struct oriel_file *file, const oriel_file_options *opt)
 {
   unsigned flags = opt->flags;
   uint32_t torn = oriel_file_torn (file);
+  int r;
 
   if ((file->flags & ORIEL_RDONLY) && !(flags & ORIEL_RDONLY))
     return orl_fail (-EACCES,
@@ -74,6 +75,9 @@ open_again (struct oriel_file *file, const oriel_file_options *opt)
       && (opt->torn != ORIEL_TORN_AUTO || torn == ORIEL_TORN_NONE))
     return orl_fail (-EBUSY, "%s: is open with torn=%s; close it first",
                      file->path, oriel_torn_name (torn));
+  r = orl_torn_open_again (file, opt);
+  if (r < 0)
+    return r;
   if (flags & ORIEL_DISCARD)
     {
       orl_torn_settle (file);

@@ -146,9 +146,10 @@ content (struct orl_thread *me, struct orl_chunk *c, uint32_t frame,
   r = orl_window_show (w, me->ledger, frame, at);
   if (r < 0 || !private)
     return r;
+  /* If its memory is missing the frame is LOST then, and begun no more. */
   memcpy (bounce, *at, geo->page_size);
   *at = bounce;
-  return orl_is_lost (&me->pool->shm, frame) ? -ENOENT : 0;
+  return 0;
 }
 
 /* Steps 1 and 2. */
@@ -259,6 +260,7 @@ copy (struct orl_thread *me, struct orl_chunk *c, const struct orl_item *it)
     r = geo->block > 4096
             ? orl_window_show (me->pool->window, me->ledger, it->frame, &at)
             : -EFAULT;
+  /* If its memory is missing the frame is LOST then, and not claimed. */
   if (r == 0 && at)
     memcpy (to, at, geo->page_size);
   c->at[c->n] = to;
@@ -270,9 +272,6 @@ copy (struct orl_thread *me, struct orl_chunk *c, const struct orl_item *it)
   if (c->next[c->n] < c->last[c->n])
     c->next[c->n] = c->last[c->n];
   c->next[c->n]++;
-  /* If its memory was missing, what was copied is none of it. */
-  if (r == 0 && (atomic_load (&f->state) & ORL_LOST))
-    r = -ENOENT;
   ORL_POINT ("flush.copied");
   let_go (me, it->frame, &h);
   return r;
@@ -567,8 +566,7 @@ write_together (struct orl_thread *me, struct orl_chunk *c,
       w[n].n = vector (c, first, last, &iov[first], &w[n].bytes);
       w[n].first = first;
       w[n].last = last;
-      if (!c->failed[first] && w[n].n > 0
-          && orl_ring_takes (c->file, id.size, &w[n]))
+      if (w[n].n > 0 && orl_ring_takes (c->file, id.size, &w[n]))
         n++;
     }
   if (n < TOGETHER_MIN)

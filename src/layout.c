@@ -251,6 +251,10 @@ orl_layout_check (const struct orl_super *super, uint64_t file_bytes,
                      "destroy it",
                      name, (unsigned long long) file_bytes,
                      (unsigned long long) geo.file_bytes);
+  if (super->cut)
+    return orl_fail (-EPROTO,
+                     "%s: the pool's tables were cut away by someone; destroy it",
+                     name);
   if (memchr (super->boot_id, 0, sizeof super->boot_id) == NULL)
     return orl_fail (-EPROTO, "%s: the pool's boot id is damaged; destroy it",
                      name);

@@ -119,6 +119,8 @@ struct orl_super {
   uint32_t print[ORL_PRINT_WORDS]; /* layout fingerprint */
   char boot_id[40];
   struct orl_geometry geo;
+  /* written once, behind that: not 0: tables were cut away (lost.c) */
+  uint32_t cut;
 
   /* by all, atomically */
   _Alignas (ORL_LINE) orl_a64 hand;   /* where the next eviction sweep starts */

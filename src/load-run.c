@@ -118,12 +118,35 @@ have_frame (struct orl_thread *me)
   return me->nstash > 0;
 }
 
+/* Take frames of forgotten pages whose entries lie in the way of the page's.  all:
+ * look at more of them until some are not pinned.  False: none are. */
+static bool
+clear_way (struct orl_thread *me, uint64_t key, uint64_t page, bool all)
+{
+  struct orl_dirty_list stale;
+  uint32_t seen = 0;
+  bool some = false;
+
+  do
+    {
+      stale.n = orl_table_stale (&me->pool->shm, key, page, seen, stale.frame,
+                                 ORL_BATCH);
+      seen += stale.n;
+      if (stale.n > ORL_BATCH - me->nstash)
+        orl_thread_unstash (me);
+      some = orl_evict_list (me, stale.n, &stale) > 0;
+    }
+  while (all && !some && stale.n > 0);
+  return some;
+}
+
 /* Steps 1 to 3 for one more page.  -EEXIST, -ENOBUFS; -EAGAIN: the frame is none
- * of the pool's any more. */
+ * of the pool's any more, or the table had no room and has now. */
 static int
 add (struct orl_thread *me, struct orl_run *run, uint64_t key, bool ahead)
 {
   const struct orl_shm *shm = &me->pool->shm;
+  uint64_t page = run->page + run->n;
   uint32_t frame, other;
   int entry, r;
 
@@ -143,14 +166,22 @@ add (struct orl_thread *me, struct orl_run *run, uint64_t key, bool ahead)
       put_away (me, frame);
       return -EAGAIN;
     }
-  r = orl_table_insert (shm, me->owner, frame, key, run->page + run->n,
-                        &other);
+  r = orl_table_insert (shm, me->owner, frame, key, page, &other);
   if (r < 0)
     {
       orl_ledger_clear (me->ledger, entry);
       me->stash[me->nstash++] = frame;
-      return r;
+      if (r != -ENOBUFS)
+        return r;
+      return clear_way (me, key, page, true)
+                 ? -EAGAIN
+                 : orl_fail (r,
+                             "%s: the page table has no room for page %llu, as "
+                             "too many forgotten pages are pinned; unpin some",
+                             me->pool->path, (unsigned long long) page);
     }
+  if (r > 0)
+    clear_way (me, key, page, false);
   if (ahead || run->n > 0)
     atomic_store_explicit (&shm->frames[frame].ahead, ORL_AHEAD,
                            memory_order_relaxed);

@@ -23,7 +23,7 @@ struct orl_run {
 
 /* Steps 1 to 3 for up to want pages; only the first must succeed: -EEXIST,
  * -ENOBUFS, -EIO.  ahead: no one wants them yet, so they get no frame of a page
- * that is in use or dirty, and -ENOBUFS has no text. */
+ * that is in use or dirty, and -ENOBUFS may have no text. */
 int orl_run_gather (struct orl_thread *me, struct oriel_file *file,
                     uint64_t key, uint64_t page, uint32_t want, bool ahead,
                     struct orl_run *run);

@@ -18,8 +18,8 @@
  * begins to read a window of what comes next, and the first hit on the window's
  * first page, which is marked (frame.h), begins the next, of twice the size: one
  * window is read while the other is used.  Where there is no ring, or slots are
- * swapped, a run of pages is read with the one that was missed, if they follow
- * each other, and each run is twice as long as the one before.
+ * swapped, and pages follow each other, a run of them is read with the one that was
+ * missed, and each run is twice as long as the one before.
  *
  * Locks: a partition's inside table.c, the window's inside window.c.
  */
@@ -260,11 +260,12 @@ may_fly (const struct oriel_file *file)
 }
 
 /* Are windows read ahead?  Where slots are swapped the run that is read with a
- * page is shown with it, by one call; windows would be copied twice. */
+ * page is shown with it, by one call; windows would be copied twice.  That is
+ * still less than to wait for each page, where they do not follow each other. */
 static bool
-may_window (struct orl_thread *me, struct oriel_file *file)
+may_window (struct orl_thread *me, struct oriel_file *file, bool in_order)
 {
-  return me->pool->window->linear && may_fly (file)
+  return (me->pool->window->linear || !in_order) && may_fly (file)
          && orl_async_ready (me, file);
 }
 
@@ -364,7 +365,8 @@ orl_load_marked (struct orl_thread *me, struct oriel_file *file,
 
   if (orl_state (atomic_load (&f->state)) != ORL_LOADING)
     orl_heat_wanted (&me->pool->shm, frame);
-  if (mark < ORL_AHEAD_STRIDE || !may_window (me, file))
+  if (mark < ORL_AHEAD_STRIDE
+      || !may_window (me, file, mark != ORL_AHEAD_STRIDE))
     return;
   if (!orl_stream_mark (&file->streams, page, &stride, &window, &next))
     {
@@ -415,7 +417,7 @@ guess (struct orl_thread *me, struct oriel_file *file, uint64_t page,
 
   if (!orl_stream_miss (&file->streams, page, &p.stride, &window))
     return p;
-  if (may_window (me, file))
+  if (may_window (me, file, p.stride == 1))
     {
       p.run = p.stride == 1 ? run_length (file, page, 0, shown) : 1;
       p.window = next_window (file, window);

@@ -134,6 +134,8 @@ core_sources = \
 	src/table.h \
 	src/thread.c \
 	src/thread.h \
+	src/torn-area.c \
+	src/torn-area.h \
 	src/torn.c \
 	src/torn.h \
 	src/trace.c \

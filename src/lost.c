@@ -27,6 +27,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -383,6 +384,18 @@ orl_lost_repair (const struct orl_shm *shm, uint64_t at, uint64_t bytes,
   return r;
 }
 
+/* The file says so to who opens it: it may be as long as ever by now, as a write
+ * of a page makes it long again. */
+static void
+note_cut (const struct oriel_pool *pool)
+{
+  const uint32_t yes = 1;
+
+  if (!pool->watch)
+    orl_sys.pwrite (pool->shm.fd, &yes, sizeof yes,
+                    (off_t) offsetof (struct orl_super, cut));
+}
+
 void
 orl_lost_pool (struct oriel_pool *pool, int why)
 {
@@ -398,6 +411,8 @@ orl_lost_pool (struct oriel_pool *pool, int why)
       none = ORL_GONE_ROOM;
       first = atomic_compare_exchange_strong (&pool->gone, &none, why);
     }
+  if (first)
+    note_cut (pool);
   /* Who is not the first may come back here until he was. */
   if (first)
     orl_sys.mmap (shm->map, orl_mapping_bytes (&shm->geo),

@@ -236,11 +236,15 @@ orl_options_check (const oriel_options *opt)
   if (opt->store > ORIEL_STORE_PMEM)
     return orl_fail (-EINVAL, "store %u: there is none of that number",
                      opt->store);
-  if (opt->dirty_low > 1000 || opt->dirty_high > 1000
-      || (opt->dirty_high && opt->dirty_low > opt->dirty_high))
+  if (opt->dirty_low > 1000 || opt->dirty_high > 1000)
     return orl_fail (-EINVAL,
-                     "dirty_low %u, dirty_high %u: must be permille, the first "
-                     "no greater than the second",
+                     "dirty_low %u, dirty_high %u: are permille of the pool, so "
+                     "no more than 1000",
+                     opt->dirty_low, opt->dirty_high);
+  if (opt->dirty_high && opt->dirty_low > opt->dirty_high)
+    return orl_fail (-EINVAL,
+                     "dirty_low %u, dirty_high %u: the first must be no greater "
+                     "than the second",
                      opt->dirty_low, opt->dirty_high);
   if ((opt->backend == ORIEL_BACKEND_LINEAR
        || opt->backend == ORIEL_BACKEND_NATIVE)

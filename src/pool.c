@@ -35,6 +35,7 @@
 #include "sys-lock.h"
 #include "sys.h"
 #include "thread.h"
+#include "torn.h"
 #include "trace.h"
 #include "window-view.h"
 #include "writeback.h"
@@ -160,6 +161,9 @@ after_fork_child (void)
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
                       -1, 0);
       orl_async_forked (p);
+      for (uint32_t i = 0; i < p->shm.geo.nfiles; i++)
+        if (p->files && p->files[i])
+          orl_torn_forked (p->files[i]);
       if (p->shm.fd >= 0)
         orl_sys.close (p->shm.fd);
       p->shm.fd = -1;

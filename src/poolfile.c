@@ -390,6 +390,9 @@ open_new (const char *path, int *fd)
       r = discard (path);
       return r < 0 ? r : -EAGAIN;
     }
+  if (r == -ENOENT)
+    return orl_fail (r, "%s: cannot be created: there is no such directory",
+                     path);
   if (r < 0)
     return orl_fail (r, "%s: cannot be created", path);
   *fd = r;

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -315,6 +316,24 @@ sys_unlink (const char *path)
   return unlink (path) < 0 ? -errno : 0;
 }
 
+static ssize_t
+sys_fgetxattr (int fd, const char *name, void *value, size_t n)
+{
+  AGAIN (ssize_t, fgetxattr (fd, name, value, n));
+}
+
+static int
+sys_fsetxattr (int fd, const char *name, const void *value, size_t n)
+{
+  AGAIN (int, fsetxattr (fd, name, value, n, 0));
+}
+
+static int
+sys_fremovexattr (int fd, const char *name)
+{
+  AGAIN (int, fremovexattr (fd, name));
+}
+
 static int
 sys_fcntl_lock (int fd, int cmd, struct flock *lock)
 {
@@ -492,6 +511,9 @@ struct orl_sys orl_sys = {
   .space = sys_space,
   .rename = sys_rename,
   .unlink = sys_unlink,
+  .fgetxattr = sys_fgetxattr,
+  .fsetxattr = sys_fsetxattr,
+  .fremovexattr = sys_fremovexattr,
   .lock = sys_lock,
   .locked = sys_locked,
   .mmap = mmap,

@@ -63,6 +63,11 @@ struct orl_sys {
   /* -EEXIST rather than replace a file. */
   int (*rename) (const char *from, const char *to);
   int (*unlink) (const char *path);
+  /* Extended attributes: bytes of the value, -ENODATA none, -ERANGE longer.
+   * -EOPNOTSUPP: the file system has none. */
+  ssize_t (*fgetxattr) (int fd, const char *name, void *value, size_t n);
+  int (*fsetxattr) (int fd, const char *name, const void *value, size_t n);
+  int (*fremovexattr) (int fd, const char *name);
   /* An OFD lock of one byte; type is F_WRLCK or F_UNLCK.  -EAGAIN if held. */
   int (*lock) (int fd, int type, off_t at);
   /* 1 if another open file holds a lock on the byte, else 0. */

@@ -12,6 +12,10 @@
  * find before or after, and a stranger that takes the lock over from a dead
  * owner has only to count anew (orl_table_repair).
  *
+ * A page that was forgotten (STALE) keeps its entry until someone wants its frame.
+ * All that one page leaves so lie where its next entry is to be: if they are many,
+ * whoever inserts that one takes their frames at once (load-run.c).
+ *
  * Locks: partition.  Nothing is taken while one is held.
  */
 #include <errno.h>
@@ -20,6 +24,10 @@
 #include "lock.h"
 #include "point.h"
 #include "table.h"
+
+/* Buckets that an entry passes over before something is done about it.  By chance
+ * none passes so many: in a pool that is full there are two pages a bucket. */
+#define FAR 4
 
 uint32_t
 orl_table_find (const struct orl_shm *shm, uint64_t file, uint64_t page,
@@ -58,7 +66,7 @@ free_word (const struct orl_bucket *b)
   return -1;
 }
 
-/* Find room and write the entry. */
+/* Find room and write the entry.  1: far from its bucket. */
 static int
 enter (const struct orl_shm *shm, const struct orl_spot *s, uint32_t frame)
 {
@@ -78,7 +86,7 @@ enter (const struct orl_shm *shm, const struct orl_spot *s, uint32_t frame)
   atomic_store_explicit (&orl_bucket_at (shm, s, step)->word[i],
                          s->tag | (frame + 1), memory_order_release);
   ORL_POINT ("table.insert.entered");
-  return 0;
+  return step >= FAR;
 }
 
 int
@@ -108,6 +116,37 @@ orl_table_insert (const struct orl_shm *shm, uint32_t owner, uint32_t frame,
     }
   unlock (shm, owner, s.part);
   return r;
+}
+
+uint32_t
+orl_table_stale (const struct orl_shm *shm, uint64_t file, uint64_t page,
+                 uint32_t skip, uint32_t *frame, uint32_t n)
+{
+  struct orl_spot s = orl_spot (shm, file, page);
+  uint32_t found = 0;
+
+  for (uint32_t step = 0; step < shm->geo.part_buckets; step++)
+    {
+      struct orl_bucket *b = orl_bucket_at (shm, &s, step);
+
+      for (int i = 0; i < ORL_BUCKET_WORDS && found < n; i++)
+        {
+          uint32_t its = (uint32_t) atomic_load (&b->word[i]) - 1;
+          uint64_t state = its < shm->geo.nframes
+                               ? atomic_load (&shm->frames[its].state)
+                               : 0;
+
+          if (orl_state (state) != ORL_VALID || !(state & ORL_STALE))
+            continue;
+          if (skip > 0)
+            skip--;
+          else
+            frame[found++] = its;
+        }
+      if (atomic_load (&b->passed) == 0)
+        break;
+    }
+  return found;
 }
 
 bool

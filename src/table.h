@@ -131,11 +131,19 @@ uint32_t orl_table_find (const struct orl_shm *shm, uint64_t file,
                          uint64_t page, uint64_t *state);
 
 /* Give a RESERVED frame of the caller's the key, make it LOADING and findable.
+ * 1: done, but many entries lie before it, as after -ENOBUFS: orl_table_stale()
+ * tells which need not.
  * -EEXIST: another frame, *other, has the page; nothing was done.
  * -ENOBUFS: no room in the partition. */
 int orl_table_insert (const struct orl_shm *shm, uint32_t owner,
                       uint32_t frame, uint64_t file, uint64_t page,
                       uint32_t *other);
+
+/* Of the frames whose entries lie where the page's is looked for, those that are
+ * VALID and STALE: up to n behind the first skip of them; how many. */
+uint32_t orl_table_stale (const struct orl_shm *shm, uint64_t file,
+                          uint64_t page, uint32_t skip, uint32_t *frame,
+                          uint32_t n);
 
 /* Is the frame's entry there?  The frame's key does not change meanwhile. */
 bool orl_table_holds (const struct orl_shm *shm, uint32_t frame);

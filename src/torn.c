@@ -38,6 +38,7 @@
 #include "proc.h"
 #include "seen.h"
 #include "sys.h"
+#include "torn-area.h"
 #include "torn.h"
 
 /* Looks at the word before its owner is asked for. */
@@ -347,62 +348,6 @@ resolve (const struct oriel_file *file, uint32_t *want)
   return 0;
 }
 
-static int
-wrong_area (const struct oriel_file *file, const char *path)
-{
-  return orl_fail (-EBUSY,
-                   "%s: is open with a double-write area that is not %s; name "
-                   "that one",
-                   file->path, path);
-}
-
-static bool
-is_open (const struct orl_shm *shm, uint32_t index)
-{
-  for (uint32_t p = 0; p < shm->geo.nprocs; p++)
-    if ((atomic_load (&shm->open_maps[(uint64_t) p * shm->geo.map_words
-                                      + index / 64])
-         & UINT64_C (1) << index % 64)
-        && orl_proc_alive (shm, atomic_load (&shm->procs[p].token)))
-      return true;
-  return false;
-}
-
-/* Say that the file has this area, then look whether another says so, too: of two
- * that come at once one is refused at least. */
-static int
-claim (void *arg, const struct orl_store_id *id, const char *path)
-{
-  struct oriel_file *file = arg;
-  const struct orl_shm *shm = &file->pool->shm;
-  struct orl_frec *rec = file->rec;
-
-  if (atomic_load (&rec->dw_ready))
-    return atomic_load (&rec->dw_dev) == id->dev
-                   && atomic_load (&rec->dw_ino) == id->ino
-               ? 0
-               : wrong_area (file, path);
-  atomic_store (&rec->dw_dev, id->dev);
-  atomic_store (&rec->dw_ino, id->ino);
-  for (uint32_t i = 0; i < shm->geo.nfiles; i++)
-    {
-      const struct orl_frec *other = &shm->files[i];
-
-      if (i != file->index && atomic_load (&other->state) == ORL_FILE_USED
-          && atomic_load (&other->torn) == ORIEL_TORN_DOUBLE
-          && atomic_load (&other->dw_ino) == id->ino
-          && atomic_load (&other->dw_dev) == id->dev && is_open (shm, i))
-        {
-          atomic_store (&rec->dw_ino, 0);
-          return orl_fail (-EBUSY,
-                           "%s: is the double-write area of another file that is "
-                           "open; %s wants one of its own",
-                           path, file->path);
-        }
-    }
-  return 0;
-}
-
 /* One file, one area, by whichever link it is opened. */
 static int
 name_area (struct oriel_file *file, const oriel_file_options *opt)
@@ -432,7 +377,7 @@ open_area (struct oriel_file *file, bool writes)
                                 .adopt = file->torn->adopt,
                                 .mapped = file->store->map != NULL,
                                 .page_size = file->pool->shm.geo.page_size,
-                                .claim = writes ? claim : NULL,
+                                .claim = writes ? orl_area_claim : NULL,
                                 .arg = file };
   int r = orl_store_identify (file->store, &how.id);
 
@@ -441,56 +386,10 @@ open_area (struct oriel_file *file, bool writes)
   r = orl_dw_open (file->torn->path, &how, &file->torn->dw);
   /* Others have one, so it is another. */
   if (r == -ENOENT && writes && !how.create)
-    r = wrong_area (file, file->torn->path);
+    r = orl_area_wrong (file, file->torn->path);
+  if (r == 0 && !writes && !how.read_only)
+    r = orl_area_alone (file, file->torn->dw->area, file->torn->path);
   return r;
-}
-
-/* What a crash left; by who has the area, or before anyone has it.  -EROFS. */
-static int
-recover (struct oriel_file *file)
-{
-  struct orl_frec *rec = file->rec;
-  bool look = (file->flags & ORIEL_RDONLY) != 0;
-  struct orl_dw *dw = file->torn->dw;
-  struct orl_store_id id;
-  uint32_t torn;
-  int r;
-
-  if (!look)
-    orl_seen_begin (file);
-  r = orl_dw_restore (dw, file->store, look, &torn);
-  ORL_POINT ("torn.restored");
-  /* A batch may have made the file longer; but of one that is half cut the pool
-   * knows better. */
-  if (r == 0 && !look && torn > 0
-      && (r = orl_store_identify (file->store, &id)) == 0
-      && atomic_load (&rec->cut) == 0 && !(atomic_load (&rec->cut_phase) & 1)
-      && atomic_load (&rec->size) < id.size)
-    atomic_store (&rec->size, id.size);
-  if (!look)
-    orl_seen_end (file);
-  /* Who read the file without the area may have brought them into the pool. */
-  if (torn > 0 && !look)
-    orl_seen_drop_clean (&file->pool->shm, file->index);
-  if (r < 0)
-    return orl_fail (r, "%s: pages cannot be restored from the double-write "
-                        "area %s",
-                     file->path, dw->path);
-  if (look)
-    return torn == 0 ? 0
-                     : orl_fail (-EROFS,
-                                 "%s: %u pages have to be restored from %s; "
-                                 "open it once to write it",
-                                 file->path, torn, dw->path);
-  r = orl_dw_turn (dw, dw->lap + 1);
-  if (r < 0)
-    return orl_fail (r, "%s: the double-write area cannot be written",
-                     dw->path);
-  atomic_store (&rec->dw_lap, dw->lap);
-  atomic_store (&rec->dw_at, ORL_DW_FIRST);
-  atomic_store (&rec->dw_busy, DW_WHOLE);
-  ORL_POINT ("torn.recovered");
-  return 0;
 }
 
 /* Look once at what the last who had the file open left. */
@@ -498,17 +397,25 @@ static int
 settle (struct oriel_file *file)
 {
   struct orl_frec *rec = file->rec;
-  int r = 0;
+  struct orl_dw *dw = file->torn->dw;
+  bool look = (file->flags & ORIEL_RDONLY) != 0;
+  int r;
 
   if (atomic_load (&rec->dw_ready))
     return 0;
-  if (file->torn->dw)
-    r = recover (file);
-  else
-    atomic_store (&rec->dw_busy, DW_WHOLE);
-  if (r == 0 && !(file->flags & ORIEL_RDONLY))
+  r = orl_area_recover (file, dw);
+  if (r < 0 || (look && dw))
+    return r;
+  if (dw)
+    {
+      atomic_store (&rec->dw_lap, dw->lap);
+      atomic_store (&rec->dw_at, ORL_DW_FIRST);
+    }
+  atomic_store (&rec->dw_busy, DW_WHOLE);
+  ORL_POINT ("torn.recovered");
+  if (!look)
     atomic_store (&rec->dw_ready, 1);
-  return r;
+  return 0;
 }
 
 int
@@ -569,11 +476,46 @@ orl_torn_open (struct orl_thread *me, struct oriel_file *file,
   return r;
 }
 
+int
+orl_torn_open_again (const struct oriel_file *file,
+                     const oriel_file_options *opt)
+{
+  struct stat st;
+  int fd, r;
+
+  if (!opt->area || mode_of (file) != ORIEL_TORN_DOUBLE)
+    return 0;
+  r = fd = orl_sys.open (opt->area, O_PATH, 0);
+  if (r >= 0)
+    {
+      r = orl_sys.fstat (fd, &st);
+      orl_sys.close (fd);
+    }
+  return r == 0 && st.st_dev == atomic_load (&file->rec->dw_dev)
+                 && st.st_ino == atomic_load (&file->rec->dw_ino)
+             ? 0
+             : orl_area_wrong (file, opt->area);
+}
+
+void
+orl_torn_forked (struct oriel_file *file)
+{
+  struct orl_dw *dw = file->torn ? file->torn->dw : NULL;
+
+  if (dw && dw->area->fd >= 0)
+    {
+      orl_sys.close (dw->area->fd);
+      dw->area->fd = -1;
+    }
+}
+
 /* Whether others have it open is not asked for: two may close it at once, and who
  * stays may be one who only reads. */
 void
 orl_torn_close (struct oriel_file *file, bool opened)
 {
+  struct orl_torn *t;
+
   if (!file->torn)
     return;
   if (opened && file->torn->dw && mode_of (file) == ORIEL_TORN_DOUBLE
@@ -585,11 +527,13 @@ orl_torn_close (struct oriel_file *file, bool opened)
         turn (file);
       give (file);
     }
-  orl_dw_close (file->torn->dw);
-  pthread_mutex_destroy (&file->torn->lock);
-  free (file->torn->path);
-  free (file->torn);
+  /* Who forks just now looks for it in the child. */
+  t = file->torn;
   file->torn = NULL;
+  orl_dw_close (t->dw);
+  pthread_mutex_destroy (&t->lock);
+  free (t->path);
+  free (t);
 }
 
 /* ------------------------------------------------------------------ */

@@ -17,6 +17,13 @@ struct orl_torn;
 int orl_torn_open (struct orl_thread *me, struct oriel_file *file,
                    const oriel_file_options *opt);
 
+/* This process has it open: -EBUSY with another area, with the text. */
+int orl_torn_open_again (const struct oriel_file *file,
+                         const oriel_file_options *opt);
+
+/* A forked child does not keep the area from others. */
+void orl_torn_forked (struct oriel_file *file);
+
 /* opened: the open was whole; then the area is left with nothing that counts but
  * what others who write the file put there from now on.  If that fails it is
  * left as it is. */

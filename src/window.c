@@ -10,7 +10,8 @@
  * without, 26 with a second thread).  Elsewhere the backend hides each run of
  * neighbours, as it does with large slots: there the kernel writes a guard for
  * each 4 KiB, and splits huge pages for it (a swap of 2 MiB and one touch: 29 us
- * with guards, 16 without; of a huge page 28 and 8; bench-window).
+ * with guards, 16 without; of a huge page 28 and 8; bench-window).  Few slots are
+ * not worth that: what comes replaces what goes (window-show.c).
  *
  * Locks: w->mapper, below w->lock.
  */

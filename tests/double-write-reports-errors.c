@@ -42,7 +42,8 @@ bad_write (int fd, const struct iovec *iov, int n, off_t at)
   return is_victim (fd) ? error : real.pwritev (fd, iov, n, at);
 }
 
-/* No room behind half of the pages. */
+static off_t room;              /* bytes that the file can have */
+
 static ssize_t
 full_write (int fd, const struct iovec *iov, int n, off_t at)
 {
@@ -50,8 +51,8 @@ full_write (int fd, const struct iovec *iov, int n, off_t at)
 
   for (int i = 0; i < n; i++)
     end += (off_t) iov[i].iov_len;
-  return end > PAGES / 2 * 4096 ? bad_write (fd, iov, n, at)
-                                : real.pwritev (fd, iov, n, at);
+  return end > room ? bad_write (fd, iov, n, at)
+                    : real.pwritev (fd, iov, n, at);
 }
 
 static int
@@ -161,7 +162,11 @@ main (void)
          "and so is its directory's sync");
   heal ();
   ok (access (scratch_file ("data.dw"), F_OK) < 0, "nor does that");
-  must (oriel_file_open_with (pool, path, &opt, &file), "oriel_file_open_with");
+  orl_sys.fallocate = bad_fallocate;
+  plant (".dw", -EOPNOTSUPP, 0, 0);
+  is_rc (oriel_file_open_with (pool, path, &opt, &file), 0,
+         "a file system that allocates nothing before it is written will do");
+  heal ();
 
   dirty (pool, file, 1);
   plant (".dw", -ENOSPC, 1, 0);
@@ -193,12 +198,20 @@ main (void)
 
   dirty (pool, file, 3);
   plant ("/data", -ENOSPC, 0, 0);
+  room = PAGES / 2 * 4096;
   orl_sys.pwritev = full_write;
   is_rc (oriel_flush (file), -ENOSPC, "there is no room for the last pages");
   is_rc (oriel_file_truncate (file, PAGES / 2 * 4096), 0, "they are cut off");
   is_rc (oriel_flush (file), 0, "then there is room");
   is_int (in_place (path, 3), PAGES / 2, "for all that is left");
   is_int (plain_size (path), PAGES / 2 * 4096, "and no more");
+  dirty (pool, file, 4);
+  room = PAGES / 2 * 4096 + 1000;
+  is_rc (oriel_flush (file), -ENOSPC, "there is room for a part of a page");
+  is_rc (oriel_file_truncate (file, (uint64_t) room), 0, "all else is cut off");
+  is_rc (oriel_flush (file), 0, "then there is room");
+  is_int (in_place (path, 4), PAGES / 2, "for all that is left");
+  is_int (plain_size (path), room, "and no more");
   heal ();
 
   plant ("/data", -EIO, 0, 1);

@@ -39,6 +39,7 @@ static const struct fault all_faults[] __attribute__ ((unused)) = {
   { "data", EIO },           { "hole", EIO },
   { "space", EIO },
   { "rename", EIO },         { "unlink", EIO },
+  { "fgetxattr", EIO },      { "fsetxattr", ENOSPC },   { "fremovexattr", EIO },
   { "lock", ENOLCK },        { "locked", EIO },
   { "mmap", ENOMEM },        { "munmap", ENOMEM },
   { "madvise", ENOMEM },     { "madvise_many", ENOMEM },
@@ -112,6 +113,11 @@ FAULT (hole, off_t, (int fd, off_t at), (fd, at))
 FAULT (space, int, (int fd, uint64_t *f, uint32_t *b), (fd, f, b))
 FAULT (rename, int, (const char *a, const char *b), (a, b))
 FAULT (unlink, int, (const char *p), (p))
+FAULT (fgetxattr, ssize_t, (int fd, const char *k, void *v, size_t n),
+       (fd, k, v, n))
+FAULT (fsetxattr, int, (int fd, const char *k, const void *v, size_t n),
+       (fd, k, v, n))
+FAULT (fremovexattr, int, (int fd, const char *k), (fd, k))
 FAULT (lock, int, (int fd, int t, off_t at), (fd, t, at))
 FAULT (locked, int, (int fd, off_t at), (fd, at))
 FAULT (munmap, int, (void *at, size_t n), (at, n))
@@ -221,6 +227,9 @@ fault_wrap (void)
   FAULT_ENTRY (space);
   FAULT_ENTRY (rename);
   FAULT_ENTRY (unlink);
+  FAULT_ENTRY (fgetxattr);
+  FAULT_ENTRY (fsetxattr);
+  FAULT_ENTRY (fremovexattr);
   FAULT_ENTRY (lock);
   FAULT_ENTRY (locked);
   FAULT_ENTRY (mmap);

@@ -94,6 +94,26 @@ at_random (void)
   ok (c.ahead <= 50, "at random: %lld pages were read ahead", c.ahead);
 }
 
+/* With a window of an eighth of the pool. */
+static void
+in_a_swapped_window (void)
+{
+  oriel_options opt = test_options ();
+  struct count c;
+
+  must (oriel_file_close (file), "oriel_file_close");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+  opt.window_size = 128 * 4096;
+  opt.slot_size = 4096;
+  pool = must_open_pool ("test", &opt);
+  file = must_open_file (pool, scratch_file ("data"), 0);
+  is_read_ahead ("slots are swapped, each third", walk (5, 3, 300), 300, 3);
+  is_read_ahead ("slots are swapped, backwards", walk (900, -1, 800), 800, 3);
+  c = walk (0, 1, 800);
+  ok (c.good == 800 && c.misses <= 100, "slots are swapped, in order: %lld misses",
+      c.misses);
+}
+
 /* What is pinned now and again stays, while a file that is larger than the pool
  * goes past. */
 static void
@@ -141,6 +161,7 @@ main (void)
   two_at_once ();
   at_random ();
   hot_pages_stay ();
+  in_a_swapped_window ();
   must (oriel_file_close (file), "oriel_file_close");
   is_int (oriel_pool_check (pool, NULL, NULL), 0, "every rule holds");
   must (oriel_pool_close (pool), "oriel_pool_close");

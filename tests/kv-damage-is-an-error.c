@@ -64,11 +64,12 @@ errors (int *wrong)
 static uint64_t
 leaf_of (int k)
 {
+  struct kv_path path = { 0 };
   struct kv_view view;
   char key[20];
   uint64_t page;
   int r = kv_find (store, NULL, key, (size_t) sprintf (key, "key %05d", k),
-                   false, NULL, &view);
+                   false, &path, &view);
 
   if (r < 0)
     bail_out ("kv_find: %d", r);

@@ -27,6 +27,7 @@ tests_c = \
 	tests/dirty-without-write-pin-is-einval \
 	tests/discard-forgets-cached-pages \
 	tests/double-write-area-belongs-to-its-file \
+	tests/double-write-area-is-in-one-pool \
 	tests/drop-dirty-forgets-only-those \
 	tests/drop-forgets-all-pages \
 	tests/drop-pages-forgets-those \
@@ -78,6 +79,7 @@ tests_c = \
 	tests/neighbours-are-shown-by-one-call \
 	tests/null-arguments-are-einval \
 	tests/one-file-by-many-paths-is-one \
+	tests/one-barrier-serves-many-evictions \
 	tests/open-files-beyond-maximum-are-enfile \
 	tests/optimistic-copies-are-whole \
 	tests/optimistic-read-notices-writers \
@@ -179,6 +181,7 @@ tests_c = \
 	tests/window-shows-a-pool-larger-than-the-address-space \
 	tests/window-takes-slots-of-each-size \
 	tests/window-trim-gives-back-and-pins-hold \
+	tests/windows-ahead-double-and-end \
 	tests/words-are-shared-and-stay \
 	tests/write-back-thread-minds-its-own \
 	tests/write-pins-beyond-images-are-enobufs \
@@ -246,11 +249,14 @@ tests_inside = \
 	tests/cancelled-thread-ends-no-call \
 	tests/check-finds-planted-damage \
 	tests/checkpoint-lets-others-go-on \
+	tests/copies-that-are-out-of-date-are-not-written \
 	tests/cut-beside-a-copied-write-is-noticed \
 	tests/cut-bytes-are-not-read-ahead \
 	tests/cut-is-mended-by-one-process-at-a-time \
 	tests/cut-twice-hides-no-loss \
 	tests/direct-transfers-are-aligned-as-the-kernel-says \
+	tests/dirty-pages-whose-memory-is-gone-leave-room \
+	tests/double-write-area-is-synced-before-it-is-relied-on \
 	tests/double-write-reports-errors \
 	tests/double-write-survives-kills \
 	tests/double-write-survives-power-loss \
@@ -261,10 +267,12 @@ tests_inside = \
 	tests/file-without-birth-time-is-known-by-its-handle \
 	tests/flush-leaves-no-reader-behind \
 	tests/flush-tells-of-pages-that-changed-meanwhile \
+	tests/flush-waits-for-what-another-writes \
 	tests/foreign-file-is-read-ahead-while-stable \
 	tests/foreign-files-are-written-by-no-ring \
 	tests/fork-beside-a-new-ring-is-safe \
 	tests/given-up-slots-are-inaccessible \
+	tests/half-cut-store-is-cut-before-it-is-written \
 	tests/hand-passes-no-page-that-cooled \
 	tests/latch-between-two-turns-is-no-damage \
 	tests/lengthening-never-cuts \
@@ -273,16 +281,21 @@ tests_inside = \
 	tests/loss-found-beside-a-failing-sync-is-told \
 	tests/mapped-file-is-synced-for-all-who-ask \
 	tests/mapped-files-are-whole-and-never-a-signal \
+	tests/mapped-pages-are-in-the-area-first \
 	tests/memory-of-a-forked-child-stays \
 	tests/moved-pins-are-seen \
 	tests/moved-pins-are-seen-by-a-child \
 	tests/no-page-overtakes-its-log \
+	tests/old-copies-never-come-back \
 	tests/open-waits-for-a-close \
+	tests/page-dropped-again-and-again-has-room \
 	tests/page-lost-while-a-hole-is-filled-is-told \
 	tests/page-that-cannot-be-read-fails-alone \
 	tests/page-that-cannot-be-written-fails-alone \
 	tests/pages-are-on-huge-pages \
 	tests/pages-are-written-atomically-where-that-works \
+	tests/pages-of-others-are-not-written-to-make-room \
+	tests/pages-that-cannot-be-written-leave-the-others \
 	tests/pages-without-userfaultfd-are-written-from-copies \
 	tests/pin-shown-neither-loads-nor-swaps \
 	tests/pool-on-hugetlbfs-wants-fallocate \
@@ -298,6 +311,7 @@ tests_inside = \
 	tests/rings-are-one-a-process \
 	tests/rings-of-the-dead-land-nowhere-else \
 	tests/slot-without-its-guard-is-inaccessible \
+	tests/slow-reads-are-made-once \
 	tests/small-pages-that-were-synced-stay \
 	tests/stash-has-room-for-a-run \
 	tests/stopped-truncate-blocks-no-one-before-it \
@@ -309,9 +323,11 @@ tests_inside = \
 	tests/table-repair-is-linear \
 	tests/tables-are-on-huge-pages \
 	tests/tool-check-tells-problems \
+	tests/torn-double-write-area-brings-nothing-old-back \
 	tests/torn-pages-are-read-from-the-area \
 	tests/torture \
 	tests/trace-has-every-page-used \
+	tests/transfers-are-sent-in-batches \
 	tests/transfers-that-a-ring-cuts-short-are-whole \
 	tests/truncate-beside-lost-memory-keeps-the-page \
 	tests/truncate-waits-for-copies \
@@ -348,6 +364,7 @@ tests_sqlite = \
 	tests/vfs-leases-stay-while-a-user-copies \
 	tests/vfs-log-grows-no-more-than-stocks \
 	tests/vfs-log-is-written-before-it-is-published \
+	tests/vfs-lost-pages-are-read-again-at-once \
 	tests/vfs-no-read-is-stale \
 	tests/vfs-null-io-is-refused-with-a-pool \
 	tests/vfs-old-sqlite-is-refused \
@@ -392,6 +409,7 @@ tests_sqlite_inside = \
 
 # Linked with examples/kv; left out without xxHash.
 tests_kv = \
+	tests/kv-cursor-misses-nothing-that-stays \
 	tests/kv-damage-is-an-error \
 	tests/kv-dead-split-is-seen-whole \
 	tests/kv-failed-recovery-stays-failed \

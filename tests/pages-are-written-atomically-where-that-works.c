@@ -16,6 +16,7 @@ static struct orl_sys real;
 static uint32_t least, most;
 static unsigned atomic, wrong;
 static int probe;               /* what three bytes are told */
+static int cut_short;           /* the next write is */
 
 static int
 unit (int fd, uint32_t *min, uint32_t *max)
@@ -36,6 +37,10 @@ whole (int fd, const void *data, size_t n, off_t at)
   atomic++;
   wrong += n != 4096 || at % 4096 != 0 || (uintptr_t) data % 512 != 0
            || !(fcntl (fd, F_GETFL) & O_DIRECT);
+  if (cut_short) {
+    cut_short = 0;
+    return 512;
+  }
   return real.pwritev (fd, &iov, 1, at);
 }
 
@@ -125,6 +130,16 @@ main (void)
   plain_read (path, PAGES * 4096, page, 4);
   ok (memcmp (page, "tail", 4) == 0, "and the last, which is not whole");
   is_int ((long long) plain_size (path), PAGES * 4096 + 4, "nothing behind it");
+  for (uint64_t i = 0; i < PAGES; i += 2)
+    stamp_page (pool, file, i, 2);
+  is_rc (oriel_sync (file), 0, "many that do not follow each other");
+  is_int (atomic, PAGES + PAGES / 2, "are one atomic write each, too");
+  stamp_page (pool, file, 7, 3);
+  cut_short = 1;
+  is_rc (oriel_flush (file), -EIO, "one that was none after all is an error");
+  is_rc (oriel_flush (file), 0, "until it is one");
+  plain_read (path, 7 * 4096, page, 4096);
+  ok (is_stamped (page, 4096, 3, 7), "then the store has it");
   must (oriel_file_close (file), "oriel_file_close");
   is_rc (open_as (pool, "auto", &file), 0, "auto");
   is_int (oriel_file_torn (file), ORIEL_TORN_ATOMIC, "is atomic then");

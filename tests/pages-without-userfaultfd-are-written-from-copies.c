@@ -104,6 +104,25 @@ in_store (uint64_t tag)
   return good;
 }
 
+/* A thread's room for copies, in place of the C library's. */
+static _Thread_local bool refuse_memory;
+
+void *
+aligned_alloc (size_t alignment, size_t size)
+{
+  void *p;
+
+  return refuse_memory || posix_memalign (&p, alignment, size) != 0 ? NULL : p;
+}
+
+static void *
+flush_without_memory (void *rc)
+{
+  refuse_memory = true;
+  *(int *) rc = oriel_flush (file);
+  return NULL;
+}
+
 static void
 open_both (size_t window)
 {
@@ -130,6 +149,7 @@ static void
 try (const char *what, size_t window)
 {
   uint64_t tag = 1;
+  int rc;
 
   diag ("%s", what);
   open_both (window);
@@ -143,6 +163,12 @@ try (const char *what, size_t window)
     ok (from_copies >= PAGES, "but copies: %u", from_copies);
     is_int (in_store (tag), PAGES, "which are what the pages were");
   }
+  tag++;
+  for (uint64_t i = 0; i < PAGES; i++)
+    stamp_page (pool, file, i, tag);
+  in_thread (flush_without_memory, &rc);
+  is_rc (rc, 0, "where there is no memory for copies they are written");
+  is_int (in_store (tag), PAGES, "all the same");
   is_int (oriel_pool_check (pool, NULL, NULL), 0, "the pool is in order");
   close_both ();
 }

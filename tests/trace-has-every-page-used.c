@@ -80,6 +80,7 @@ main (void)
   uint64_t numbers[3] = { 30, 10, 20 };
   char bytes[3 * 4096] = "";
   oriel_page pages[3];
+  struct oriel_view view;
   pthread_t thread;
 
   trace = scratch_file ("trace");
@@ -109,14 +110,19 @@ main (void)
          "write, read, and pin many");
   for (int i = 0; i < 3; i++)
     oriel_unpin (&pages[i]);
+  ok (oriel_view (file, 40, 3, 0, &view) == 0 && oriel_view_end (&view) == 0
+             && oriel_pin (file, 50, ORIEL_OPTIMISTIC, pages) == 0
+             && oriel_pin_move (pages, 51, 0) == 0 && oriel_unpin (pages) == 0,
+         "a view, and a pin that moves");
   ok (oriel_pin (file, 500, ORIEL_OPTIMISTIC | ORIEL_NOWAIT, pages)
              == -EAGAIN,
          "a pin that fails");
   ok (oriel_file_close (file) == 0 && oriel_pool_close (pool) == 0,
          "the pool is closed without an end of the trace");
-  ok (read_trace () == 5 + 2 + 3 + 3 && in_order (5, 2, 1, 1, 1000)
+  ok (read_trace () == 5 + 2 + 3 + 3 + 3 + 2 && in_order (5, 2, 1, 1, 1000)
              && in_order (7, 3, 7, 1, 1000) && page_of (&record[10]) == 30
-             && page_of (&record[12]) == 20,
+             && page_of (&record[12]) == 20 && in_order (13, 3, 40, 1, 1000)
+             && in_order (16, 2, 50, 1, 1000),
          "their pages are in it, but not the one that failed");
 
   unlink (trace);

@@ -75,14 +75,21 @@ static const struct way {
 static struct orl_sys real;
 static void (*change) (struct io_uring_sqe *e);
 static unsigned changed;
+static const void *read_to;     /* by the last request of one page */
 
 static int
 submit (struct io_uring *ring)
 {
   struct io_uring_sq *sq = &ring->sq;
 
-  for (unsigned i = sq->sqe_head; change && i != sq->sqe_tail; i++) {
-    change (&sq->sqes[i & *sq->kring_mask]);
+  for (unsigned i = sq->sqe_head; i != sq->sqe_tail; i++) {
+    struct io_uring_sqe *e = &sq->sqes[i & *sq->kring_mask];
+
+    if (e->opcode == IORING_OP_READ)
+      read_to = (const void *) (uintptr_t) e->addr;
+    if (!change)
+      continue;
+    change (e);
     changed++;
   }
   return real.uring_submit (ring);
@@ -247,6 +254,19 @@ wants_memory (void)
   is_int (good, 20, "the pages are right");
 }
 
+/* A fork() while the kernel reads would leave the pages to the child. */
+static int
+has_no_part (void *unused)
+{
+  unsigned char in_memory;
+
+  (void) unused;
+  return mincore ((void *) (uintptr_t) read_to, 4096, &in_memory) < 0
+                 && errno == ENOMEM
+             ? 0
+             : 1;
+}
+
 static void
 try (const char *what, size_t window)
 {
@@ -258,6 +278,10 @@ try (const char *what, size_t window)
   pool = must_open_pool ("test", &opt);
   file = must_open_file (pool, scratch_file ("data"), 0);
   wants_memory ();
+  must (oriel_prefetch (file, PAGES - 1, 1), "oriel_prefetch");
+  if (window)
+    is_int (in_child (has_no_part, NULL), 0,
+            "a forked child has no part in what is read to");
   for (size_t i = 0; i < COUNT (ways); i++) {
     writes (&ways[i], i + 2);
     reads (&ways[i], i + 2);

@@ -150,6 +150,22 @@ small_files (void)
   setrlimit (RLIMIT_FSIZE, &old);
 }
 
+/* SQLite, and not the pool, has the descriptors that are left. */
+static void
+few_descriptors (void)
+{
+  struct rlimit limit, old;
+  int next = dup (2);
+
+  close (next);
+  getrlimit (RLIMIT_NOFILE, &old);
+  limit = old;
+  limit.rlim_cur = (rlim_t) next + 8;
+  setrlimit (RLIMIT_NOFILE, &limit);
+  without ("pool=few", 1, "RLIMIT_NOFILE is too small", "RLIMIT_NOFILE");
+  setrlimit (RLIMIT_NOFILE, &old);
+}
+
 /* The pool has no place for another process. */
 static int
 holder (void *arg)
@@ -210,6 +226,7 @@ main (void)
   without (POOL "&nolock=1", 0, "without locks no one knows what is right",
            "nolock");
   small_files ();
+  few_descriptors ();
   limited ();
   full ();
   no_shm ();

@@ -15,6 +15,7 @@
 #include "evict.h"
 #include "frame.h"
 #include "ledger.h"
+#include "load-async.h"
 #include "lock.h"
 #include "recover.h"
 #include "table.h"
@@ -158,6 +159,8 @@ check_whole_pool (oriel_pool *pool, char why[WHY])
     usleep (1000);
     orl_recover (pool, me->owner, ORL_ALL_DEAD);
   }
+  while (orl_async_settle (me)) /* what this process reads ahead */
+    ;
   orl_thread_unstash (me);
   check_frames (&pool->shm, why);
   check_table (&pool->shm, why);

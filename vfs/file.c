@@ -10,6 +10,9 @@
 
 #include "vfs.h"
 
+/* c->read_marks: no one can change the file. */
+#define MARK_0 (1u << VFS_SHM_READ)
+
 static const sqlite3_io_methods *
 lower (const struct vfs_connection *c)
 {
@@ -99,10 +102,17 @@ x_file_size (sqlite3_file *file, sqlite3_int64 *size)
   struct vfs_connection *c = vfs_connection (file);
   int rc;
 
+  if (c->size > 0 && c->read_marks == MARK_0)
+    {
+      *size = c->size;
+      return SQLITE_OK;
+    }
   if (c->read_marks != 0 && !c->writing && c->lock == SQLITE_LOCK_SHARED
       && vfs_may_read (c))
     {
       *size = (sqlite3_int64) oriel_file_size (vfs_oriel (c));
+      if (c->read_marks == MARK_0)
+        c->size = *size;
       /* 0 is also what a pool says whose memory was taken away. */
       if (*size > 0)
         return SQLITE_OK;
@@ -342,14 +352,41 @@ unlock_shm (struct vfs_connection *c, int first, int n, int flags)
   return rc;
 }
 
+static int __attribute__ ((noinline))
+change_shm_lock (struct vfs_connection *c, int first, int n, int flags)
+{
+  vfs_fetch_stop (c);
+  return flags & SQLITE_SHM_LOCK ? lock_shm (c, first, n, flags)
+                                 : unlock_shm (c, first, n, flags);
+}
+
+/* Most often a transaction begins, or ends, that reads under mark 0, which is
+ * leased.  As no one can change the file while that is locked, what was found of
+ * it still holds. */
 static int
 x_shm_lock (sqlite3_file *file, int first, int n, int flags)
 {
   struct vfs_connection *c = vfs_connection (file);
+  uint64_t limit;
 
-  vfs_fetch_stop (c);
-  return flags & SQLITE_SHM_LOCK ? lock_shm (c, first, n, flags)
-                                 : unlock_shm (c, first, n, flags);
+  if (first == VFS_SHM_READ && flags == (SQLITE_SHM_LOCK | SQLITE_SHM_SHARED)
+      && (limit = c->kept_limit) != 0 && vfs_lease_take (c, first))
+    {
+      vfs_queue_moved (c);
+      c->read_marks |= MARK_0;
+      c->fetch_limit = limit;
+      return SQLITE_OK;
+    }
+  if (first == VFS_SHM_READ && flags == (SQLITE_SHM_UNLOCK | SQLITE_SHM_SHARED)
+      && c->read_marks == MARK_0 && (limit = c->fetch_limit) != 0
+      && vfs_lease_keep (c, first))
+    {
+      c->read_marks = 0;
+      c->fetch_limit = 0;
+      c->kept_limit = limit;
+      return SQLITE_OK;
+    }
+  return change_shm_lock (c, first, n, flags);
 }
 
 static void

@@ -219,8 +219,11 @@ doubt_recall (struct vfs_connection *c)
 bool
 vfs_lease_ok (const struct vfs_file *f, const volatile void *index, int lock)
 {
-  uint64_t attempt = __atomic_load_n (&f->words[ATTEMPT], __ATOMIC_RELAXED);
+  uint64_t attempt;
 
+  if (lock == VFS_SHM_READ) /* it holds up nothing, as all is copied */
+    return vfs_wal_lease_ok (index, 0, 0);
+  attempt = __atomic_load_n (&f->words[ATTEMPT], __ATOMIC_RELAXED);
   if (index && vfs_is_written (f))
     attempt = vfs_wal_attempt (index);
   return vfs_wal_lease_ok (index, lock - VFS_SHM_READ, attempt);

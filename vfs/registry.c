@@ -20,6 +20,9 @@
  * - A file that the pool would not take is remembered while connections use
  *   it, since each attempt opens and closes descriptors.
  *
+ * Where few descriptors are left, SQLite has them: a database without the pool
+ * is slower, one without a journal cannot be written.
+ *
  * Pools stay attached until the process ends: a pool that is detached and
  * attached again would be as warm, but the window would have to be filled anew.
  *
@@ -33,10 +36,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "vfs.h"
+
+/* What a pool takes, and a file in it, and what must be left then: for a log with
+ * its wal-index, or a journal and its directory, and for temporary files. */
+#define POOL_DESCRIPTORS 3
+#define FILE_DESCRIPTORS 2
+#define SPARE_DESCRIPTORS 8
 
 #define IDLE_MAX 16             /* two descriptors each; a guess at what no one
                                    minds, and more than programs alternate */
@@ -102,6 +113,28 @@ free_pool (struct vfs_pool *p)
   free (p);
 }
 
+/* Can n more descriptors be had, and leave some?  The kernel gives the lowest
+ * number that is free.  If not, why says so. */
+static bool
+has_descriptors (unsigned n, char *why, size_t size)
+{
+  struct rlimit limit;
+  int fd = eventfd (0, EFD_CLOEXEC);
+  bool few = fd < 0 && (errno == EMFILE || errno == ENFILE);
+
+  if (fd >= 0)
+    close (fd);
+  if (getrlimit (RLIMIT_NOFILE, &limit) < 0)
+    return !few;
+  few = few
+        || (fd >= 0 && (rlim_t) fd + n + SPARE_DESCRIPTORS > limit.rlim_cur);
+  if (few)
+    snprintf (why, size,
+              "too few file descriptors are left for it (RLIMIT_NOFILE is %llu)",
+              (unsigned long long) limit.rlim_cur);
+  return !few;
+}
+
 static uint64_t
 least (uint64_t a, uint64_t b)
 {
@@ -146,6 +179,8 @@ attach (const struct vfs_params *params, char *why, size_t size)
     if (!atomic_load (&p->gone) && same_text (p->name, params->pool)
         && same_text (p->directory, params->directory))
       return p;
+  if (!has_descriptors (POOL_DESCRIPTORS + FILE_DESCRIPTORS, why, size))
+    return NULL;
   p = calloc (1, sizeof *p);
   if (p)
     p->name = strdup (params->pool);
@@ -315,20 +350,36 @@ add_file (struct vfs_pool *pool, const struct stat *st)
   return f;
 }
 
+/* As open_oriel(), if there are descriptors to spare; why is set if not. */
+static int
+open_spared (struct vfs_pool *pool, const char *path, oriel_file **file,
+             bool *read_only, char *why, size_t size)
+{
+  int r;
+
+  if (!has_descriptors (FILE_DESCRIPTORS, why, size))
+    return -EMFILE;
+  r = open_oriel (pool, path, file, read_only);
+  if (r < 0)
+    snprintf (why, size, "%s", oriel_error ());
+  return r;
+}
+
 /* Open the file that path names, which stat() said is st, and register it, as
  * what it turns out to be, with no connection yet. */
 static struct vfs_file *
 open_file (struct vfs_pool *pool, const char *path, struct stat *st)
 {
+  char why[sizeof ((struct vfs_file *) 0)->refusal];
   oriel_file *file = NULL;
   struct vfs_file *f;
-  bool read_only;
-  int r = open_oriel (pool, path, &file, &read_only);
+  bool read_only = false;
+  int r = open_spared (pool, path, &file, &read_only, why, sizeof why);
 
   if (r == -ENFILE || r == -EMFILE)
     {
       sweep (0);
-      r = open_oriel (pool, path, &file, &read_only);
+      r = open_spared (pool, path, &file, &read_only, why, sizeof why);
     }
   if (r == 0)
     fstat (oriel_file_fd (file), st);
@@ -338,7 +389,7 @@ open_file (struct vfs_pool *pool, const char *path, struct stat *st)
   if (!f || (f->file && f->file != file))
     return NULL; /* no memory: the descriptors stay open, better than closed */
   if (r < 0)
-    snprintf (f->refusal, sizeof f->refusal, "%s", oriel_error ());
+    memcpy (f->refusal, why, sizeof why);
   else
     {
       f->file = file;

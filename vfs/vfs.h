@@ -144,6 +144,9 @@ struct vfs_connection {
   struct vfs_file *refused;     /* then: the file that the pool did not take */
   struct vfs_fetches *fetches;  /* fetch.c; NULL: none yet */
   uint64_t fetch_limit;         /* bytes: see there */
+  uint64_t kept_limit;          /* that of the lease, while it is IDLE */
+  sqlite3_int64 size;           /* the file's, while mark 0 is locked; 0: not
+                                   known */
   uint32_t nfetched;            /* pages in use */
   unsigned generation;          /* vfs_generation at open */
   int lock;                     /* SQLITE_LOCK_* that we hold */
@@ -362,11 +365,14 @@ int vfs_fetch (struct vfs_connection *c, sqlite3_int64 offset, int amount,
                void **data);
 int vfs_unfetch (struct vfs_connection *c, sqlite3_int64 offset, void *data);
 
-/* A method is called that may change whether, or how far, there may be fetched. */
+/* A method is called that may change whether, or how far, there may be fetched, or
+ * the file's size. */
 static inline void
 vfs_fetch_stop (struct vfs_connection *c)
 {
   c->fetch_limit = 0;
+  c->kept_limit = 0;
+  c->size = 0;
 }
 
 /* Pages that a connection may keep pinned between fetches, at most. */

@@ -56,7 +56,8 @@
  * pool would save 0.05 us of a transaction of 4 us; in the others it would cost
  * more than it gives.  And frames would lie in memory twice, or have to be
  * dropped from the page cache, and strangers would read them from the disk.  A
- * checkpoint reads a page once.
+ * checkpoint reads a page once.  Nor could a frame be had without a copy: SQLite
+ * asks for pointers into the database only, and reads the log by xRead.
  *
  * Locks: the list's mutex is a leaf.  A connection and its log are used by one
  * thread at a time.

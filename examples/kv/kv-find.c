@@ -3,8 +3,7 @@
  * kv-find.c - finding: gets and cursors
  *
  * A B+tree.  Inner pages have separators, as short as can be, and children; a
- * leaf has no neighbour's number, as the bounds that the way down gave say where
- * to go on.
+ * leaf has no neighbour's number, as the way down leads on to it.
  *
  * Readers latch nothing.  On the way down the child's version is taken while the
  * parent's is still good ("optimistic lock coupling": V. Leis and others, The ART
@@ -13,85 +12,54 @@
  * latched before it changes the first, so this would do; but who dies leaves
  * some changed.  So readers also look at shared->changes, before and after.
  *
- * A cursor has a copy of one leaf, and the bounds of what that leaf could have:
- * the next leaf is the one where its upper bound belongs, the one before is that
- * of what comes just before the lower.  So it is no one's business but its own
- * how the tree changes meanwhile.
+ * A cursor has a copy of one leaf, and the way to it.  As long as no pages have
+ * changed together since, which is the only way in which inner ones do, the way
+ * leads on to the leaf's neighbours; else the leaf is found anew, by its last key,
+ * or its first.  So it is no one's business but its own how the tree changes.
  */
 #include <stdlib.h>
 
 #include "kv-impl.h"
 
-static void
-set_bound (const void *page, size_t size, int i, unsigned char *to,
-           size_t *length)
-{
-  struct kv_item item;
-
-  if (kv_page_item (page, size, (unsigned) i, &item)
-      && item.key_length <= size / 8)
-    memcpy (to, item.key, *length = item.key_length);
-}
-
-/* The child that is taken in an inner page. */
-static int
-choose (kv *store, const void *page, const void *key, size_t key_length,
-        bool before, struct kv_path *path)
-{
-  int n = kv_u16 (&kv_head (page)->n), i = n;
-  bool found;
-
-  if (key)
-    i = kv_page_search (page, store->size, key, key_length, !before, &found);
-  if (!path || i < 0)
-    return i;
-  path->step[path->depth].at = (unsigned) i;
-  path->last &= i == n;
-  if (path->bounds && i > 0)
-    set_bound (page, store->size, i - 1, path->low, &path->low_length);
-  if (path->bounds && i < n)
-    set_bound (page, store->size, i, path->high, &path->high_length);
-  return i;
-}
-
 int
 kv_find (kv *store, const struct kv_txn *t, const void *key,
-         size_t key_length, bool before, struct kv_path *path,
+         size_t key_length, bool last, struct kv_path *path,
          struct kv_view *leaf)
 {
   struct kv_view view[2];       /* of the parent and of the child, in turns */
-  unsigned level = KV_DEPTH;
-  uint64_t page = KV_ROOT;
-  int r = kv_look (store, t, page, &view[0]);
+  unsigned d = path->fixed > 0 ? path->fixed - 1 : 0, level = KV_DEPTH - d;
+  uint64_t page = d > 0 ? path->step[d].page : KV_ROOT;
+  int r = kv_look (store, t, page, &view[d % 2]);
 
-  if (path) {
-    path->last = true;
-    path->low_length = path->high_length = 0;
-  }
-  for (unsigned d = 0; r == 0; d++) {
+  for (; r == 0; d++) {
     struct kv_view *here = &view[d % 2], *next = &view[(d + 1) % 2];
     unsigned its = kv_u16 (&kv_head (here->data)->level);
+    unsigned n = kv_u16 (&kv_head (here->data)->n);
+    bool found = false;
     int i = -1;
 
     if (its < level) {          /* else it is no child */
-      if (path)
-        path->step[path->depth = d].page = page;
+      path->step[d].page = page;
       if (its == 0) {
+        path->depth = d;
         *leaf = *here;
         return 0;
       }
-      i = choose (store, here->data, key, key_length, before, path);
+      i = (int) (d < path->fixed ? path->step[d].at : last ? n : 0);
+      if (key && d >= path->fixed)
+        i = kv_page_search (here->data, store->size, key, key_length, &found);
+      i += found;
+      path->step[d].at = (unsigned) i;
+      path->step[d].n = n;
     }
+    /* If this one is changing it may be any number: then that page is looked at
+     * for nothing. */
     page = i < 0 ? 0 : kv_page_child (here->data, store->size, (unsigned) i);
     level = its;
-    if (!kv_seen (here)) /* then page may be any number */
-      r = -EAGAIN;
-    else if (page <= KV_ROOT)
-      r = -EBADMSG;
-    else
-      r = kv_look (store, t, page, next);
-    if (r == 0 && !kv_seen (here)) {
-      kv_unlook (next);
+    r = page <= KV_ROOT ? -EBADMSG : kv_look (store, t, page, next);
+    if (!kv_seen (here)) {
+      if (r == 0)
+        kv_unlook (next);
       r = -EAGAIN;
     }
     kv_unlook (here);
@@ -113,14 +81,17 @@ static int
 get_once (kv *store, const kv_op *op, size_t *length)
 {
   struct kv_item item = { 0 };
+  struct kv_path path;
   struct kv_view leaf;
   bool found;
   int r;
 
+  path.fixed = 0;
   if (!kv_is_key (store, op->key, op->key_length))
     return -EINVAL;
-  KV_TRY (kv_find (store, NULL, op->key, op->key_length, false, NULL, &leaf));
-  r = kv_page_search (leaf.data, store->size, op->key, op->key_length, false,
+  KV_TRY (kv_find (store, NULL, op->key, op->key_length, false, &path,
+                   &leaf));
+  r = kv_page_search (leaf.data, store->size, op->key, op->key_length,
                       &found);
   if (r >= 0 && found && op->length > 0
       && kv_page_item (leaf.data, store->size, (unsigned) r, &item))
@@ -170,40 +141,75 @@ kv_get (kv *store, const void *key, size_t key_length, void *value,
 
 struct kv_cursor {
   kv *store;
+  uint64_t moment;              /* of the leaf, and of the way to it */
   unsigned at;                  /* it stands before this cell of the leaf */
-  struct kv_path path;          /* for the bounds */
+  struct kv_path path;
   unsigned char leaf[KV_PAGE_MAX];
 };
 
-/* Take the leaf of key, or of what comes before it.  key may be a bound: it is
- * copied, as the bounds change. */
+/* Copy the leaf that kv_find() finds, but for what is between slots and cells, and
+ * stand before key, or with after, behind it.  -EAGAIN: steps were fixed, and the
+ * tree has changed. */
 static int
-take (kv_cursor *c, const void *key, size_t length, bool before)
+take (kv_cursor *c, unsigned fixed, const void *key, size_t length, bool after)
 {
-  unsigned char copy[sizeof c->path.low];
+  size_t size = c->store->size, slots, heap;
   struct kv_view leaf;
-  uint64_t moment;
   bool found;
   int r;
 
-  if (key)
-    key = memcpy (copy, key, length);
+  c->path.fixed = fixed;
   do {
-    KV_TRY (kv_moment (c->store, &moment));
-    r = kv_find (c->store, NULL, key, length, before, &c->path, &leaf);
+    if (fixed == 0)
+      KV_TRY (kv_moment (c->store, &c->moment));
+    r = kv_find (c->store, NULL, key, length, after, &c->path, &leaf);
     if (r == 0) {
-      memcpy (c->leaf, leaf.data, c->store->size);
+      slots = sizeof (struct kv_head)
+              + kv_u16 (&kv_head (leaf.data)->n) * sizeof (struct kv_slot);
+      heap = kv_u16 (&kv_head (leaf.data)->heap);
+      if (heap < slots || heap > size)
+        heap = slots = 0;
+      memcpy (c->leaf, leaf.data, slots);
+      memcpy (c->leaf + heap, leaf.data + heap, size - heap);
       r = kv_seen (&leaf) ? 0 : -EAGAIN;
       kv_unlook (&leaf);
     }
-  } while (r == -EAGAIN || !kv_is_moment (c->store, moment));
-  if (r == 0)
-    r = key ? kv_page_search (c->leaf, c->store->size, key, length, false,
-                              &found)
-            : kv_head (c->leaf)->n;
-  if (r >= 0)
-    c->at = (unsigned) r;
-  return r < 0 ? r : 0;
+    if (!kv_is_moment (c->store, c->moment))
+      r = -EAGAIN;
+  } while (r == -EAGAIN && fixed == 0);
+  KV_TRY (r);
+  if (key)
+    KV_TRY (r = kv_page_search (c->leaf, size, key, length, &found));
+  c->at = key ? (unsigned) r + (after && found)
+              : after ? kv_head (c->leaf)->n : 0;
+  return 0;
+}
+
+/* The leaf behind, or the one before. */
+static int
+neighbour (kv_cursor *c, bool back)
+{
+  struct kv_path *p = &c->path, was = *p;
+  unsigned char key[KV_PAGE_MAX];
+  unsigned d = p->depth;
+  struct kv_item edge;
+  int r;
+
+  do
+    if (d-- == 0)
+      return -ENOENT;
+  while (p->step[d].at == (back ? 0 : p->step[d].n));
+  if (!kv_page_item (c->leaf, c->store->size,
+                     back ? 0 : kv_head (c->leaf)->n - 1u, &edge))
+    return -EBADMSG;
+  memcpy (key, edge.key, edge.key_length);
+  p->step[d].at += back ? -1u : 1u;
+  r = take (c, d + 1, NULL, 0, back);
+  if (r == -EAGAIN)
+    return take (c, 0, key, edge.key_length, !back);
+  if (r < 0) /* the next try begins where this one did */
+    *p = was;
+  return r;
 }
 
 int
@@ -218,7 +224,6 @@ kv_cursor_open (kv *store, kv_cursor **cursor)
   if (!c)
     return -ENOMEM;
   c->store = store;
-  c->path.bounds = true;
   r = kv_seek (c, "", 0);
   if (r < 0)
     free (c);
@@ -238,7 +243,7 @@ kv_seek (kv_cursor *c, const void *key, size_t length)
 {
   if (!c || length > kv_key_max (c->store))
     return -EINVAL;
-  return take (c, key, length, false);
+  return take (c, 0, key, length, !key);
 }
 
 static int
@@ -249,13 +254,8 @@ step (kv_cursor *c, bool back, const void **key, size_t *key_length,
 
   if (!c)
     return -EINVAL;
-  while (back ? c->at == 0 : c->at >= kv_head (c->leaf)->n) {
-    size_t bound = back ? c->path.low_length : c->path.high_length;
-
-    if (bound == 0)
-      return -ENOENT;
-    KV_TRY (take (c, back ? c->path.low : c->path.high, bound, back));
-  }
+  while (back ? c->at == 0 : c->at >= kv_head (c->leaf)->n)
+    KV_TRY (neighbour (c, back));
   if (!kv_page_item (c->leaf, c->store->size, back ? --c->at : c->at++, &item))
     return -EBADMSG;
   if (key)

@@ -117,10 +117,9 @@ kv_page_room (const void *page)
 /* False: it does not lie inside the page. */
 bool kv_page_item (const void *page, size_t size, unsigned i,
                    struct kv_item *item);
-/* The first cell that is not less than key, or with after, that is greater.
- * *found: one is the key.  -EBADMSG. */
+/* The first cell that is not less than key; *found: it is the key.  -EBADMSG. */
 int kv_page_search (const void *page, size_t size, const void *key,
-                    size_t key_length, bool after, bool *found);
+                    size_t key_length, bool *found);
 void kv_page_init (void *page, size_t size, unsigned level);
 /* There has to be room. */
 void kv_page_insert (void *page, size_t size, unsigned i,
@@ -203,14 +202,11 @@ struct kv_view {
 /* The way to a leaf. */
 struct kv_path {
   unsigned depth;               /* of the leaf */
-  bool last, bounds;            /* no leaf is behind it; they are wanted */
+  unsigned fixed;               /* so many steps are not to be looked for */
   struct {
     uint64_t page;
-    unsigned at;                /* the child taken */
+    unsigned at, n;             /* the child taken, and the last */
   } step[KV_DEPTH];
-  /* What keys the leaf can have: from low on, before high.  Length 0: no bound. */
-  size_t low_length, high_length;
-  unsigned char low[KV_PAGE_MAX / 8], high[KV_PAGE_MAX / 8];
 };
 
 /* kv-txn.c */
@@ -256,10 +252,10 @@ int kv_log_checkpoint (kv *store, bool need);
 
 /* kv-find.c */
 bool kv_is_key (const kv *store, const void *key, size_t length);
-/* The leaf where key belongs, looked at; with before, where keys just before it
- * do.  key NULL: behind all.  path may be NULL.  -EAGAIN. */
+/* The leaf where key belongs, looked at, and the way to it; key NULL: the first
+ * under the steps that are fixed, or the last.  -EAGAIN. */
 int kv_find (kv *store, const struct kv_txn *t, const void *key,
-             size_t key_length, bool before, struct kv_path *path,
+             size_t key_length, bool last, struct kv_path *path,
              struct kv_view *leaf);
 
 #endif /* KV_IMPL_H */

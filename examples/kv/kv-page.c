@@ -38,11 +38,13 @@ kv_page_item (const void *page, size_t size, unsigned i, struct kv_item *item)
 static uint32_t
 begin_of (const struct kv_item *item, size_t prefix)
 {
+  size_t n = item->key_length > prefix ? item->key_length - prefix : 0;
   uint32_t begin = 0;
 
-  if (item->key_length > prefix)
-    memcpy (&begin, item->key + prefix,
-            item->key_length - prefix < 4 ? item->key_length - prefix : 4u);
+  if (n >= sizeof begin)
+    memcpy (&begin, item->key + prefix, sizeof begin);
+  else if (n > 0)
+    memcpy (&begin, item->key + prefix, n);
   return be32toh (begin);
 }
 
@@ -72,7 +74,7 @@ compare (const struct kv_item *item, const struct kv_item *key)
 
 int
 kv_page_search (const void *page, size_t size, const void *key,
-                size_t key_length, bool after, bool *found)
+                size_t key_length, bool *found)
 {
   const struct kv_slot *slot = kv_slots (page);
   unsigned n = kv_u16 (&kv_head (page)->n), from, to;
@@ -94,13 +96,15 @@ kv_page_search (const void *page, size_t size, const void *key,
     if (!kv_page_item (page, size, middle, &item))
       return -EBADMSG;
     c = compare (&item, &its);
-    *found |= c == 0;
-    if (c < 0 || (c == 0 && after))
+    *found = c == 0;
+    if (c == 0)
+      return (int) middle;
+    if (c < 0)
       from = middle + 1;
     else
       to = middle;
   }
-  if (*found || n == 0 || prefix == 0)
+  if (n == 0 || prefix == 0)
     return (int) from;
   /* All this was right if the key begins as the others do. */
   if (!kv_page_item (page, size, from < n ? from : n - 1, &item))
@@ -121,15 +125,6 @@ kv_page_init (void *page, size_t size, unsigned level)
   head->heap = (uint16_t) size;
 }
 
-static void
-set_begin (void *page, size_t size, unsigned i)
-{
-  struct kv_item item;
-
-  kv_page_item (page, size, i, &item);
-  kv_slots (page)[i].begin = begin_of (&item, kv_head (page)->prefix);
-}
-
 void
 kv_page_insert (void *page, size_t size, unsigned i,
                 const struct kv_item *item)
@@ -138,6 +133,7 @@ kv_page_insert (void *page, size_t size, unsigned i,
   struct kv_slot *slot = kv_slots (page);
   struct kv_cell *cell;
   struct kv_item other;
+  unsigned to = i + 1;
   size_t same = 0;
 
   head->heap = (uint16_t) (head->heap - kv_cell_size (item));
@@ -154,11 +150,14 @@ kv_page_insert (void *page, size_t size, unsigned i,
   while (same < head->prefix && same < item->key_length
          && item->key[same] == other.key[same])
     same++;
-  set_begin (page, size, i);
   if (same < head->prefix) {
     head->prefix = (uint16_t) same;
-    for (i = 0; i < head->n; i++)
-      set_begin (page, size, i);
+    i = 0;
+    to = head->n;
+  }
+  for (; i < to; i++) {
+    kv_page_item (page, size, i, &other);
+    slot[i].begin = begin_of (&other, head->prefix);
   }
 }
 

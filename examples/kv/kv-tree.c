@@ -180,14 +180,16 @@ balance (kv *store, struct kv_txn *t, const struct kv_path *path, unsigned d,
 {
   size_t most = store->size - sizeof (struct kv_head), has;
   struct share s = { .had = 2, .n = full ? 2 : 1 };
-  bool append = add && path->last;
   unsigned char *parent;
+  bool append = add;
   struct kv_item old;
 
   if (d == 0)
     return full ? deepen (store, t) : 0;
   KV_TRY (kv_edit (store, t, path->step[d - 1].page, &parent));
   s.first = path->step[d - 1].at;
+  for (unsigned i = 0; i <= d; i++) /* behind all others? */
+    append &= path->step[i].at == path->step[i].n;
   /* An inner page is split alone, so that it has room for certain. */
   if (append || kv_head (parent)->n == 0 || (full && !add))
     s.had = 1;
@@ -212,14 +214,12 @@ balance (kv *store, struct kv_txn *t, const struct kv_path *path, unsigned d,
     return full;
   }
   KV_TRY (deal (store, t, parent, &s));
-  if (s.n >= s.had)
+  if (s.n >= s.had
+      || (d > 1 ? !is_too_empty (parent, store->size)
+                : kv_head (parent)->n > 0))
     return 0;
   if (d > 1)
-    return is_too_empty (parent, store->size)
-               ? balance (store, t, path, d - 1, NULL, false)
-               : 0;
-  if (kv_head (parent)->n > 0)
-    return 0;
+    return balance (store, t, path, d - 1, NULL, false);
   memcpy (parent, s.data[0], store->size); /* the root's only child */
   return kv_free (store, t, s.page[0]);
 }
@@ -248,8 +248,7 @@ change_leaf (kv *store, unsigned char *leaf, const struct kv_item *new,
 {
   struct kv_item item;
   bool found;
-  int r = kv_page_search (leaf, store->size, new->key, new->key_length, false,
-                          &found);
+  int r = kv_page_search (leaf, store->size, new->key, new->key_length, &found);
 
   if (r < 0)
     return r;
@@ -286,14 +285,14 @@ change (kv *store, struct kv_txn *t, const kv_op *op)
     uint64_t moment;
     int r;
 
-    path.bounds = false;
+    path.fixed = 0;
     KV_TRY (kv_moment (store, &moment));
     KV_TRY (kv_find (store, t, op->key, op->key_length, false, &path, &view));
     KV_TRY (kv_copy (store, t, &view, &leaf));
     if (!kv_is_moment (store, moment))
       return -EAGAIN;
     r = change_leaf (store, leaf, &new, &path.step[path.depth].at);
-    path.last &= path.step[path.depth].at == kv_head (leaf)->n;
+    path.step[path.depth].n = kv_head (leaf)->n;
     KV_POINT ("alone.changed");
     if (r <= 0 || !t->locked)
       return r;

@@ -21,10 +21,15 @@
  * for flushes of many pages, and for few of them: src/README.md has what it
  * costs.
  *
- * An area is for one file, and that file has it always: if the file is opened
- * after a crash without it, by another hard link or with another area, and
- * changed, then the old pages come back over newer ones when it is opened with
- * the area again.
+ * An area is for one file, and the file says which area it has, in an extended
+ * attribute (user.oriel.area).  So after a crash the first who opens the file to
+ * write it restores what is torn, by whichever hard link it opens it and whichever
+ * area it asks for; and from then on no area has copies that count but the one
+ * that the file is written by.  Where the file system has no such attributes
+ * (tmpfs before Linux 6.6) a file wants the same area always: if it is opened
+ * after a crash without it, by another hard link or with another area, and changed,
+ * then the old pages come back over newer ones when it is opened with the area
+ * again.
  *
  * While the file is open, and after a crash until Oriel has opened it again,
  * file and area belong together: don't change, move or remove one without the
@@ -88,11 +93,13 @@ ORIEL_API int oriel_file_options_set (oriel_file_options *opt,
  * Whoever is the first, and whatever it asks for, restores torn pages from an
  * area that the file has, beside it or where it says.  Errors: those of
  * oriel_file_open(); -EBUSY the file is open, if only to read it, and was opened
- * to be written in another way, or with another area, or the area is that of
- * another file that is open; -EOPNOTSUPP atomic: the file system or the device
+ * to be written in another way, or with another area, or the area is another file
+ * that is open, or has been taken by one, also in another pool (which is known
+ * where the kernel has OFD locks, Linux 3.15); -EOPNOTSUPP atomic: the file system or the device
  * does not write pages of this size so; double: this build of Oriel has no
- * xxHash; -EINVAL with ORIEL_FOREIGN; of the
- * area: -ENOSPC no room for it; -EPROTO something else lies there; -ESTALE it
+ * xxHash; -EINVAL with ORIEL_FOREIGN, or the
+ * area is the file itself; of the area: -ENOSPC no room for it, or for the file's
+ * attribute; -EPROTO something else lies there; -ESTALE it
  * has pages of another file (see adopt); -EROFS with ORIEL_RDONLY: pages are
  * torn, and have to be restored by who may write; others of open(2), pread(2)
  * and pwrite(2).

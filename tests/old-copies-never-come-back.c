@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A process is killed while its file has a double-write area, and a page is torn.
+ * Whoever next opens the file to write it, by whatever path and with whatever area
+ * or with none, has the page restored; and what is written then stays, when the
+ * file is opened with the old area again.  Where the file system has no extended
+ * attributes the area beside the file counts, as it was made for the file.
+ */
+#include <sys/stat.h>
+
+#include "double-write.h"
+#include "sys.h"
+#include "util.h"
+
+#define OLD 7
+#define NEW 8
+
+static __typeof__ (orl_sys.fgetxattr) real_get;
+static int deny;                /* errno of all calls, and of writes */
+
+static ssize_t
+deny_get (int fd, const char *name, void *value, size_t n)
+{
+  return deny ? -deny : real_get (fd, name, value, n);
+}
+
+static int
+deny_set (int fd, const char *name, const void *value, size_t n)
+{
+  (void) fd, (void) name, (void) value, (void) n;
+  return -ENOSPC;
+}
+
+static int
+open_as (oriel_pool *pool, const char *name, uint32_t torn, const char *area,
+         unsigned flags, oriel_file **file)
+{
+  oriel_file_options opt;
+
+  oriel_file_options_init (&opt);
+  opt.torn = torn;
+  opt.area = area ? scratch_file (area) : NULL;
+  opt.flags = flags;
+  return oriel_file_open_with (pool, scratch_file (name), &opt, file);
+}
+
+/* A file, and its area, or NULL: beside it. */
+struct pair {
+  const char *name;
+  const char *area;
+  uint64_t tag;
+};
+
+static int
+dies (void *arg)
+{
+  const struct pair *of = arg;
+  oriel_pool *pool = test_pool ();
+  oriel_file *file;
+
+  must (open_as (pool, of->name, ORIEL_TORN_DOUBLE, of->area, ORIEL_CREATE,
+                 &file),
+        "open");
+  for (uint64_t i = 0; i < 4; i++)
+    stamp_page (pool, file, i, of->tag);
+  must (oriel_sync (file), "oriel_sync");
+  raise (SIGKILL);
+  return 1;
+}
+
+/* Page 2 is half what it was. */
+static void
+crash (const char *name, const char *area, uint64_t tag)
+{
+  struct pair of = { name, area, tag };
+
+  ok (in_child (dies, &of) == 128 + SIGKILL, "%s: a process is killed", name);
+  must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
+  plain_write (scratch_file (name), 2 * 4096 + 512, "torn", 4);
+}
+
+static int
+has (const char *name, uint64_t number, uint64_t tag)
+{
+  char page[4096];
+
+  plain_read (scratch_file (name), (off_t) number * 4096, page, 4096);
+  return is_stamped (page, 4096, tag, number);
+}
+
+/* Opened so, it is restored, and changed. */
+static void
+changes (const char *name, uint32_t torn, const char *area, uint64_t tag)
+{
+  oriel_pool *pool = test_pool ();
+  oriel_file *file;
+
+  is_rc (open_as (pool, name, torn, area, 0, &file), 0, name);
+  ok (has (name, 2, tag), "%s: the torn page is restored", name);
+  stamp_page (pool, file, 3, NEW);
+  must (oriel_file_close (file), "oriel_file_close");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+}
+
+/* And then with the area that it had first. */
+static void
+stays (const char *name, const char *area)
+{
+  oriel_pool *pool = test_pool ();
+  oriel_file *file;
+
+  is_rc (open_as (pool, name, ORIEL_TORN_DOUBLE, area, 0, &file), 0, name);
+  ok (has (name, 3, NEW), "%s: the new page stays", name);
+  must (oriel_file_close (file), "oriel_file_close");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+}
+
+static void
+by_a_hard_link (void)
+{
+  crash ("linked", NULL, OLD);
+  if (link (scratch_file ("linked"), scratch_file ("by-link")) < 0)
+    bail_out ("link: %s", strerror (errno));
+  changes ("by-link", ORIEL_TORN_NONE, NULL, OLD);
+  stays ("linked", NULL);
+}
+
+static void
+with_no_area (void)
+{
+  oriel_pool *pool;
+  oriel_file *file;
+
+  crash ("without", "apart", OLD);
+  pool = test_pool ();
+  is_rc (open_as (pool, "without", 0, NULL, ORIEL_RDONLY, &file), -EROFS,
+         "who only reads is told");
+  ok (strstr (oriel_error (), "apart") != NULL, "where pages are: %s",
+      oriel_error ());
+  must (oriel_pool_close (pool), "oriel_pool_close");
+  changes ("without", ORIEL_TORN_NONE, NULL, OLD);
+  stays ("without", "apart");
+}
+
+static void
+with_another_area (void)
+{
+  crash ("twice", "first", OLD);
+  changes ("twice", ORIEL_TORN_DOUBLE, "second", OLD);
+  crash ("twice", "second", OLD + 10);
+  changes ("twice", ORIEL_TORN_DOUBLE, "first", OLD + 10);
+  stays ("twice", "second");
+}
+
+/* It was closed by all, as far as anyone knows. */
+static void
+with_an_area_that_is_gone (void)
+{
+  crash ("gone", "removed", OLD);
+  unlink (scratch_file ("removed"));
+  is_int (in_child (dies, &(struct pair){ "gone", NULL, NEW }), 128 + SIGKILL,
+          "without the area it had, a file is opened");
+  must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
+}
+
+/* A copy that says that it has the original's area. */
+static void
+of_another_file (void)
+{
+  char text[4200];
+  oriel_pool *pool;
+  oriel_file *file;
+  ssize_t n;
+  int fd;
+
+  crash ("original", NULL, OLD);
+  fd = open (scratch_file ("original"), O_RDONLY);
+  n = orl_sys.fgetxattr (fd, "user.oriel.area", text, sizeof text);
+  close (fd);
+  ok (n > 16, "a file says which area it has");
+  make_stamped_file (scratch_file ("copy"), 4096, 4, 0, NEW);
+  fd = open (scratch_file ("copy"), O_RDWR);
+  orl_sys.fsetxattr (fd, "user.oriel.area", text, (size_t) n);
+  close (fd);
+  pool = test_pool ();
+  is_rc (open_as (pool, "copy", ORIEL_TORN_NONE, NULL, 0, &file), 0, "a copy");
+  ok (has ("copy", 3, NEW), "nothing of the original comes into it");
+  must (oriel_file_close (file), "oriel_file_close");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+  changes ("original", ORIEL_TORN_NONE, NULL, OLD);
+}
+
+static void
+in_pages_of_another_size (void)
+{
+  oriel_options opt = test_options ();
+  oriel_pool *pool;
+  oriel_file *file;
+
+  crash ("sized", "sized-area", OLD);
+  opt.page_size = 8192;
+  pool = must_open_pool ("test", &opt);
+  is_rc (open_as (pool, "sized", ORIEL_TORN_NONE, NULL, 0, &file), -ESTALE,
+         "pages of another size");
+  ok (strstr (oriel_error (), "sized-area") != NULL, "it says which: %s",
+      oriel_error ());
+  must (oriel_pool_close (pool), "oriel_pool_close");
+  must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
+  changes ("sized", ORIEL_TORN_NONE, NULL, OLD);
+}
+
+/* What says whose the copies are cannot be written: then nothing is. */
+static void
+on_a_full_disk (void)
+{
+  oriel_pool *pool;
+  oriel_file *file;
+
+  crash ("full", "full-area", OLD);
+  pool = test_pool ();
+  real_get = orl_sys.fgetxattr;
+  {
+    __typeof__ (orl_sys.fsetxattr) real_set = orl_sys.fsetxattr;
+
+    orl_sys.fsetxattr = deny_set;
+    is_rc (open_as (pool, "full", ORIEL_TORN_DOUBLE, "next-area", 0, &file),
+           -ENOSPC, "no room for the attribute");
+    ok (strstr (oriel_error (), "user.oriel.area") != NULL, "it says so: %s",
+        oriel_error ());
+    orl_sys.fsetxattr = real_set;
+  }
+  orl_sys.fgetxattr = deny_get;
+  deny = EIO;
+  is_rc (open_as (pool, "full", ORIEL_TORN_NONE, NULL, 0, &file), -EIO,
+         "an attribute that cannot be read");
+  deny = 0;
+  orl_sys.fgetxattr = real_get;
+  must (oriel_pool_close (pool), "oriel_pool_close");
+  changes ("full", ORIEL_TORN_NONE, NULL, OLD);
+}
+
+static void
+without_attributes (void)
+{
+  real_get = orl_sys.fgetxattr;
+  orl_sys.fgetxattr = deny_get;
+  deny = EOPNOTSUPP;
+  crash ("plain", NULL, OLD);
+  changes ("plain", ORIEL_TORN_NONE, NULL, OLD);
+  crash ("plain", NULL, OLD);
+  changes ("plain", ORIEL_TORN_DOUBLE, NULL, OLD);
+  stays ("plain", NULL);
+  deny = 0;
+  orl_sys.fgetxattr = real_get;
+}
+
+static int
+has_attributes (void)
+{
+  int fd = open (scratch_file ("probe"), O_RDWR | O_CREAT, 0600);
+  int rc = orl_sys.fsetxattr (fd, "user.oriel.test", "x", 1);
+
+  close (fd);
+  return rc == 0;
+}
+
+int
+main (void)
+{
+  if (!orl_dw_works ())
+    skip_all ("this build has no xxHash");
+  scratch ();
+  pool_dir ();
+  if (has_attributes ()) {
+    by_a_hard_link ();
+    with_no_area ();
+    with_another_area ();
+    with_an_area_that_is_gone ();
+    of_another_file ();
+    in_pages_of_another_size ();
+    on_a_full_disk ();
+  } else
+    skip ("the file system has no extended attributes");
+  without_attributes ();
+  return done_testing ();
+}
