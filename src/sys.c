@@ -329,12 +329,6 @@ sys_fsetxattr (int fd, const char *name, const void *value, size_t n)
 }
 
 static int
-sys_fremovexattr (int fd, const char *name)
-{
-  AGAIN (int, fremovexattr (fd, name));
-}
-
-static int
 sys_fcntl_lock (int fd, int cmd, struct flock *lock)
 {
   AGAIN (int, fcntl (fd, cmd, lock));
@@ -513,7 +507,6 @@ struct orl_sys orl_sys = {
   .unlink = sys_unlink,
   .fgetxattr = sys_fgetxattr,
   .fsetxattr = sys_fsetxattr,
-  .fremovexattr = sys_fremovexattr,
   .lock = sys_lock,
   .locked = sys_locked,
   .mmap = mmap,

@@ -67,7 +67,6 @@ struct orl_sys {
    * -EOPNOTSUPP: the file system has none. */
   ssize_t (*fgetxattr) (int fd, const char *name, void *value, size_t n);
   int (*fsetxattr) (int fd, const char *name, const void *value, size_t n);
-  int (*fremovexattr) (int fd, const char *name);
   /* An OFD lock of one byte; type is F_WRLCK or F_UNLCK.  -EAGAIN if held. */
   int (*lock) (int fd, int type, off_t at);
   /* 1 if another open file holds a lock on the byte, else 0. */

@@ -9,13 +9,15 @@
  *   1. restore what is torn from the area that has the file's number, wherever it
  *      is (torn.c);
  *   2. if the file is written by another area from now on, or by none, give it a
- *      new number, or none, and make that durable;
- *   3. give that area's head the number, with the next lap.
- * If we die before 2, whoever comes next begins anew.  Between 2 and 3 no area has
- * the number, and all that any has was restored.
+ *      new number, and make that durable;
+ *   3. give that area's head the number, with the next lap; if there is none, have
+ *      the file say so.
+ * If we die before 3, whoever comes next begins anew: no area has the number that the
+ * file has then, durable or not, and all that any has was restored.
  *
  * Where the file system has no such attributes, or the kernel lets no one at them,
- * there are no numbers, and every area that was made for the file counts.
+ * there are no numbers, and every area that was made for the file counts.  So it does
+ * for a file that says nothing: it has had no area yet, or has lost its attribute.
  *
  * Who has an area is a lock on a byte of it, which is shared by all processes that
  * have this file open in this pool: its place says which.  Whoever has another
@@ -42,6 +44,7 @@
 
 /* "0123456789abcdef /path" */
 #define DIGITS 16
+#define NONE "0000000000000000"
 #define VALUE_MAX (DIGITS + 1 + PATH_MAX)
 
 /* What says something that we do not understand is no area's number. */
@@ -53,7 +56,8 @@
 /* What a file says of its area. */
 struct mark {
   bool works;                   /* its file system lets it say so */
-  uint64_t id;                  /* 0: it has none */
+  bool none;                    /* it says that it has none, whatever the id */
+  uint64_t id;                  /* 0: it says nothing */
   char *path;                   /* NULL: it does not say */
 };
 
@@ -87,6 +91,7 @@ read_mark (const struct orl_store *file, struct mark *mark)
   if (n <= 0)
     return 0;
   value[n] = '\0';
+  mark->none = strcmp (value, NONE) == 0;
   if (sscanf (value, "%16llx%n", &id, &end) != 1 || end != DIGITS || id == 0)
     return 0;
   mark->id = id;
@@ -96,33 +101,25 @@ read_mark (const struct orl_store *file, struct mark *mark)
   return mark->path ? 0 : -ENOMEM;
 }
 
-/* Durable.  id 0: it has no area.  -EOPNOTSUPP; others of fsetxattr(2) and
+/* Durable.  path NULL: that of no area.  -EOPNOTSUPP; others of fsetxattr(2) and
  * fsync(2). */
 static int
 write_mark (const struct orl_store *file, uint64_t id, const char *path)
 {
   char value[VALUE_MAX + 1];
-  char *whole = id ? realpath (path, NULL) : NULL;
-  int n, r;
-
-  if (id == 0)
-    r = orl_sys.fremovexattr (file->fd, NAME);
-  else
-    {
-      n = snprintf (value, sizeof value, "%016llx%s%s",
+  char *whole = path ? realpath (path, NULL) : NULL;
+  int n = snprintf (value, sizeof value, "%016llx%s%s",
                     (unsigned long long) id, whole ? " " : "",
                     whole ? whole : "");
-      r = n < (int) sizeof value
+  int r = n < (int) sizeof value
               ? orl_sys.fsetxattr (file->fd, NAME, value, (size_t) n)
               : -ENOSPC;
-      /* Better without the path than not at all. */
-      if (r == -ENOSPC || r == -E2BIG || r == -ERANGE)
-        r = orl_sys.fsetxattr (file->fd, NAME, value, DIGITS);
-    }
+
   free (whole);
-  if (r == 0)
-    r = orl_sys.fsync (file->fd);
-  return r;
+  /* Better without the path than not at all. */
+  if (r == -ENOSPC || r == -EDQUOT || r == -E2BIG || r == -ERANGE)
+    r = orl_sys.fsetxattr (file->fd, NAME, value, DIGITS);
+  return r < 0 ? r : orl_sys.fsync (file->fd);
 }
 
 /* An id that no area has. */
@@ -355,6 +352,12 @@ restore_elsewhere (struct oriel_file *file, const struct mark *mark)
   if (r == -ENOENT || r == -ENOTDIR || r == -EPROTO || r == -EISDIR
       || r == -EINVAL)
     return 0;
+  if (r == -ESTALE)
+    return orl_fail (r,
+                     "%s: may have pages to be restored from the double-write "
+                     "area %s, which has them in another size; open it once in "
+                     "a pool of pages of that size",
+                     file->path, mark->path);
   if (r < 0)
     return orl_fail (r,
                      "%s: may have pages to be restored from the double-write "
@@ -368,6 +371,22 @@ restore_elsewhere (struct oriel_file *file, const struct mark *mark)
   return r;
 }
 
+/* This area, or none, has a file's copies from now on.  Errors as write_mark(). */
+static int
+say (struct oriel_file *file, uint64_t id, const char *path)
+{
+  int r;
+
+  orl_seen_begin (file);
+  r = write_mark (file->store, id, path);
+  /* Only after that, as who reads it makes nothing durable; without it the next one
+   * does all that again. */
+  if (r == 0 && !path)
+    orl_sys.fsetxattr (file->store->fd, NAME, NONE, DIGITS);
+  orl_seen_end (file);
+  return r;
+}
+
 /* By whom the file is written from now on, so that no copies of others ever come
  * back; and a new lap. */
 static int
@@ -376,22 +395,21 @@ mark_area (struct oriel_file *file, struct orl_dw *dw, const struct mark *mark)
   bool doubles = dw && atomic_load (&file->rec->torn) == ORIEL_TORN_DOUBLE;
   char *path = doubles ? realpath (dw->path, NULL) : NULL;
   bool moved = !path || !mark->path || strcmp (path, mark->path) != 0;
-  uint64_t id = !doubles                           ? 0
-                : mark->id && dw->mark == mark->id ? mark->id
-                                             : new_id (&file->pool->shm);
+  bool same = doubles && mark->id && dw->mark == mark->id;
+  uint64_t id = same ? mark->id : new_id (&file->pool->shm);
   int r = 0;
 
   free (path);
+  if (mark->works
+      && (doubles ? !same || moved : mark->id != 0 && !mark->none))
+    r = say (file, id, doubles ? dw->path : NULL);
+  ORL_POINT ("torn.marked");
   if (!mark->works)
     id = dw ? dw->mark : 0;
-  else if (id != mark->id || (id != 0 && moved))
-    {
-      orl_seen_begin (file);
-      r = write_mark (file->store, id, doubles ? dw->path : NULL);
-      orl_seen_end (file);
-    }
-  ORL_POINT ("torn.marked");
-  if (r == -EOPNOTSUPP && mark->id == 0)
+  else if (!doubles)
+    id = 0;
+  else if (mark->id == 0
+           && (r == -EOPNOTSUPP || r == -ENOSYS || r == -EPERM || r == -EACCES))
     r = 0, id = 0;
   if (r < 0)
     return orl_fail (r,
@@ -415,7 +433,7 @@ orl_area_recover (struct oriel_file *file, struct orl_dw *dw)
 
   if (r < 0)
     return orl_fail (r, "%s: its attribute %s cannot be read", file->path, NAME);
-  if (dw && (!mark.works || dw->adopted || dw->mark == mark.id))
+  if (dw && (mark.id == 0 || dw->adopted || dw->mark == mark.id))
     r = restore (file, dw);
   else if (mark.path)
     r = restore_elsewhere (file, &mark);

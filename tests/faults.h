@@ -39,7 +39,7 @@ static const struct fault all_faults[] __attribute__ ((unused)) = {
   { "data", EIO },           { "hole", EIO },
   { "space", EIO },
   { "rename", EIO },         { "unlink", EIO },
-  { "fgetxattr", EIO },      { "fsetxattr", ENOSPC },   { "fremovexattr", EIO },
+  { "fgetxattr", EIO },      { "fsetxattr", ENOSPC },
   { "lock", ENOLCK },        { "locked", EIO },
   { "mmap", ENOMEM },        { "munmap", ENOMEM },
   { "madvise", ENOMEM },     { "madvise_many", ENOMEM },
@@ -117,7 +117,6 @@ FAULT (fgetxattr, ssize_t, (int fd, const char *k, void *v, size_t n),
        (fd, k, v, n))
 FAULT (fsetxattr, int, (int fd, const char *k, const void *v, size_t n),
        (fd, k, v, n))
-FAULT (fremovexattr, int, (int fd, const char *k), (fd, k))
 FAULT (lock, int, (int fd, int t, off_t at), (fd, t, at))
 FAULT (locked, int, (int fd, off_t at), (fd, at))
 FAULT (munmap, int, (void *at, size_t n), (at, n))
@@ -229,7 +228,6 @@ fault_wrap (void)
   FAULT_ENTRY (unlink);
   FAULT_ENTRY (fgetxattr);
   FAULT_ENTRY (fsetxattr);
-  FAULT_ENTRY (fremovexattr);
   FAULT_ENTRY (lock);
   FAULT_ENTRY (locked);
   FAULT_ENTRY (mmap);

@@ -7,6 +7,7 @@
  * attributes the area beside the file counts, as it was made for the file.
  */
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "double-write.h"
 #include "sys.h"
@@ -16,7 +17,8 @@
 #define NEW 8
 
 static __typeof__ (orl_sys.fgetxattr) real_get;
-static int deny;                /* errno of all calls, and of writes */
+static int deny;                /* errno of reads */
+static int deny_with = ENOSPC;  /* and of writes */
 
 static ssize_t
 deny_get (int fd, const char *name, void *value, size_t n)
@@ -28,7 +30,7 @@ static int
 deny_set (int fd, const char *name, const void *value, size_t n)
 {
   (void) fd, (void) name, (void) value, (void) n;
-  return -ENOSPC;
+  return -deny_with;
 }
 
 static int
@@ -239,6 +241,85 @@ on_a_full_disk (void)
   changes ("full", ORIEL_TORN_NONE, NULL, OLD);
 }
 
+static __typeof__ (orl_sys.fsync) real_fsync;
+static bool fail_sync;
+static char durable[4200];      /* what a loss of power leaves of the attribute */
+static ssize_t durable_n;
+
+static int
+watch_fsync (int fd)
+{
+  char value[4200];
+  ssize_t n = real_get (fd, "user.oriel.area", value, sizeof value);
+
+  if (fail_sync) {
+    fail_sync = false;
+    return -EIO;
+  }
+  memcpy (durable, value, sizeof value);
+  durable_n = n;
+  return real_fsync (fd);
+}
+
+/* That an attribute changed is not durable, as its sync failed; who comes next does
+ * not rely on it. */
+static void
+when_a_sync_fails (void)
+{
+  oriel_pool *pool;
+  oriel_file *file;
+  int fd;
+
+  crash ("unsynced", "unsynced-area", OLD);
+  fd = open (scratch_file ("unsynced"), O_RDWR);
+  real_get = orl_sys.fgetxattr;
+  durable_n = real_get (fd, "user.oriel.area", durable, sizeof durable);
+  pool = test_pool ();
+  real_fsync = orl_sys.fsync;
+  orl_sys.fsync = watch_fsync;
+  fail_sync = true;
+  is_rc (open_as (pool, "unsynced", ORIEL_TORN_NONE, NULL, 0, &file), -EIO,
+         "an attribute that cannot be synced");
+  is_rc (open_as (pool, "unsynced", ORIEL_TORN_NONE, NULL, 0, &file), 0,
+         "once more");
+  orl_sys.fsync = real_fsync;
+  stamp_page (pool, file, 3, NEW);
+  must (oriel_file_close (file), "oriel_file_close");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+  if (durable_n > 0)
+    orl_sys.fsetxattr (fd, "user.oriel.area", durable, (size_t) durable_n);
+  close (fd);
+  stays ("unsynced", "unsynced-area");
+}
+
+/* By whatever copied or checked the file. */
+static void
+when_it_is_lost (void)
+{
+  crash ("lost", "lost-area", OLD);
+  if (removexattr (scratch_file ("lost"), "user.oriel.area") < 0)
+    bail_out ("removexattr: %s", strerror (errno));
+  changes ("lost", ORIEL_TORN_DOUBLE, "lost-area", OLD);
+}
+
+/* A file that says nothing, and is let say nothing, is as one without attributes. */
+static void
+when_it_may_not_be_written (void)
+{
+  __typeof__ (orl_sys.fsetxattr) real_set = orl_sys.fsetxattr;
+
+  for (size_t i = 0; i < 3; i++) {
+    static const int error[] = { EPERM, EACCES, ENOSYS };
+
+    deny_with = error[i];
+    orl_sys.fsetxattr = deny_set;
+    crash ("forbidden", NULL, OLD + i);
+    changes ("forbidden", ORIEL_TORN_DOUBLE, NULL, OLD + i);
+    orl_sys.fsetxattr = real_set;
+  }
+  deny_with = ENOSPC;
+}
+
 static void
 without_attributes (void)
 {
@@ -279,6 +360,9 @@ main (void)
     of_another_file ();
     in_pages_of_another_size ();
     on_a_full_disk ();
+    when_a_sync_fails ();
+    when_it_is_lost ();
+    when_it_may_not_be_written ();
   } else
     skip ("the file system has no extended attributes");
   without_attributes ();
