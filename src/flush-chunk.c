@@ -260,7 +260,6 @@ copy (struct orl_thread *me, struct orl_chunk *c, const struct orl_item *it)
     r = geo->block > 4096
             ? orl_window_show (me->pool->window, me->ledger, it->frame, &at)
             : -EFAULT;
-  /* If its memory is missing the frame is LOST then, and not claimed. */
   if (r == 0 && at)
     memcpy (to, at, geo->page_size);
   c->at[c->n] = to;
@@ -272,6 +271,11 @@ copy (struct orl_thread *me, struct orl_chunk *c, const struct orl_item *it)
   if (c->next[c->n] < c->last[c->n])
     c->next[c->n] = c->last[c->n];
   c->next[c->n]++;
+  /* If its memory was missing, what was copied is none of it.  claim() does not find
+   * that out: others may have read the page again, into the same frame, and redone
+   * its changes from the log, with the same firsts[]. */
+  if (r == 0 && (atomic_load (&f->state) & ORL_LOST))
+    r = -ENOENT;
   ORL_POINT ("flush.copied");
   let_go (me, it->frame, &h);
   return r;

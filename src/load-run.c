@@ -141,7 +141,8 @@ clear_way (struct orl_thread *me, uint64_t key, uint64_t page, bool all)
 }
 
 /* Steps 1 to 3 for one more page.  -EEXIST, -ENOBUFS; -EAGAIN: the frame is none
- * of the pool's any more, or the table had no room and has now. */
+ * of the pool's any more, or the table had no room and has now; -EBUSY: it has
+ * none, and no forgotten page could be taken out. */
 static int
 add (struct orl_thread *me, struct orl_run *run, uint64_t key, bool ahead)
 {
@@ -173,12 +174,7 @@ add (struct orl_thread *me, struct orl_run *run, uint64_t key, bool ahead)
       me->stash[me->nstash++] = frame;
       if (r != -ENOBUFS)
         return r;
-      return clear_way (me, key, page, true)
-                 ? -EAGAIN
-                 : orl_fail (r,
-                             "%s: the page table has no room for page %llu, as "
-                             "too many forgotten pages are pinned; unpin some",
-                             me->pool->path, (unsigned long long) page);
+      return clear_way (me, key, page, true) ? -EAGAIN : -EBUSY;
     }
   if (r > 0)
     clear_way (me, key, page, false);
@@ -195,6 +191,7 @@ orl_run_gather (struct orl_thread *me, struct oriel_file *file, uint64_t key,
                 uint64_t page, uint32_t want, bool ahead, struct orl_run *run)
 {
   int r = orl_pool_gone (me->pool);
+  unsigned round = 0;
 
   if (r == 0 && !orl_hooks_match (file))
     r = orl_hooks_check (file);
@@ -209,8 +206,19 @@ orl_run_gather (struct orl_thread *me, struct oriel_file *file, uint64_t key,
       if (!have_frame (me) && !make_cold (me, want))
         return -ENOBUFS;
       r = add (me, run, key, ahead);
+      /* Others may just be taking out what is in the way. */
+      if (r == -EBUSY && !ahead && round < ROOM_ROUNDS)
+        {
+          orl_backoff (4 * round++);
+          r = -EAGAIN;
+        }
     }
   while (r == -EAGAIN);
+  if (r == -EBUSY)
+    return orl_fail (-ENOBUFS,
+                     "%s: the page table has no room for page %llu, as too many "
+                     "forgotten pages are pinned; unpin some",
+                     me->pool->path, (unsigned long long) page);
   if (r < 0)
     return r;
   while (run->n < want)

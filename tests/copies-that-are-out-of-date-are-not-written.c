@@ -4,9 +4,10 @@
  * others do to the pages between is not undone: a copy is not written over what
  * another has written since, nor beside another who is just writing the page, nor
  * when the frame has another page by then, nor before its own log is durable; and
- * the other pages of the flush are written.
+ * the other pages of the flush are written.  Nor is a copy of memory that was
+ * missing, when another has read the page again and redone what its log says.
  */
-#include "util.h"
+#include "cut.h"
 
 #include <stdbool.h>
 
@@ -23,6 +24,11 @@ static uint64_t lsn;
 static unsigned calls;          /* of the log's callback */
 static int log_result;          /* of the second */
 static void *(*meanwhile) (void *);
+
+static uint32_t lost;           /* the frame of page 0, whose memory goes */
+static uint64_t first_lsn;      /* of page 0 */
+static bool is_to_lose;         /* after the log's callback was called */
+static unsigned zeroes;         /* written to page 0 */
 
 static atomic_int written[PAGES]; /* the tag that the store has */
 static _Thread_local bool is_other;
@@ -55,6 +61,7 @@ note_pwritev (int fd, const struct iovec *iov, int n, off_t at)
       beside++;
       atomic_store (&hold, 3);
     }
+    zeroes += number == 0 && is_zero (iov[i].iov_base, 4096);
     for (int tag = 1; tag < 10 && number < PAGES; tag++)
       if (is_stamped (iov[i].iov_base, 4096, (uint64_t) tag, number))
         written[number] = tag;
@@ -80,8 +87,13 @@ flush_log (void *arg, uint64_t upto)
   if (is_other)
     return 0;
   /* Before the copies: so one of them wants the log flushed once more. */
-  if (++calls == 1)
+  if (++calls == 1) {
+    if (is_to_lose)
+      change (0, 1, ++lsn);
     change (LOGGED, 2, ++lsn);
+    if (is_to_lose)
+      punch_file (pool_path ("test"), place_of (pool, lost), 4096);
+  }
   if (calls != 2)
     return 0;
   if (log_result == 0)
@@ -145,11 +157,36 @@ drops_the_first (void *arg)
   return arg;
 }
 
+/* Into the frame that it had. */
+static void *
+reads_and_redoes (void *arg)
+{
+  oriel_page page;
+  bool was_lost = false;
+  int tries = 0;
+
+  is_other = true;
+  for (;; tries++) {
+    page = must_pin (file, 0, ORIEL_WRITE);
+    was_lost = was_lost || page.frame != lost;
+    if ((page.frame == lost && was_lost) || tries == 10000)
+      break;
+    oriel_unpin (&page);
+    must (oriel_file_drop_pages (file, 0, 1), "oriel_file_drop_pages");
+  }
+  is_int (page.frame, lost, "it is read again into the same frame");
+  stamp (page.data, 4096, 1, 0);
+  must (oriel_dirty (&page, first_lsn), "oriel_dirty");
+  must (oriel_unpin (&page), "oriel_unpin");
+  return arg;
+}
+
 /* Flush pages of which each but the last has an lsn if that is wanted, all of them
  * durable. */
 static int
 flush_with (void *(*what) (void *), bool log)
 {
+  first_lsn = lsn + 1;
   for (uint64_t i = 0; i < LOGGED; i++)
     change (i, 1, log ? ++lsn : 0);
   must (oriel_file_durable (file, lsn), "oriel_file_durable");
@@ -173,6 +210,29 @@ in_store (uint64_t from, int tag)
   return n;
 }
 
+static void
+lose_what_is_copied (void)
+{
+  oriel_page page;
+
+  if (!holes_fault () || !holes_can_be ()) {
+    diag ("no holes: they cannot be made, or are not told");
+    return;
+  }
+  page = must_pin (file, 0, ORIEL_OPTIMISTIC);
+  lost = page.frame;
+  must (oriel_unpin (&page), "oriel_unpin");
+  is_to_lose = true;
+  zeroes = 0;
+  is_rc (flush_with (reads_and_redoes, true), -EIO,
+         "a page loses its memory before it is copied");
+  is_int (zeroes, 0, "no zeroes are written");
+  is_to_lose = false;
+  meanwhile = NULL;
+  oriel_flush (file);
+  is_int (in_store (0, 1), LOGGED, "but what was redone");
+}
+
 int
 main (void)
 {
@@ -182,6 +242,7 @@ main (void)
   opt.pool_size = MiB;
   opt.window_size = 256 * KiB;
   opt.slot_size = 16 * KiB;
+  opt.flags |= ORIEL_HOLES;
   pool = must_open_pool ("test", &opt);
   file = must_open_file (pool, scratch_file ("data"), ORIEL_CREATE);
   make_stamped_file (scratch_file ("other"), 4096, oriel_pool_frames (pool), 0,
@@ -220,8 +281,9 @@ main (void)
   is_int (written[LOGGED], 0, "what wants it is not written");
   log_result = 0;
   must (oriel_flush (file), "oriel_flush");
+  lose_what_is_copied ();
   is_int (oriel_pool_check (pool, NULL, NULL), 0, "the pool is in order");
-  must (oriel_file_close (file), "oriel_file_close");
+  must (oriel_file_abandon (file), "oriel_file_abandon");
   must (oriel_file_close (other), "oriel_file_close");
   must (oriel_pool_close (pool), "oriel_pool_close");
   return done_testing ();

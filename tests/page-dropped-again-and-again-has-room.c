@@ -50,6 +50,37 @@ again_and_again (bool ahead)
   is_int ((long long) good, (long long) times, "each time it is right");
 }
 
+static atomic_int refused;
+
+static void *
+some_thousand_times (void *arg)
+{
+  oriel_page page;
+
+  for (int i = 0; i < 3000; i++)
+    if (oriel_pin (file, 5, ORIEL_OPTIMISTIC, &page) < 0)
+      refused++;
+    else {
+      must (oriel_file_drop_pages (file, 5, 1), "oriel_file_drop_pages");
+      must (oriel_unpin (&page), "oriel_unpin");
+    }
+  return arg;
+}
+
+/* Several at once, where there is little room: one finds that another is just
+ * taking out all that could be. */
+static void
+by_many (void)
+{
+  pthread_t thread[4];
+
+  for (int i = 0; i < 4; i++)
+    thread[i] = start_thread (some_thousand_times, NULL);
+  for (int i = 0; i < 4; i++)
+    pthread_join (thread[i], NULL);
+  is_int (refused, 0, "where there is room, no one of many is refused");
+}
+
 static void
 while_pinned (void)
 {
@@ -72,6 +103,9 @@ while_pinned (void)
   diag ("%llu were pinned", (unsigned long long) n);
   must (oriel_unpin (&page[--n]), "oriel_unpin");
   ok (page_is_stamped (pool, file, 5, 1), "one less, and there is room for it");
+  for (int i = 0; i < 12; i++)
+    must (oriel_unpin (&page[--n]), "oriel_unpin");
+  by_many ();
   while (n > 0)
     must (oriel_unpin (&page[--n]), "oriel_unpin");
   free (page);
