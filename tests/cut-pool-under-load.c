@@ -93,9 +93,21 @@ judge (struct process *p, const struct content *c, uint64_t n, uint64_t safe,
   return c->changes < made ? -1 : 1;
 }
 
+/* How many of its words are those of the change that its first ones name? */
+static int
+whole_words (const struct content *c)
+{
+  int i = 0;
+
+  while (i < 509 && c->fill[i] == c->number * c->changes + (uint64_t) i)
+    i++;
+  return i;
+}
+
 /* Something is wrong with page n of our own, and no call said so, or not yet. */
 static void
-excuse (struct process *p, uint64_t n, int verdict, const char *how)
+excuse (struct process *p, uint64_t n, int verdict, const struct content *c,
+        const char *how)
 {
   int rc;
 
@@ -106,8 +118,11 @@ excuse (struct process *p, uint64_t n, int verdict, const char *how)
     if (rc == -EIO || p->lost)
       return;
   }
-  wrong ("%s: own page %d is %s, and no call said so", how, (int) n,
-         verdict < 0 ? "old" : "wrong");
+  wrong ("%s: own page %d is %s, and no call said so: number %d, change %d of "
+         "%d to %d, %d words of it",
+         how, (int) n, verdict < 0 ? "old" : "wrong", (int) c->number,
+         (int) c->changes, (int) p->safe[n], (int) p->tried[n],
+         whole_words (c));
 }
 
 static void
@@ -123,6 +138,7 @@ static void
 change_own (struct process *p, uint64_t n)
 {
   uint64_t made = p->made[n], safe = p->safe[n], next;
+  struct content was;
   oriel_page page;
   int rc = oriel_pin (p->own, n, ORIEL_WRITE, &page);
   int verdict;
@@ -132,7 +148,8 @@ change_own (struct process *p, uint64_t n)
     return;
   }
   made = p->made[n]; /* no one else changes it now */
-  verdict = judge (p, page.data, n, safe, made);
+  memcpy (&was, page.data, sizeof was);
+  verdict = judge (p, &was, n, safe, made);
   next = p->tried[n] + 1;
   if (verdict == 1) {
     raise_to (&p->tried[n], next);
@@ -148,7 +165,7 @@ change_own (struct process *p, uint64_t n)
   else if (rc)
     wrong ("unpin: %s", oriel_error ());
   else if (verdict != 1)
-    excuse (p, n, verdict, "change");
+    excuse (p, n, verdict, &was, "change");
   else
     raise_to (&p->made[n], next);
 }
@@ -167,7 +184,8 @@ read_own (struct process *p, uint64_t n, int copying)
   } else {
     rc = oriel_pin (p->own, n, ORIEL_READ, &page);
     if (rc == 0) {
-      verdict = judge (p, page.data, n, safe, made);
+      memcpy (&copy, page.data, sizeof copy);
+      verdict = judge (p, &copy, n, safe, made);
       rc = oriel_unpin (&page);
       if (rc == -EIO) {
         atomic_fetch_add (&board->reported, 1);
@@ -178,7 +196,7 @@ read_own (struct process *p, uint64_t n, int copying)
   if (rc)
     wrong ("read: %s", oriel_error ());
   else if (verdict != 1 && !p->lost)
-    excuse (p, n, verdict, copying ? "copy" : "read");
+    excuse (p, n, verdict, &copy, copying ? "copy" : "read");
 }
 
 static void
