@@ -5,9 +5,10 @@
  * wrong without a call that says so.
  *
  * Each process has a file of its own, whose pages count their changes, and all
- * read one more.  A page that was flushed never has fewer changes than then; one
- * that has fewer than the last change made it comes with a flush that is -EIO.
- * (Then a page that was being written may be half in the store.)
+ * read one more.  A page that was flushed never has fewer changes than then.  One
+ * that has fewer than the last change made it comes with a flush that is -EIO, and
+ * so does one of which the store has one change to a byte, and behind it another,
+ * as the cut ended its write there.
  *
  * So it is with a pool that can grow, whose file has holes from the beginning, and
  * that another process resizes all the time.
@@ -30,7 +31,7 @@ struct content {
 
 static struct board {
   atomic_int stop, ready;
-  atomic_ulong operations, reported, reopened, resized;
+  atomic_ulong operations, reported, half, reopened, resized;
   char why[256];
 } *board;
 
@@ -93,36 +94,63 @@ judge (struct process *p, const struct content *c, uint64_t n, uint64_t safe,
   return c->changes < made ? -1 : 1;
 }
 
-/* How many of its words are those of the change that its first ones name? */
-static int
-whole_words (const struct content *c)
+/* Which byte is the first that is not of this change? */
+static size_t
+end_of_change (const struct content *c, uint64_t n, uint64_t changes)
 {
-  int i = 0;
+  const unsigned char *p = (const void *) c, *q;
+  struct content whole;
+  size_t i = 0;
 
-  while (i < 509 && c->fill[i] == c->number * c->changes + (uint64_t) i)
+  fill (&whole, n, changes);
+  q = (const void *) &whole;
+  while (i < sizeof whole && p[i] == q[i])
     i++;
   return i;
 }
 
+/* Is it of two changes, of which the store may have either? */
+static int
+is_half (struct process *p, const struct content *c, uint64_t n, uint64_t safe)
+{
+  size_t i = end_of_change (c, n, c->changes);
+  uint64_t tried = p->tried[n];
+
+  if (c->number != n || c->changes < safe || c->changes > tried)
+    return 0;
+  for (uint64_t other = safe; other <= tried; other++) {
+    struct content old;
+
+    fill (&old, n, other);
+    if (memcmp ((const char *) c + i, (const char *) &old + i, sizeof old - i)
+        == 0)
+      return 1;
+  }
+  return 0;
+}
+
 /* Something is wrong with page n of our own, and no call said so, or not yet. */
 static void
-excuse (struct process *p, uint64_t n, int verdict, const struct content *c,
-        const char *how)
+excuse (struct process *p, uint64_t n, uint64_t safe, int verdict,
+        const struct content *c, const char *how)
 {
+  int half = verdict == 0 && is_half (p, c, n, safe);
   int rc;
 
-  if (verdict < 0) {
+  if (verdict < 0 || half) {
     rc = oriel_flush (p->own);
     if (rc == -EIO)
       p->lost = 1;
+    if (half)
+      atomic_fetch_add (&board->half, 1);
     if (rc == -EIO || p->lost)
       return;
   }
   wrong ("%s: own page %d is %s, and no call said so: number %d, change %d of "
-         "%d to %d, %d words of it",
-         how, (int) n, verdict < 0 ? "old" : "wrong", (int) c->number,
-         (int) c->changes, (int) p->safe[n], (int) p->tried[n],
-         whole_words (c));
+         "%d to %d, %d bytes of it",
+         how, (int) n, verdict < 0 ? "old" : half ? "half" : "wrong",
+         (int) c->number, (int) c->changes, (int) safe, (int) p->tried[n],
+         (int) end_of_change (c, n, c->changes));
 }
 
 static void
@@ -165,7 +193,7 @@ change_own (struct process *p, uint64_t n)
   else if (rc)
     wrong ("unpin: %s", oriel_error ());
   else if (verdict != 1)
-    excuse (p, n, verdict, &was, "change");
+    excuse (p, n, safe, verdict, &was, "change");
   else
     raise_to (&p->made[n], next);
 }
@@ -196,7 +224,7 @@ read_own (struct process *p, uint64_t n, int copying)
   if (rc)
     wrong ("read: %s", oriel_error ());
   else if (verdict != 1 && !p->lost)
-    excuse (p, n, verdict, &copy, copying ? "copy" : "read");
+    excuse (p, n, safe, verdict, &copy, copying ? "copy" : "read");
 }
 
 static void
@@ -268,8 +296,7 @@ reopen (struct process *p)
       struct content c;
 
       rc = oriel_read (p->own, n * 4096, &c, 4096, NULL);
-      /* A write to the store that came upon the gap may have ended half-way. */
-      if (rc == 0 && p->tried[n] > p->safe[n] && c.sum != sum_of (&c)) {
+      if (rc == 0 && c.sum != sum_of (&c) && is_half (p, &c, n, p->safe[n])) {
         fill (&c, n, ++p->tried[n]);
         rc = oriel_write (p->own, n * 4096, &c, 4096);
       }
@@ -464,11 +491,11 @@ load (uint32_t backend, size_t window, unsigned long cuts, uint64_t seed,
   pool = must_open_pool ("test", &options);
   stats = get_stats (pool);
   diag ("%s: %lu operations in %.1f s, %llu frames lost, %lu unpins and %lu "
-        "flushes said so, %lu resizes", oriel_backend_name (backend),
+        "flushes said so, %lu pages half, %lu resizes", oriel_backend_name (backend),
         (unsigned long) board->operations, seconds_now () - from,
         (unsigned long long) stats.frames_lost,
         (unsigned long) board->reported, (unsigned long) board->reopened,
-        (unsigned long) board->resized);
+        (unsigned long) board->half, (unsigned long) board->resized);
   ok (stats.frames_lost > 0, "frames were lost");
   is_int (oriel_pool_check (pool, NULL, NULL), 0, "the pool is in order");
   end_window (pool);

@@ -273,6 +273,7 @@ tests_inside = \
 	tests/fork-beside-a-new-ring-is-safe \
 	tests/given-up-slots-are-inaccessible \
 	tests/half-cut-store-is-cut-before-it-is-written \
+	tests/half-written-page-of-lost-memory-is-told \
 	tests/hand-passes-no-page-that-cooled \
 	tests/latch-between-two-turns-is-no-damage \
 	tests/lengthening-never-cuts \
