@@ -186,37 +186,51 @@ install_fork_handlers (void)
   pthread_atfork (before_fork, after_fork_parent, after_fork_child);
 }
 
-/* A pool of an earlier boot is memory that no longer is what it says.  Remove
- * it if no one is attached.  0: look again. */
+/* Remove the file's name if no one is attached: 1; or 0, and nothing was done. */
 static int
-replace_old (const char *path, int fd, const struct orl_super *super)
+remove_unused (const char *path, int fd, uint32_t nprocs)
 {
   int r = orl_poolfile_enter_gate (fd);
 
-  if (r == -ENOENT)
-    return 0;
   if (r < 0)
-    return orl_fail (r, "%s: cannot be locked", path);
-  r = orl_proc_count (fd, super->geo.nprocs);
-  if (r > 0)
-    r = orl_fail (-EPROTO, "%s: a pool of another boot, and processes are "
-                           "attached to it; choose another name",
-                  path);
-  else if (r == 0)
+    return r;
+  r = orl_proc_count (fd, nprocs);
+  if (r == 0)
     {
+      /* Who makes it anew knows nothing of what the dead of this one write. */
+      orl_proc_settle_file (fd, nprocs);
       ORL_POINT ("replace.gated");
       r = orl_sys.unlink (path);
       ORL_POINT ("replace.unlinked");
+      r = r < 0 ? r : 1;
     }
+  else if (r > 0)
+    r = 0;
   orl_poolfile_leave_gate (fd);
   return r;
 }
 
+/* A pool of an earlier boot is memory that no longer is what it says.  0: look
+ * again. */
+static int
+replace_old (const char *path, int fd, const struct orl_super *super)
+{
+  int r = remove_unused (path, fd, super->geo.nprocs);
+
+  if (r == 0)
+    return orl_fail (-EPROTO, "%s: a pool of another boot, and processes are "
+                              "attached to it; choose another name",
+                     path);
+  if (r < 0 && r != -ENOENT)
+    return orl_fail (r, "%s: cannot be locked, or removed", path);
+  return 0;
+}
+
 /* Open the pool's file, creating it as the options want.  *fd is inside the
- * gate.  -EAGAIN: it changed under us. */
+ * gate.  -EAGAIN: it changed under us; if *made we have just made it. */
 static int
 open_file (const char *path, const oriel_options *opt, bool fence,
-           struct orl_super *super, int *fd)
+           struct orl_super *super, int *fd, bool *made)
 {
   char boot_id[40];
   int r = orl_poolfile_open (path, super, fd);
@@ -227,6 +241,7 @@ open_file (const char *path, const oriel_options *opt, bool fence,
       if (r == 0 && (opt->flags & ORIEL_EXCL))
         return orl_fail (-EEXIST, "%s: another process has just made it",
                          path);
+      *made = r == 1;
       return r < 0 ? r : -EAGAIN;
     }
   if (r < 0)
@@ -522,6 +537,7 @@ orl_pool_open (const char *name, const oriel_options *opt,
   bool fence = orl_barrier_register () < 0;
   struct oriel_pool *pool = calloc (1, sizeof *pool);
   struct orl_super super;
+  bool made = false;
   int r;
 
   if (!pool)
@@ -546,7 +562,7 @@ orl_pool_open (const char *name, const oriel_options *opt,
     }
   r = -EAGAIN;
   for (int i = 0; i < TRIES && r == -EAGAIN; i++)
-    r = open_file (pool->path, opt, fence, &super, &pool->shm.fd);
+    r = open_file (pool->path, opt, fence, &super, &pool->shm.fd, &made);
   if (r < 0)
     {
       pool->shm.fd = -1;
@@ -567,6 +583,9 @@ out:
   if (r < 0)
     {
       delist (pool);
+      /* No one gets to know of memory that a pool has which could not be used. */
+      if (made && pool->shm.fd >= 0)
+        remove_unused (pool->path, pool->shm.fd, super.geo.nprocs);
       detach (pool);
     }
   return r;

@@ -303,6 +303,7 @@ tests_inside = \
 	tests/pool-works-without-newer-calls \
 	tests/posix-locks-stand-in-for-ofd-locks \
 	tests/reads-end-where-the-ledger-is-nearly-full \
+	tests/refused-pool-leaves-no-memory-behind \
 	tests/remembered-frames-are-looked-at \
 	tests/repair-waits-for-who-cuts \
 	tests/resize-grows-and-shrinks \
