@@ -57,12 +57,11 @@ kv_find (kv *store, const struct kv_txn *t, const void *key,
     page = i < 0 ? 0 : kv_page_child (here->data, store->size, (unsigned) i);
     level = its;
     r = page <= KV_ROOT ? -EBADMSG : kv_look (store, t, page, next);
-    if (!kv_seen (here)) {
+    if (kv_unlook (here) < 0) {
       if (r == 0)
         kv_unlook (next);
       r = -EAGAIN;
     }
-    kv_unlook (here);
   }
   return r;
 }
@@ -97,9 +96,8 @@ get_once (kv *store, const kv_op *op, size_t *length)
       && kv_page_item (leaf.data, store->size, (unsigned) r, &item))
     memcpy (op->value, item.value,
             item.length < op->length ? item.length : op->length);
-  if (!kv_seen (&leaf))
+  if (kv_unlook (&leaf) < 0)
     r = -EAGAIN;
-  kv_unlook (&leaf);
   KV_POINT ("get.one");
   *length = found ? item.length : KV_NONE;
   return r < 0 ? r : 0;
@@ -171,8 +169,7 @@ take (kv_cursor *c, unsigned fixed, const void *key, size_t length, bool after)
         heap = slots = 0;
       memcpy (c->leaf, leaf.data, slots);
       memcpy (c->leaf + heap, leaf.data + heap, size - heap);
-      r = kv_seen (&leaf) ? 0 : -EAGAIN;
-      kv_unlook (&leaf);
+      r = kv_unlook (&leaf);
     }
     if (!kv_is_moment (c->store, c->moment))
       r = -EAGAIN;

@@ -219,8 +219,8 @@ int kv_take_log (kv *store);
 /* Look at a page; at t's copy, if it has one.  -EAGAIN: again from the root. */
 int kv_look (kv *store, const struct kv_txn *t, uint64_t page,
              struct kv_view *view);
-bool kv_seen (const struct kv_view *view);
-void kv_unlook (struct kv_view *view);
+/* -EAGAIN: it has changed meanwhile, so what was seen of it means nothing. */
+int kv_unlook (struct kv_view *view);
 /* A moment at which no pages are changing together. */
 int kv_moment (kv *store, uint64_t *moment);
 bool kv_is_moment (kv *store, uint64_t moment);

@@ -118,11 +118,9 @@ kv_page_search (const void *page, size_t size, const void *key,
 void
 kv_page_init (void *page, size_t size, unsigned level)
 {
-  struct kv_head *head = kv_head (page);
-
   memset (page, 0, size);
-  head->level = (uint16_t) level;
-  head->heap = (uint16_t) size;
+  kv_head (page)->level = (uint16_t) level;
+  kv_head (page)->heap = (uint16_t) size;
 }
 
 void

@@ -133,17 +133,14 @@ kv_look (kv *store, const struct kv_txn *t, uint64_t page,
   return -EAGAIN;
 }
 
-bool
-kv_seen (const struct kv_view *view)
-{
-  return !view->pinned || oriel_read_validate (&view->pin, view->version);
-}
-
-void
+int
 kv_unlook (struct kv_view *view)
 {
+  bool seen = !view->pinned || oriel_read_validate (&view->pin, view->version);
+
   if (view->pinned)
     oriel_unpin (&view->pin);
+  return seen ? 0 : -EAGAIN;
 }
 
 int
@@ -178,7 +175,6 @@ kv_copy (kv *store, struct kv_txn *t, struct kv_view *view,
          unsigned char **data)
 {
   struct kv_change *c = &t->change[t->n];
-  int r;
 
   if (view->pinned) {
     if (t->n == t->most) {
@@ -192,9 +188,7 @@ kv_copy (kv *store, struct kv_txn *t, struct kv_view *view,
       kv_page_init (c->data, store->size, 0);
     c->page = view->pin.number;
     c->lsn = kv_head (c->data)->lsn;
-    r = kv_seen (view) ? 0 : -EAGAIN;
-    kv_unlook (view);
-    KV_TRY (r);
+    KV_TRY (kv_unlook (view));
     t->n++;
     view->data = c->data;
   }
@@ -220,9 +214,7 @@ kv_alloc (kv *store, struct kv_txn *t, unsigned level, uint64_t *page,
   KV_TRY (kv_edit (store, t, KV_META, (unsigned char **) &meta));
   if (meta->pages == 0)
     meta->pages = KV_ROOT + 1;
-  *page = meta->head.link;
-  if (*page == 0)
-    *page = meta->pages++;
+  *page = meta->head.link ? meta->head.link : meta->pages++;
   KV_TRY (kv_edit (store, t, *page, data));
   if (*page == meta->head.link) {
     if (kv_head (*data)->level != KV_FREE)
