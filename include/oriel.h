@@ -207,6 +207,16 @@ ORIEL_API int oriel_pool_close (oriel_pool *pool);
 ORIEL_API int oriel_window_trim (oriel_pool *pool);
 
 /*
+ * Copy n bytes from memory at which the caller has mapped some file: what would be
+ * a SIGBUS, because the file was cut or cannot be read, is an error.  The pool lends
+ * its fault handler, and no more.  Costs a few ns over memcpy(3).
+ * Errors: -EFAULT a page is missing: a part may have been copied; -EOPNOTSUPP the
+ * pool was opened with ORIEL_NO_FAULT_HANDLER; -EOWNERDEAD in a forked child.
+ */
+ORIEL_API int oriel_copy (oriel_pool *pool, void *to, const void *from,
+                          size_t n);
+
+/*
  * Remove the pool's file.  Pages not yet written to their store are lost.
  * directory as in oriel_options.  With force, also while processes are
  * attached: they go on with the nameless pool until they detach.

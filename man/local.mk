@@ -7,6 +7,7 @@ dist_man_MANS += \
 	man/oriel_alive.3 \
 	man/oriel_backend_name.3 \
 	man/oriel_checkpoint.3 \
+	man/oriel_copy.3 \
 	man/oriel_dirty.3 \
 	man/oriel_error.3 \
 	man/oriel_file_abandon.3 \

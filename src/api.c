@@ -7,12 +7,14 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api.h"
 #include "check.h"
 #include "checkpoint.h"
 #include "error.h"
 #include "evict.h"
+#include "guard.h"
 #include "inspect.h"
 #include "options.h"
 #include "pool.h"
@@ -94,6 +96,25 @@ oriel_window_trim (oriel_pool *pool)
     return orl_api_null ("oriel_window_trim");
   r = orl_thread_self (pool, &me);
   return r < 0 ? r : orl_window_trim (pool->window);
+}
+
+int
+oriel_copy (oriel_pool *pool, void *to, const void *from, size_t n)
+{
+  if (!pool || ((!to || !from) && n > 0))
+    return orl_api_null ("oriel_copy");
+  if (orl_forked (pool))
+    return orl_fail (-EOWNERDEAD, "%s: the pool was opened before fork()",
+                     pool->path);
+  if (!pool->shm.handled)
+    return orl_fail (-EOPNOTSUPP, "%s: SIGBUS is not handled "
+                                  "(ORIEL_NO_FAULT_HANDLER)",
+                     pool->path);
+  return orl_guard_copy (memcpy, to, from, n, from)
+             ? 0
+             : orl_fail (-EFAULT, "oriel_copy: a page of %zu bytes at %p is "
+                                  "missing",
+                         n, from);
 }
 
 int

@@ -100,8 +100,8 @@ touch (void *to, const void *from, size_t n)
   return to;
 }
 
-/* Memory for [at, end), by a mapping: that makes no file longer that someone cuts
- * just now.  1: someone did, or there is no room. */
+/* Memory for [at, end), whole blocks, by a mapping: that makes no file longer that
+ * someone cuts just now.  1: someone did, or there is no room. */
 static int
 fill (struct oriel_pool *pool, uint64_t at, uint64_t end)
 {
@@ -114,17 +114,16 @@ fill (struct oriel_pool *pool, uint64_t at, uint64_t end)
     return r;
   for (uint64_t n; at < end; at += n)
     {
-      size_t skip = (size_t) at & 4095;
-      unsigned char *p;
+      void *p;
       bool done;
 
       n = end - at < FILL ? end - at : FILL;
-      p = orl_sys.mmap (NULL, skip + (size_t) n, PROT_READ | PROT_WRITE,
-                        MAP_SHARED, shm->look, (off_t) (at - skip));
+      p = orl_sys.mmap (NULL, (size_t) n, PROT_READ | PROT_WRITE, MAP_SHARED,
+                        shm->look, (off_t) at);
       if (p == MAP_FAILED)
         return orl_poolfile_allocate (shm->fd, &shm->geo, at, end - at);
-      done = orl_guard_copy (touch, p + skip, NULL, (size_t) n, p + skip);
-      orl_sys.munmap (p, skip + (size_t) n);
+      done = orl_guard_copy (touch, p, NULL, (size_t) n, p);
+      orl_sys.munmap (p, (size_t) n);
       if (!done)
         return (r = look_for_cut (pool)) < 0 ? r : 1; /* or another mended it */
     }

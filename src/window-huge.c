@@ -4,12 +4,12 @@
  *
  * hugetlbfs says so itself.  A tmpfs mounted with huge= has them where it could
  * get them; the block size of its files says no more than that it would.  So an
- * extent of the pool is touched (Linux 5.14 does that for us) and the kernel
- * asked how it mapped that.  What is found holds at open: a huge page can be
- * split later, when memory is short.
+ * extent of the pool is touched and the kernel asked how it mapped that.  What is
+ * found holds at open: a huge page can be split later, when memory is short.
  *
  * No locks.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <sys/mman.h>
 
@@ -40,6 +40,33 @@ huge_kib (const void *at)
   return kib;
 }
 
+/* Map the pool's first extent at at, with flags. */
+static bool
+map (const struct orl_shm *shm, void *at, int flags)
+{
+  return orl_sys.mmap (at, HUGE, PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_FIXED | flags, shm->fd,
+                       (off_t) shm->geo.data)
+         != MAP_FAILED;
+}
+
+/* Map it and touch its first page.  The kernel touches, so that a pool file that is
+ * cut is no signal; before Linux 5.14 it does so at mapping alone, all of it, which
+ * would fill holes anywhere in it. */
+static bool
+map_and_touch (const struct orl_shm *shm, void *at)
+{
+  off_t data = (off_t) shm->geo.data;
+  int r;
+
+  if (!map (shm, at, 0))
+    return false;
+  r = orl_sys.madvise (at, 4096, ORL_POPULATE_READ);
+  if (r == -EINVAL && orl_sys.hole (shm->fd, data) >= data + (off_t) HUGE)
+    return map (shm, at, MAP_POPULATE);
+  return r == 0;
+}
+
 uint32_t
 orl_window_huge_page (const struct orl_shm *shm)
 {
@@ -61,12 +88,7 @@ orl_window_huge_page (const struct orl_shm *shm)
     return 0;
   at = (unsigned char *) (((uintptr_t) range + HUGE - 1)
                           & ~(uintptr_t) (HUGE - 1));
-  /* The kernel touches, so that a pool file that is cut is no signal. */
-  if (orl_sys.mmap (at, HUGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-                    shm->fd, (off_t) shm->geo.data)
-          != MAP_FAILED
-      && orl_sys.madvise (at, 4096, ORL_POPULATE_READ) == 0
-      && huge_kib (at) * 1024 >= HUGE)
+  if (map_and_touch (shm, at) && huge_kib (at) * 1024 >= HUGE)
     found = HUGE;
   orl_sys.munmap (range, 2 * HUGE);
   return found;

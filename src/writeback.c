@@ -274,7 +274,7 @@ how_many (struct orl_writeback *wb, const struct orl_shm *shm)
   uint64_t low = permille_of (orl_frames (shm), wb->low);
   uint64_t n = dirty > low ? dirty - low : idle ? ORL_BATCH : 0;
   uint64_t now = now_ns ();
-  uint64_t passed = now - wb->then < SECOND ? now - wb->then : SECOND;
+  uint64_t passed = now - wb->then;
 
   wb->clock = clock;
   wb->dirty = dirty;
@@ -287,10 +287,10 @@ how_many (struct orl_writeback *wb, const struct orl_shm *shm)
        * one page, which may take longer. */
       uint64_t most
           = wb->rate > shm->geo.page_size ? wb->rate : shm->geo.page_size;
+      double credit = (double) wb->credit
+                      + (double) wb->rate * (double) passed / SECOND;
 
-      wb->credit += (uint64_t) ((double) wb->rate * (double) passed / SECOND);
-      if (wb->credit > most)
-        wb->credit = most;
+      wb->credit = credit < (double) most ? (uint64_t) credit : most;
       if (n > wb->credit >> shm->geo.page_shift)
         n = wb->credit >> shm->geo.page_shift;
     }

@@ -50,8 +50,9 @@ user (void *arg)
 }
 
 static void
-calls_fail (struct world *w, oriel_page *pinned)
+calls_fail (struct world *w, oriel_page *pinned, struct oriel_view *seen)
 {
+  struct oriel_view view;
   oriel_stats stats = { .struct_size = sizeof stats };
   oriel_file *other;
   oriel_page page;
@@ -63,6 +64,9 @@ calls_fail (struct world *w, oriel_page *pinned)
     { "dirty", oriel_dirty (pinned, 0) },
     { "unpin", oriel_unpin (pinned) },
     { "pin", oriel_pin (w->file, 0, ORIEL_READ, &page) },
+    { "view", oriel_view (w->file, 0, 2, ORIEL_READ, &view) },
+    { "view dirty", oriel_view_dirty (seen, seen->first, 1, 0) },
+    { "view end", oriel_view_end (seen) },
     { "pin for writing", oriel_pin (w->file, 0, ORIEL_WRITE, &page) },
     { "read", oriel_read (w->file, 0, &byte, 1, NULL) },
     { "write", oriel_write (w->file, 0, &byte, 1) },
@@ -94,6 +98,7 @@ cut (uint32_t backend, size_t window, off_t size, int back)
   oriel_options opt = test_options ();
   struct world w = { 0 };
   pthread_t thread[4];
+  struct oriel_view view;
   oriel_page page;
   void *result;
   off_t whole;
@@ -110,6 +115,7 @@ cut (uint32_t backend, size_t window, off_t size, int back)
   make_stamped_file (scratch_file ("data"), 4096, 1000, 0, 1);
   w.file = must_open_file (w.pool, scratch_file ("data"), 0);
   page = must_pin (w.file, 950, ORIEL_WRITE);
+  must (oriel_view (w.file, 960, 2, ORIEL_WRITE, &view), "oriel_view");
   for (int i = 0; i < 4; i++)
     pthread_create (&thread[i], NULL, user, &w);
   for (int i = 0; i < 200; i++)
@@ -126,7 +132,7 @@ cut (uint32_t backend, size_t window, off_t size, int back)
       diag ("%s", (char *) result);
   }
   memset (page.data, 1, 4096);
-  calls_fail (&w, &page);
+  calls_fail (&w, &page, &view);
   is_rc (oriel_file_abandon (w.file), 0, "abandon");
   is_rc (oriel_pool_close (w.pool), 0, "close");
   opt.flags = 0;

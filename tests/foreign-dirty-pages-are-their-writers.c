@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Dirty pages of a file opened with ORIEL_FOREIGN are written by the process
- * that made them dirty, and by no other that needs room, even if that one is
- * dead: others may have changed the file since. */
+ * that made them dirty, and by no other that needs room or writes back, even if
+ * that one is dead: others may have changed the file since. */
 #include "util.h"
 
 struct shared {
@@ -24,9 +24,9 @@ writes (void *arg)
   return 0;
 }
 
-/* Read a file larger than the pool, several times. */
+/* Read a file larger than the pool, several times, and write what may be. */
 static void
-need_room (oriel_file *file)
+need_room (oriel_pool *pool, oriel_file *file)
 {
   uint64_t pages = oriel_file_size (file) / 4096;
 
@@ -36,6 +36,7 @@ need_room (oriel_file *file)
 
       oriel_unpin (&page);
     }
+  must (oriel_writeback (pool, NULL), "oriel_writeback");
 }
 
 static int
@@ -69,12 +70,12 @@ main (void)
 
   pid = spawn (writes, shared);
   await (&shared->at, 1);
-  need_room (large);
+  need_room (pool, large);
   ok (file_is (path, shared->pages, 1), "pages that another process has dirty stay unwritten");
   ok (page_is_stamped (pool, file, 3, 2), "and in the pool");
   kill (pid, SIGKILL);
   is_int (reap (pid), 128 + SIGKILL, "their writer is killed");
-  need_room (large);
+  need_room (pool, large);
   ok (file_is (path, shared->pages, 1), "still no one writes them");
   must (oriel_file_drop (file), "oriel_file_drop");
   ok (page_is_stamped (pool, file, 3, 1), "dropped, they are as in the file");

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A page whose writer was killed is again what it was when the dead one pinned
- * it, dirty or not; with ORIEL_NO_IMAGES it is what the store has.
+ * it, dirty or not; with ORIEL_NO_IMAGES it is what the store has.  The file is
+ * no longer for what the dead wrote behind its end, and a page that another has
+ * latched stays so when one dies who had it pinned.
  */
 #include "util.h"
 
@@ -76,6 +78,74 @@ try (uint64_t first)
   must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
 }
 
+/* Writes behind the end. */
+static int
+dies_behind (void *arg)
+{
+  oriel_pool *pool = test_pool ();
+  oriel_file *file = must_open_file (pool, scratch_file ("data"), 0);
+  oriel_page page = must_pin (file, *(uint64_t *) arg, ORIEL_WRITE);
+
+  must (oriel_dirty (&page, 0), "oriel_dirty");
+  raise (SIGKILL);
+  return 0;
+}
+
+static int
+dies_with_a_pin (void *arg)
+{
+  oriel_pool *pool = test_pool ();
+  oriel_file *file = must_open_file (pool, scratch_file ("data"), 0);
+
+  (void) arg;
+  must_pin (file, 3, ORIEL_OPTIMISTIC);
+  raise (SIGKILL);
+  return 0;
+}
+
+/* Who attaches repairs what is there. */
+static int
+attaches (void *arg)
+{
+  oriel_pool *pool = test_pool ();
+  oriel_file *file = must_open_file (pool, scratch_file ("data"), 0);
+  oriel_page page;
+
+  (void) arg;
+  return oriel_pin (file, 3, ORIEL_READ | ORIEL_NOWAIT, &page) == -EAGAIN ? 0
+                                                                           : 1;
+}
+
+static void
+others_stay (void)
+{
+  oriel_pool *pool = test_pool ();
+  uint64_t behind = 20;
+  oriel_file *file;
+  oriel_page page;
+
+  diag ("what is not the dead one's");
+  make_stamped_file (scratch_file ("data"), 4096, 10, 0, 1);
+  file = must_open_file (pool, scratch_file ("data"), 0);
+  is_int (in_child (dies_behind, &behind), 128 + SIGKILL, "a writer is killed");
+  page = must_pin (file, behind, ORIEL_WRITE);
+  must (oriel_unpin (&page), "oriel_unpin");
+  is_int ((long long) oriel_file_size (file), 10 * 4096,
+          "the file is as long as it was");
+  page = must_pin (file, 3, ORIEL_WRITE);
+  memset (page.data, 'x', 1000);
+  is_int (in_child (dies_with_a_pin, NULL), 128 + SIGKILL,
+          "one dies who has a page pinned that is written to");
+  is_int (in_child (attaches, NULL), 0, "no one gets it for that");
+  stamp (page.data, 4096, 2, 3);
+  must (oriel_dirty (&page, 0), "oriel_dirty");
+  is_rc (oriel_unpin (&page), 0, "its writer gives it back");
+  ok (page_is_stamped (pool, file, 3, 2), "and it is as that wrote it");
+  is_int (oriel_pool_check (pool, NULL, NULL), 0, "the pool is in order");
+  must (oriel_file_close (file), "oriel_file_close");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+}
+
 int
 main (void)
 {
@@ -84,5 +154,6 @@ main (void)
   flags = ORIEL_NO_IMAGES;
   try (1);
   try (FAR);
+  others_stay ();
   return done_testing ();
 }

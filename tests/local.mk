@@ -17,6 +17,7 @@ tests_c = \
 	tests/cold-pages-are-read-as-copies \
 	tests/copies-match-a-shadow \
 	tests/copies-of-ended-threads-are-given-back \
+	tests/copy-of-a-cut-file-is-efault \
 	tests/copying-read-needs-no-slot \
 	tests/counters-outlive-threads-and-processes \
 	tests/cut-pages-are-reported-and-read-again \
@@ -24,6 +25,7 @@ tests_c = \
 	tests/cut-pool-without-room-is-eio \
 	tests/cut-tables-are-eio \
 	tests/damaged-page-is-eio \
+	tests/dead-writers-page-hides-no-cut \
 	tests/dirty-without-write-pin-is-einval \
 	tests/discard-forgets-cached-pages \
 	tests/double-write-area-belongs-to-its-file \
@@ -88,7 +90,6 @@ tests_c = \
 	tests/options-set-takes-each-name \
 	tests/oversized-window-is-as-large-as-its-pool \
 	tests/page-beyond-end-is-zeroes \
-	tests/page-in-doubt-is-the-engines \
 	tests/pages-of-a-file-are-listed \
 	tests/pages-read-ahead-evict-no-hot-page \
 	tests/pages-wait-for-their-log \
@@ -172,6 +173,7 @@ tests_c = \
 	tests/unmapped-slots-come-back \
 	tests/unpin-twice-is-einval \
 	tests/views-and-pins-block-no-one \
+	tests/views-meet-no-half-written-page \
 	tests/views-show-pages-in-order \
 	tests/watch-refuses-all-else \
 	tests/watch-works-on-a-full-pool \
@@ -194,10 +196,12 @@ tests_c = \
 # many swaps.
 tests_not_under_valgrind = \
 	tests/check-is-clean-on-a-busy-pool \
+	tests/copy-of-a-cut-file-is-efault \
 	tests/cut-pages-are-reported-and-read-again \
 	tests/cut-pool-under-load \
 	tests/cut-pool-without-room-is-eio \
 	tests/cut-tables-are-eio \
+	tests/dead-writers-page-hides-no-cut \
 	tests/every-call-at-once \
 	tests/faults-in-views-are-answered \
 	tests/faults-of-many-threads-are-answered \
@@ -232,6 +236,7 @@ tests_not_under_valgrind = \
 	tests/window-shows-a-pool-larger-than-the-address-space \
 	tests/window-takes-slots-of-each-size \
 	tests/window-trim-gives-back-and-pins-hold \
+	tests/write-back-thread-minds-its-own \
 	$(NULL)
 
 # What measures time, or who comes first: run after all others, also with
@@ -272,9 +277,11 @@ tests_inside = \
 	tests/foreign-files-are-written-by-no-ring \
 	tests/fork-beside-a-new-ring-is-safe \
 	tests/given-up-slots-are-inaccessible \
+	tests/grown-pool-hides-no-cut \
 	tests/half-cut-store-is-cut-before-it-is-written \
 	tests/half-written-page-of-lost-memory-is-told \
 	tests/hand-passes-no-page-that-cooled \
+	tests/huge-pages-are-found-by-old-kernels \
 	tests/latch-between-two-turns-is-no-damage \
 	tests/lengthening-never-cuts \
 	tests/locking-on-fault-has-a-fallback \
@@ -290,6 +297,7 @@ tests_inside = \
 	tests/old-copies-never-come-back \
 	tests/open-waits-for-a-close \
 	tests/page-dropped-again-and-again-has-room \
+	tests/page-in-doubt-is-the-engines \
 	tests/page-lost-while-a-hole-is-filled-is-told \
 	tests/page-that-cannot-be-read-fails-alone \
 	tests/page-that-cannot-be-written-fails-alone \
@@ -365,6 +373,7 @@ tests_sqlite = \
 	tests/vfs-leases-of-many-threads \
 	tests/vfs-leases-stay-while-a-user-copies \
 	tests/vfs-log-grows-no-more-than-stocks \
+	tests/vfs-log-is-read-from-a-mapping \
 	tests/vfs-log-is-written-before-it-is-published \
 	tests/vfs-lost-pages-are-read-again-at-once \
 	tests/vfs-no-read-is-stale \
@@ -851,6 +860,7 @@ static_tests = \
 	tests/forked-child-keeps-no-one-alive \
 	tests/forked-child-sees-what-is-pinned \
 	tests/given-up-slots-are-inaccessible \
+	tests/huge-pages-are-found-by-old-kernels \
 	tests/huge-pages-are-found-on-tmpfs \
 	tests/killed-pool-restarts-warm \
 	tests/killed-process-blocks-no-one \

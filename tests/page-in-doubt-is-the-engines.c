@@ -6,6 +6,9 @@
  */
 #include "util.h"
 
+#include "attach.h"
+#include "frame.h"
+
 #define LOST 3                  /* the page of the dead writer */
 #define LSN 77
 
@@ -18,6 +21,8 @@ doubt_pool (void)
   oriel_options opt = test_options ();
 
   opt.pool_size = 64 * 4096;
+  opt.window_size = 16 * 4096;
+  opt.slot_size = 4096;
   return must_open_pool ("test", &opt);
 }
 
@@ -33,6 +38,7 @@ redo (void *arg, oriel_page *page, uint64_t lsn)
               && !is_stamped (page->data, 4096, 3, LOST);
   is_rc (oriel_unpin (&(oriel_page) { 0 }), -EINVAL, "asked");
   stamp (page->data, oriel_pool_page_size (pool), 3, page->number);
+  is_rc (oriel_dirty (page, LSN), 0, "it may say up to where the log has it");
   return 0;
 }
 
@@ -67,6 +73,7 @@ ask_back (void *arg, oriel_page *page, uint64_t lsn)
          "the page itself is not to be had meanwhile");
   is_rc (oriel_pin (page->file, 1, ORIEL_READ, &again), 0, "another page is");
   is_rc (oriel_unpin (&again), 0, "and can be given back");
+  is_int (oriel_pool_check (arg, NULL, NULL), 0, "the pool is in order");
   return redo (arg, page, lsn);
 }
 
@@ -273,6 +280,32 @@ doubt_ends_otherwise (void)
   destroy ();
 }
 
+/* Who latched the page only to find it in doubt, and died then, leaves an even
+ * version. */
+static void
+even_version (void)
+{
+  oriel_pool *pool;
+  oriel_file *file;
+  struct orl_frame *f = NULL;
+
+  lose_page ();
+  pool = doubt_pool ();
+  file = must_open_file (pool, scratch_file ("data"), 0);
+  is_in_doubt (pool, file, "the page is in doubt");
+  for (uint32_t i = 0; i < oriel_pool_frames (pool); i++)
+    if (atomic_load (&pool->shm.frames[i].state) & ORL_INDOUBT)
+      f = &pool->shm.frames[i];
+  if (!f || !(atomic_load (&f->version) & 1))
+    bail_out ("no frame has it");
+  atomic_fetch_add (&f->version, 1);
+  must (oriel_file_on_indoubt (file, redo, pool), "oriel_file_on_indoubt");
+  ok (page_is_stamped (pool, file, LOST, 3), "latched in vain it is put right");
+  is_int (atomic_load (&f->version) & 1, 0, "and readers take it for whole");
+  give_up (pool, file);
+  destroy ();
+}
+
 static void
 some_may_not (void)
 {
@@ -295,6 +328,7 @@ main (void)
   no_one_reads_it ();
   callback_puts_it_right ();
   doubt_ends_otherwise ();
+  even_version ();
   some_may_not ();
   return done_testing ();
 }

@@ -2,8 +2,8 @@
 /*
  * While a process that truncates a file is stopped, the pages before the new end
  * are changed and flushed, other files' misses find room though the file has
- * dirty pages on both sides, and who wants a page behind the end for writing
- * waits, or with ORIEL_NOWAIT is told to come again.
+ * dirty pages on both sides, and who wants a page behind the end for writing, or a
+ * view of it, waits, or with ORIEL_NOWAIT is told to come again.
  */
 #include "util.h"
 
@@ -16,6 +16,7 @@
 static int (*real_ftruncate) (int fd, off_t size);
 static steps *at;
 static oriel_options options;
+static int seen, zeroes;
 
 static int
 stop_here (int fd, off_t size)
@@ -39,9 +40,41 @@ truncates (void *unused)
   return 0;
 }
 
+static void *
+waits (void *arg)
+{
+  struct oriel_view view;
+
+  must (oriel_view (arg, END - 1, 3, ORIEL_WRITE, &view), "oriel_view");
+  seen = atomic_load (at);
+  zeroes = is_zero ((char *) view.data + 4096, 2 * 4096);
+  must (oriel_view_end (&view), "oriel_view_end");
+  return NULL;
+}
+
+/* A thread waits for its view. */
+static pthread_t
+view_behind (oriel_file *file)
+{
+  struct oriel_view view;
+
+  is_rc (oriel_view (file, END - 1, 2, ORIEL_WRITE | ORIEL_NOWAIT, &view),
+         -EAGAIN, "nor is a view of it");
+  is_rc (oriel_view (file, END - 2, 2, ORIEL_WRITE, &view), 0,
+         "one of those before it is");
+  must (oriel_view_end (&view), "oriel_view_end");
+  is_rc (oriel_view (file, END - 1, 2, ORIEL_READ, &view), 0,
+         "and one for reading");
+  ok (is_stamped ((char *) view.data + 4096, 4096, 1, END),
+      "which shows the page");
+  must (oriel_view_end (&view), "oriel_view_end");
+  return start_thread (waits, file);
+}
+
 int
 main (void)
 {
+  pthread_t thread;
   oriel_pool *pool;
   oriel_file *file, *other;
   oriel_page page;
@@ -67,8 +100,16 @@ main (void)
   is_rc (oriel_pin (file, END + 5, ORIEL_WRITE | ORIEL_NOWAIT, &page), -EAGAIN,
          "a page behind it is not to be had for writing");
   ok (page_is_stamped (pool, file, END + 5, 1), "for reading it is");
+  for (uint64_t i = END - 2; i < END + 2; i++)
+    if (!page_is_stamped (pool, file, i, 1))
+      bail_out ("page %d", (int) i);
+  thread = view_behind (file);
+  usleep (20000); /* if it does not wait it is through by then */
   go_to (at, 2);
   is_int (reap (pid), 0, "the truncation ends");
+  pthread_join (thread, NULL);
+  is_int (seen, 2, "who wants to write there waited for it");
+  ok (zeroes, "and finds zeroes");
   is_int ((long long) oriel_file_size (file), END * 4096, "the file is cut");
   is_int ((long long) plain_size (scratch_file ("cut")), END * 4096,
           "in the store, too");

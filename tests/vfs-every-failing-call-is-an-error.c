@@ -13,7 +13,9 @@
 
 #include <dlfcn.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 
 #include "faults.h"
 
@@ -70,6 +72,7 @@ static const struct fault more_faults[] = {
   { "unix pread", EIO },       { "unix pwrite", EIO },
   { "unix pwrite", ENOSPC },   { "unix pwrite", SHORT },
   { "unix ftruncate", EIO },   { "unix fstat", EIO },
+  { "unix mmap", ENOMEM },     { "libc statfs", EIO },
   { "libc fdatasync", EIO },   { "libc futimens", EPERM },
 };
 
@@ -77,6 +80,8 @@ static ssize_t (*real_pread) (int fd, void *b, size_t n, off64_t at);
 static ssize_t (*real_pwrite) (int fd, const void *b, size_t n, off64_t at);
 static int (*real_ftruncate) (int fd, off64_t size);
 static int (*real_fstat) (int fd, struct stat *st);
+static void *(*real_mmap) (void *at, size_t n, int prot, int flags, int fd,
+                           off64_t from);
 
 /* Does it befall this call?  Then errno says so. */
 static bool
@@ -112,6 +117,23 @@ static int
 unix_fstat (int fd, struct stat *st)
 {
   return hits ("unix fstat") ? -1 : real_fstat (fd, st);
+}
+
+static void *
+unix_mmap (void *at, size_t n, int prot, int flags, int fd, off64_t from)
+{
+  return hits ("unix mmap") ? MAP_FAILED
+                            : real_mmap (at, n, prot, flags, fd, from);
+}
+
+int
+statfs (const char *name, struct statfs *fs)
+{
+  static int (*real) (const char *, struct statfs *);
+
+  if (!real)
+    *(void **) &real = dlsym (RTLD_NEXT, "statfs");
+  return hits ("libc statfs") ? -1 : real (name, fs);
 }
 
 int
@@ -152,6 +174,7 @@ wrap_unix (void)
   set_call ("pwrite64", &real_pwrite, (sqlite3_syscall_ptr) unix_pwrite);
   set_call ("ftruncate", &real_ftruncate,
             (sqlite3_syscall_ptr) unix_ftruncate);
+  set_call ("mmap", &real_mmap, (sqlite3_syscall_ptr) unix_mmap);
   set_call ("fstat", &real_fstat, (sqlite3_syscall_ptr) unix_fstat);
 }
 

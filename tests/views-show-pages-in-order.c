@@ -61,6 +61,34 @@ all_seen (oriel_file *file)
   return good == 100;
 }
 
+static uint64_t ndirty, wrong;
+
+static void
+count_dirty (void *arg, const oriel_page_info *info)
+{
+  uint64_t first = *(uint64_t *) arg;
+
+  ndirty += info->dirty != 0;
+  wrong += info->dirty && (info->number < first || info->number > first + 1);
+}
+
+/* Of a view of many some are dirtied. */
+static void
+dirty_some (oriel_file *file)
+{
+  uint64_t some = 15;
+  struct oriel_view view;
+
+  must (oriel_view (file, 10, 20, ORIEL_WRITE, &view), "oriel_view");
+  must (oriel_view_dirty (&view, some, 2, 0), "oriel_view_dirty");
+  must (oriel_view_end (&view), "oriel_view_end");
+  ndirty = wrong = 0;
+  must (oriel_file_pages (file, count_dirty, &some), "oriel_file_pages");
+  is_int ((long long) ndirty, 2, "so many are dirty as were said to be");
+  is_int ((long long) wrong, 0, "and those");
+  must (oriel_sync (file), "oriel_sync");
+}
+
 /* Through a view, then by pins; and behind the end of the file. */
 static void
 write_view (oriel_pool *pool, oriel_file *file)
@@ -92,6 +120,7 @@ write_view (oriel_pool *pool, oriel_file *file)
          "a view for reading is not dirtied");
   must (oriel_view_end (&view), "oriel_view_end");
   must (oriel_sync (file), "oriel_sync");
+  dirty_some (file);
 }
 
 /* Two views of the same pages, and one that is ended from a copy. */

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "attach.h"
 #include "sys.h"
 
 #define FRAMES 1000u
@@ -16,11 +17,16 @@
 static ssize_t (*real_pwritev) (int, const struct iovec *, int, off_t);
 static uint64_t calls, backwards;
 static off_t last;
+static ino_t refused;           /* the file that takes no pages */
 static int stuck[2];
 
 static ssize_t
 watch (int fd, const struct iovec *iov, int n, off_t at)
 {
+  struct stat st;
+
+  if (refused && fstat (fd, &st) == 0 && st.st_ino == refused)
+    return -EIO;
   calls++;
   backwards += at < last;
   last = at;
@@ -67,6 +73,24 @@ write_back (oriel_pool *pool)
   return pages;
 }
 
+/* Whose turn it is, as the pool says: 0, no one's. */
+static int
+turn (oriel_pool *pool)
+{
+  return (int) (atomic_load (&pool->shm.super->writer) & 0xffff);
+}
+
+/* How many say in their ledgers that it is theirs. */
+static int
+claims (oriel_pool *pool)
+{
+  int n = 0;
+
+  for (uint32_t i = 0; i < pool->shm.geo.nledgers; i++)
+    n += (atomic_load (&pool->shm.ledgers[i].locks) & ORL_HAS_WRITER) != 0;
+  return n;
+}
+
 static ssize_t
 get_stuck (int fd, const struct iovec *iov, int n, off_t at)
 {
@@ -90,11 +114,110 @@ write_and_stick (void *arg)
   return 1;
 }
 
+/* Neither while pages are loaded nor while more become dirty. */
+static void
+idle (oriel_pool *pool, oriel_file *file)
+{
+  oriel_page page;
+
+  make_dirty (pool, file, 0, 20);
+  is_int ((long long) write_back (pool), 0, "more are dirty: none");
+  page = must_pin (file, 900, ORIEL_READ);
+  must (oriel_unpin (&page), "oriel_unpin");
+  is_int ((long long) write_back (pool), 0, "one was loaded: none");
+  is_int ((long long) write_back (pool), 20, "neither: all");
+}
+
+/* The word names one who lives and knows nothing of it. */
+static void
+damaged_word (oriel_pool *pool, oriel_file *file)
+{
+  uint32_t process = pool->shm.geo.nthreads + pool->shm.proc + 1;
+
+  make_dirty (pool, file, 0, 300);
+  atomic_store (&pool->shm.super->writer, process);
+  ok (write_back (pool) > 0, "a turn that no one says it has is anyone's");
+}
+
+/* All that is above the bound is written at once, in each file; what one of them
+ * refuses is told, and the others' are written. */
+static void
+two_files (void)
+{
+  oriel_options opt = options ();
+  oriel_pool *pool;
+  oriel_file *file = attach (&opt, &pool);
+  oriel_file *other = must_open_file (pool, scratch_file ("other"),
+                                      ORIEL_CREATE);
+  uint64_t pages;
+  struct stat st;
+
+  is_rc (oriel_sync (file), 0, "sync");
+  for (uint64_t i = 0; i < 150; i++) {
+    stamp_page (pool, file, i, 4);
+    stamp_page (pool, other, i, 4);
+  }
+  is_int ((long long) write_back (pool), 200, "of two files: what is above");
+  must (oriel_sync (file), "sync");
+  must (oriel_sync (other), "sync");
+  for (uint64_t i = 0; i < 150; i++) {
+    stamp_page (pool, file, i, 5);
+    stamp_page (pool, other, i, 5);
+  }
+  if (stat (scratch_file ("data"), &st) < 0)
+    bail_out ("stat");
+  refused = st.st_ino;
+  is_rc (oriel_writeback (pool, &pages), -EIO, "one of them takes no pages");
+  is_int ((long long) pages, 150, "the other's are written");
+  refused = 0;
+  must (oriel_sync (file), "sync");
+  must (oriel_file_close (other), "close");
+  must (oriel_file_close (file), "close");
+  must (oriel_pool_close (pool), "close");
+}
+
+/* A high bound that is below the default of the low one is both. */
+static void
+low_above_high (void)
+{
+  oriel_options opt = options ();
+  oriel_pool *pool;
+  oriel_file *file;
+
+  opt.dirty_low = 0;
+  opt.dirty_high = 50;
+  file = attach (&opt, &pool);
+  make_dirty (pool, file, 0, 52);
+  write_back (pool);
+  ok (dirty (pool) <= 50, "the low bound is no higher than the high one");
+  must (oriel_file_close (file), "close");
+  must (oriel_pool_close (pool), "close");
+}
+
+/* One turn is not all of a large pool. */
+static void
+large_pool (void)
+{
+  oriel_options opt = options ();
+  oriel_pool *pool;
+  oriel_file *file;
+
+  opt.pool_size = 4090 * 4096;
+  pool = must_open_pool ("large", &opt);
+  file = must_open_file (pool, scratch_file ("data"), ORIEL_CREATE);
+  make_dirty (pool, file, 0, 3000);
+  is_int ((long long) write_back (pool), 2048, "so many of many");
+  is_int ((long long) write_back (pool), 3000 - 2048 - 409, "then the rest");
+  must (oriel_file_close (file), "close");
+  must (oriel_pool_close (pool), "close");
+}
+
 int
 main (void)
 {
   oriel_options opt = options ();
   uint64_t pages, most = 0;
+  double from;
   oriel_pool *pool;
   oriel_file *file;
   pid_t child;
@@ -120,14 +243,33 @@ main (void)
   while (write_back (pool) > 0)
     ;
   is_int ((long long) dirty (pool), 0, "in the end nothing is");
+  is_int (turn (pool), 0, "it is no one's turn");
+  is_int (claims (pool), 0, "and no one says so");
+  idle (pool, file);
+  damaged_word (pool, file);
   must (oriel_file_close (file), "close");
   must (oriel_pool_close (pool), "close");
+  two_files ();
+  low_above_high ();
+  large_pool ();
 
   opt.writeback_rate = 10 * 4096;
   file = attach (&opt, &pool);
   make_dirty (pool, file, 0, 300);
   pages = write_back (pool) + write_back (pool);
   ok (pages <= 10 + 10, "by a rate of 10 pages a second: %d", (int) pages);
+  must (oriel_sync (file), "sync");
+  for (int i = 0; i < 3; i++) {
+    usleep (800000);
+    write_back (pool);
+  }
+  make_dirty (pool, file, 0, 300);
+  from = seconds_now ();
+  pages = 0;
+  for (int i = 0; i < 5; i++)
+    pages += write_back (pool);
+  ok ((double) pages <= 11 + 10 * (seconds_now () - from),
+      "what was not written then is not caught up on: %d", (int) pages);
   must (oriel_file_close (file), "close");
   must (oriel_pool_close (pool), "close");
 
@@ -170,6 +312,8 @@ main (void)
   if (read (stuck[0], &byte, 1) != 1)
     bail_out ("no writer");
   is_int ((long long) write_back (pool), 0, "while another writes: none");
+  ok (turn (pool) != 0, "it is that one's turn");
+  is_int (claims (pool), 1, "as it alone says");
   kill (child, SIGKILL);
   is_int (reap (child), 128 + SIGKILL, "it is killed");
   /* Some have to wait for the repair. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * With ORIEL_WRITEBACK a thread writes dirty pages, and has the log flushed for
- * them; it takes no signals, a forked child is without it, and a pool is closed
+ * them; it takes no signals but those of memory that is gone, it costs nothing
+ * while there is nothing to do, a forked child is without it, and a pool is closed
  * while it is at work.
  */
-#include "util.h"
+#include "cut.h"
 
 #include <stdbool.h>
 #include <sys/syscall.h>
@@ -79,6 +80,50 @@ count_threads (void)
   return n;
 }
 
+/* The thread finds a page's memory cut away, as the first. */
+static void
+cut_one (const oriel_options *opt)
+{
+  oriel_page page;
+  int rc = 0;
+
+  pool = must_open_pool ("test", opt);
+  file = must_open_file (pool, scratch_file ("data"), 0);
+  must (oriel_file_on_flush_log (file, flush_log, NULL), "on_flush_log");
+  change (300, 5);
+  page = must_pin (file, 200, ORIEL_OPTIMISTIC);
+  must (oriel_unpin (&page), "unpin");
+  cut_file (pool_path ("test"), place_of (pool, page.frame));
+  for (int i = 0; i < 6000 && rc == 0; i++) {
+    rc = get_stats (pool).frames_lost > 0 ? -EIO : 0;
+    usleep (10000);
+  }
+  is_int (rc, -EIO, "the thread finds memory cut away, and lives");
+  is_rc (oriel_flush (file), -EIO, "what was lost is told");
+  must (oriel_file_abandon (file), "oriel_file_abandon");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+}
+
+/* A second of the process's life, of which the thread has next to nothing. */
+static void
+is_idle (void)
+{
+  struct timespec from, to;
+  const char *valgrind = getenv ("ORIEL_VALGRIND");
+  double took;
+
+  if (sanitized () || (valgrind && *valgrind == '1')) {
+    skip ("instrumented code is slow");
+    return;
+  }
+  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &from);
+  usleep (1200000);
+  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &to);
+  took = (double) (to.tv_sec - from.tv_sec) * 1e3
+         + (double) (to.tv_nsec - from.tv_nsec) * 1e-6;
+  ok (took < 30, "the thread waits: %.1f ms of 1200", took);
+}
+
 static void *
 nothing (void *arg)
 {
@@ -127,6 +172,7 @@ main (void)
   for (int i = 0; i < 5; i++)
     is_int (in_child (child, NULL), 0, "a forked child is without it");
   ok (is_clean (), "it goes on in the parent");
+  is_idle ();
   change (400, 4);
   is_rc (oriel_file_close (file), 0, "a file is closed while it writes");
   is_rc (oriel_pool_close (pool), 0, "so is the pool");
@@ -138,5 +184,6 @@ main (void)
     must (oriel_pool_close (pool), "close");
   }
   is_int (count_threads (), threads, "nor after others");
+  cut_one (&opt);
   return done_testing ();
 }

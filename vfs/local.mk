@@ -23,8 +23,9 @@ vfs_sources = \
 	vfs/status.c \
 	vfs/vfs.c \
 	vfs/vfs.h \
-	vfs/wal.c \
 	vfs/vtab.c \
+	vfs/wal-map.c \
+	vfs/wal.c \
 	vfs/walindex.c \
 	vfs/write.c \
 	$(NULL)

@@ -22,6 +22,7 @@
  *   queue.c      writers wait their turn
  *   futex.c      waiting for words of the pool
  *   wal.c        the log's file: appends gather
+ *   wal-map.c    its frames are read from a mapping
  *
  * Locks, in the order in which they may be taken:
  *   the registry's mutex, that of the list of leases, a vfs_file's mutex, then
@@ -502,6 +503,28 @@ bool vfs_wal_is_unwritten (struct vfs_connection *c, uint64_t salts);
 /* Before a lock goes that lets the connection write the log: forget what was
  * gathered and not committed. */
 void vfs_wal_release (struct vfs_connection *c);
+
+/* ------------------------------------------------------------------ */
+/* wal-map.c                                                          */
+
+/* What is mapped of a log; all 0 at first. */
+struct vfs_wal_map {
+  oriel_pool *pool;             /* whose handler answers; NULL: nothing is */
+  char *at;                     /* the file's beginning; NULL: it is not */
+  sqlite3_int64 bytes;
+  sqlite3_int64 again;          /* what is read behind this has it mapped anew */
+};
+
+/* The connection has opened its log, as name; flags are what it got. */
+void vfs_wal_map_init (struct vfs_wal_map *m, const struct vfs_connection *c,
+                       const char *name, const sqlite3_file *log, int flags);
+
+/* xRead of the log. */
+int vfs_wal_map_read (struct vfs_wal_map *m, sqlite3_file *log, void *data,
+                      int amount, sqlite3_int64 offset);
+
+/* Before it is truncated or closed. */
+void vfs_wal_map_end (struct vfs_wal_map *m, sqlite3_file *log);
 
 /* ------------------------------------------------------------------ */
 /* lease.c                                                            */

@@ -57,7 +57,8 @@
  * more than it gives.  And frames would lie in memory twice, or have to be
  * dropped from the page cache, and strangers would read them from the disk.  A
  * checkpoint reads a page once.  Nor could a frame be had without a copy: SQLite
- * asks for pointers into the database only, and reads the log by xRead.
+ * asks for pointers into the database only, and reads the log by xRead.  From
+ * a mapping, as wal-map.c has it, a read of the file is no dearer than the pool's.
  *
  * Locks: the list's mutex is a leaf.  A connection and its log are used by one
  * thread at a time.
@@ -87,6 +88,7 @@ struct vfs_wal {
   /* The header written last, until its page comes. */
   sqlite3_int64 page_at;        /* where that belongs; 0: there is none */
   bool commit;                  /* it is a commit frame */
+  struct vfs_wal_map map;       /* reads */
 };
 
 struct wal_handle {
@@ -172,6 +174,13 @@ vfs_wal_release (struct vfs_connection *c)
     forget (c->wal);
 }
 
+/* From the file. */
+static int
+read_lower (struct vfs_wal *w, void *data, int amount, sqlite3_int64 offset)
+{
+  return vfs_wal_map_read (&w->map, w->lower, data, amount, offset);
+}
+
 static int
 flush (struct vfs_wal *w)
 {
@@ -222,12 +231,11 @@ vfs_wal_sum (struct vfs_connection *c, uint32_t frame, uint64_t *sum)
   sqlite3_int64 size;
 
   if (!w || w->generation != vfs_generation || frame == 0
-      || w->lower->pMethods->xRead (w->lower, head, LOG_HEADER, 0) != SQLITE_OK)
+      || read_lower (w, head, LOG_HEADER, 0) != SQLITE_OK)
     return false;
   size = big_endian (head + 8);
-  if (w->lower->pMethods->xRead (w->lower, head, FRAME_HEADER,
-                                 LOG_HEADER + (frame - 1)
-                                                  * (size + FRAME_HEADER))
+  if (read_lower (w, head, FRAME_HEADER,
+                  LOG_HEADER + (frame - 1) * (size + FRAME_HEADER))
       != SQLITE_OK)
     return false;
   *sum = (uint64_t) big_endian (head + 16) << 32 | big_endian (head + 20);
@@ -249,7 +257,7 @@ vfs_wal_is_unwritten (struct vfs_connection *c, uint64_t salts)
     return false;
   if (size == 0)
     return true;
-  if (w->lower->pMethods->xRead (w->lower, head, LOG_HEADER, 0) != SQLITE_OK)
+  if (read_lower (w, head, LOG_HEADER, 0) != SQLITE_OK)
     return false;
   memcpy (half, head + 16, sizeof half);
   return ((uint64_t) half[0] << 32 | half[1]) == salts;
@@ -274,8 +282,7 @@ is_header (struct vfs_wal *w, int amount, sqlite3_int64 offset)
   if (amount != FRAME_HEADER)
     return false;
   if (w->page_size == 0
-      && w->lower->pMethods->xRead (w->lower, header, sizeof header, 0)
-             == SQLITE_OK)
+      && read_lower (w, header, sizeof header, 0) == SQLITE_OK)
     learn_page_size (w, header);
   return w->page_size != 0 && offset >= LOG_HEADER
          && (offset - LOG_HEADER) % (FRAME_HEADER + w->page_size) == 0;
@@ -404,9 +411,7 @@ x_read (sqlite3_file *file, void *data, int amount, sqlite3_int64 offset)
     }
   if (w->length > 0 && offset + amount > w->start)
     rc = flush (w);
-  return rc == SQLITE_OK
-             ? w->lower->pMethods->xRead (w->lower, data, amount, offset)
-             : rc;
+  return rc == SQLITE_OK ? read_lower (w, data, amount, offset) : rc;
 }
 
 /* ------------------------------------------------------------------ */
@@ -421,6 +426,7 @@ x_close (sqlite3_file *file)
   file->pMethods = NULL;
   if (w->main)
     w->main->wal = NULL;
+  vfs_wal_map_end (&w->map, w->lower);
   if (w->lower->pMethods)
     rc = w->lower->pMethods->xClose (w->lower);
   free (w->buffer);
@@ -434,6 +440,7 @@ x_truncate (sqlite3_file *file, sqlite3_int64 size)
   struct vfs_wal *w = wal_of (file);
   int rc = flush_or_forget (w);
 
+  vfs_wal_map_end (&w->map, w->lower);
   return rc == SQLITE_OK ? w->lower->pMethods->xTruncate (w->lower, size) : rc;
 }
 
@@ -532,6 +539,7 @@ vfs_wal_open (const char *name, sqlite3_file *file, int flags, int *out_flags)
 {
   struct vfs_connection *c = find_main (name);
   struct vfs_wal *w;
+  int got = flags;
   int rc;
 
   if (!c || c->wal)
@@ -541,7 +549,9 @@ vfs_wal_open (const char *name, sqlite3_file *file, int flags, int *out_flags)
   if (!w)
     return SQLITE_NOMEM;
   w->lower = (sqlite3_file *) ((char *) w + WAL_BYTES);
-  rc = vfs_lower->xOpen (vfs_lower, name, w->lower, flags, out_flags);
+  rc = vfs_lower->xOpen (vfs_lower, name, w->lower, flags, &got);
+  if (out_flags)
+    *out_flags = got;
   if (rc != SQLITE_OK)
     {
       if (w->lower->pMethods)
@@ -551,6 +561,7 @@ vfs_wal_open (const char *name, sqlite3_file *file, int flags, int *out_flags)
     }
   w->main = c;
   w->generation = vfs_generation;
+  vfs_wal_map_init (&w->map, c, name, w->lower, got);
   c->wal = w;
   ((struct wal_handle *) file)->wal = w;
   file->pMethods = &methods;

@@ -98,7 +98,7 @@ hooks ()
       -DSQLITE_CORE -Imake -I"$source/src" -I"$top_srcdir/include" \
       -I"$top_srcdir/vfs" -Dsqlite3_log=orl_test_log \
       -Doriel_read=orl_test_read -Doriel_write=orl_test_write \
-      -Doriel_flush=orl_test_flush $files -o make/vfs \
+      -Doriel_copy=orl_test_copy -Doriel_flush=orl_test_flush $files -o make/vfs \
       && sh "$here/compile.sh" "$CC" -O1 -g -std=gnu11 -D_GNU_SOURCE -Imake \
         -I"$top_srcdir/include" "$here/hooks.c" -o make/hooks \
       && mv make/vfs.objects/*.o make/hooks.objects

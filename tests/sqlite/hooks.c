@@ -50,6 +50,7 @@ int orl_test_read (oriel_file *file, uint64_t offset, void *data,
 int orl_test_write (oriel_file *file, uint64_t offset, const void *data,
                     size_t length);
 int orl_test_flush (oriel_file *file);
+int orl_test_copy (oriel_pool *pool, void *to, const void *from, size_t n);
 
 int
 orl_test_init (const char *unused)
@@ -147,6 +148,20 @@ orl_test_write (oriel_file *file, uint64_t offset, const void *data,
       if (sqlite3_diskfull_pending)
         sqlite3_diskfull_pending--;
     }
+  return r;
+}
+
+/* Of the log. */
+int
+orl_test_copy (oriel_pool *pool, void *to, const void *from, size_t n)
+{
+  int r;
+
+  if (fails ())
+    return -EIO;
+  r = oriel_copy (pool, to, from, n);
+  if (r == 0)
+    count ();
   return r;
 }
 
