@@ -209,7 +209,8 @@ ORIEL_API int oriel_window_trim (oriel_pool *pool);
 /*
  * Copy n bytes from memory at which the caller has mapped some file: what would be
  * a SIGBUS, because the file was cut or cannot be read, is an error.  The pool lends
- * its fault handler, and no more.  Costs a few ns over memcpy(3).
+ * its fault handler, and no more; the thread must not block SIGBUS.  Costs a few ns
+ * over memcpy(3).
  * Errors: -EFAULT a page is missing: a part may have been copied; -EOPNOTSUPP the
  * pool was opened with ORIEL_NO_FAULT_HANDLER; -EOWNERDEAD in a forked child.
  */

@@ -456,11 +456,24 @@ pass_on (int sig, siginfo_t *info, void *context)
   pthread_sigmask (SIG_SETMASK, &mask, NULL);
 }
 
+/* Where a page's memory is gone, that of the tables may be, which are looked at to
+ * answer: so that signal has to come then, also if who calls us blocks it. */
+static void
+let_come (int sig, sigset_t *before)
+{
+  sigset_t set;
+
+  sigemptyset (&set);
+  sigaddset (&set, sig);
+  pthread_sigmask (SIG_UNBLOCK, &set, before);
+}
+
 void
 orl_fault_handle (int sig, siginfo_t *info, void *context)
 {
   struct orl_guard *guard = orl_guard;
   int saved = errno;
+  sigset_t mask;
   bool again;
 
   if (sig == SIGBUS && guard && info->si_code > 0
@@ -472,9 +485,13 @@ orl_fault_handle (int sig, siginfo_t *info, void *context)
                        NULL);
       siglongjmp (guard->back, 1);
     }
+  if (sig == SIGBUS)
+    let_come (SIGBUS, &mask);
   atomic_fetch_add (&orl_fault_running, 1);
   again = info->si_code > 0 && answer (sig, info, context);
   atomic_fetch_sub (&orl_fault_running, 1);
+  if (sig == SIGBUS)
+    pthread_sigmask (SIG_SETMASK, &mask, NULL);
   errno = saved;
   if (!again)
     pass_on (sig, info, context);

@@ -72,5 +72,6 @@ main (void)
   orl_sys = real;
   must (oriel_pool_destroy ("test", mount_point, 0), "oriel_pool_destroy");
   umount2 (mount_point, MNT_DETACH);
+  free (mount_point);
   return done_testing ();
 }

@@ -74,16 +74,22 @@ go_on (void)
   }
 }
 
+/* They are refused until someone touches what was cut. */
+static void
+let_in_newcomers (void)
+{
+  if (plain_size (pool_path ("test")) < pool->shm.geo.file_bytes)
+    orl_lost_repair (&pool->shm, pool->shm.geo.file_bytes - 4096, 4096, false);
+}
+
 /* After a death: true if all is well.  first: the parent meets it first. */
-static bool
+UTIL bool
 survive (const char *what, bool first)
 {
   int code;
 
   bad[0] = board->why[0] = '\0';
-  /* Newcomers are refused until someone touches what was cut. */
-  if (plain_size (pool_path ("test")) < pool->shm.geo.file_bytes)
-    orl_lost_repair (&pool->shm, pool->shm.geo.file_bytes - 4096, 4096, false);
+  let_in_newcomers ();
   if (first)
     go_on ();
   code = send (attend, NULL, 0);
@@ -92,6 +98,7 @@ survive (const char *what, bool first)
   if (!first)
     go_on ();
   check_whole_pool (pool, bad);
+  check_doubt (&pool->shm, bad);
   if (access (path_in (pool_dir (), "oriel-second.building"), F_OK) == 0)
     broken (bad, "half a pool is left");
   if (bad[0])
@@ -161,7 +168,7 @@ set_up (void)
 
 /* How many points no child died at, of those of repairs, or of the others.  Where
  * all work there are no free frames: a repair leaves some. */
-static unsigned
+UTIL unsigned
 count_unreached (bool of_repairs)
 {
   unsigned n = 0;

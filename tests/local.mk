@@ -21,6 +21,7 @@ tests_c = \
 	tests/copying-read-needs-no-slot \
 	tests/counters-outlive-threads-and-processes \
 	tests/cut-pages-are-reported-and-read-again \
+	tests/cut-pool-is-survived-behind-another-handler \
 	tests/cut-pool-under-load \
 	tests/cut-pool-without-room-is-eio \
 	tests/cut-tables-are-eio \
@@ -198,6 +199,7 @@ tests_not_under_valgrind = \
 	tests/check-is-clean-on-a-busy-pool \
 	tests/copy-of-a-cut-file-is-efault \
 	tests/cut-pages-are-reported-and-read-again \
+	tests/cut-pool-is-survived-behind-another-handler \
 	tests/cut-pool-under-load \
 	tests/cut-pool-without-room-is-eio \
 	tests/cut-tables-are-eio \
@@ -278,6 +280,7 @@ tests_inside = \
 	tests/fork-beside-a-new-ring-is-safe \
 	tests/given-up-slots-are-inaccessible \
 	tests/grown-pool-hides-no-cut \
+	tests/guards-end-with-their-copy \
 	tests/half-cut-store-is-cut-before-it-is-written \
 	tests/half-written-page-of-lost-memory-is-told \
 	tests/hand-passes-no-page-that-cooled \
@@ -343,6 +346,8 @@ tests_inside = \
 	tests/truncate-waits-for-copies \
 	tests/unreadable-pool-memory-is-an-error \
 	tests/view-is-all-or-nothing \
+	tests/watch-of-holes-is-asked-for-as-it-must \
+	tests/window-trim-takes-views-and-tells-failures \
 	tests/write-back-keeps-its-bounds \
 	tests/writes-of-one-who-dies-just-then-are-awaited \
 	$(NULL)
@@ -713,6 +718,7 @@ tests_points = \
 	tests/every-kill-point-of-a-repair-is-survived \
 	tests/killed-truncate-leaves-no-old-bytes \
 	tests/pages-dropped-while-they-are-written-are-whole \
+	tests/repair-leaves-nothing-to-heal \
 	tests/stopped-repairer-blocks-no-one \
 	tests/tool-watches-a-stopped-repair \
 	$(NULL)
@@ -847,6 +853,7 @@ static_tests = \
 	tests/cold-pages-are-read-as-copies \
 	tests/copying-read-needs-no-slot \
 	tests/cut-pages-are-reported-and-read-again \
+	tests/cut-pool-is-survived-behind-another-handler \
 	tests/cut-pool-under-load \
 	tests/cut-pool-without-room-is-eio \
 	tests/cut-tables-are-eio \

@@ -165,9 +165,9 @@ main (void)
   window = 0;
   flags = ORIEL_WRITEBACK;
   memset (shared, 0, sizeof *shared);
-  attach ("other");
   pid = spawn (reads_ahead, NULL);
   await (&shared->step, 1);
+  attach ("other");
   while (loading () > 0)
     usleep (1000);
   ok (1, "who writes back ends what it has begun to read");

@@ -3,7 +3,9 @@
  * Pages in the log are read without a system call, and the answers are those of
  * the stock VFS: also when the log is cut under the mapping, anywhere, and made
  * whole again, when its pages cannot be had from the mapping, when it cannot be
- * mapped, and when it is longer than what is mapped.
+ * mapped, and when it is longer than what is mapped.  Nothing is mapped where that
+ * would be a signal: for threads that block SIGBUS, and under an SQLite that writes
+ * by mappings; nor when the database is closed, whose pool answers.
  */
 #include "vfs.h"
 
@@ -15,10 +17,17 @@
 static unsigned reads;          /* by pread, of all connections */
 static unsigned maps;           /* of more than a wal-index's region */
 static enum { GOOD, REFUSED, UNREADABLE } mapping;
+static int writes_mapped;       /* by SQLITE_MMAP_READWRITE */
 
 static ssize_t (*real_pread) (int fd, void *b, size_t n, off64_t at);
 static void *(*real_mmap) (void *at, size_t n, int prot, int flags, int fd,
                            off64_t from);
+
+int
+sqlite3_compileoption_used (const char *name)
+{
+  return strcmp (name, "MMAP_READWRITE") == 0 && writes_mapped;
+}
 
 static ssize_t
 count_pread (int fd, void *b, size_t n, off64_t at)
@@ -205,6 +214,99 @@ long_log (const char *path)
   close_db (db);
 }
 
+static void
+unmapped (const char *path)
+{
+  sqlite3 *db;
+  unsigned before = maps;
+
+  writes_mapped = 1;
+  db = open_oriel (path);
+  make_log (db, ROWS, 2500);
+  close_db (db);
+  writes_mapped = 0;
+  is_int (maps, before, "where SQLite writes by mappings there is none");
+}
+
+static void *
+read_blocked (void *arg)
+{
+  sqlite3 *db = arg;
+  sigset_t all;
+
+  sigfillset (&all);
+  pthread_sigmask (SIG_SETMASK, &all, NULL);
+  is_int (try_run (db, "PRAGMA shrink_memory; SELECT sum (length (v)) FROM t"),
+          SQLITE_IOERR, "it is cut: an error where SIGBUS is blocked");
+  return NULL;
+}
+
+/* A thread that the signal would kill goes on with another's connection. */
+static void
+blocked (const char *path)
+{
+  char log[520];
+  sqlite3 *db = open_oriel (path);
+  pthread_t t;
+  unsigned errors, before = maps;
+
+  snprintf (log, sizeof log, "%s-wal", path);
+  make_log (db, ROWS, 2500);
+  answer (db, &errors);
+  ok (maps > before, "a log that others have mapped");
+  if (truncate (log, 200000) < 0 || pthread_create (&t, NULL, read_blocked, db))
+    bail_out ("%s cannot be cut", log);
+  pthread_join (t, NULL);
+  close_db (db);
+}
+
+static sqlite3_file *
+open_file (const char *name, int flags)
+{
+  sqlite3_vfs *vfs = sqlite3_vfs_find ("oriel");
+  sqlite3_file *file = calloc (1, (size_t) vfs->szOsFile);
+
+  if (!file
+      || vfs->xOpen (vfs, name, file,
+                     flags | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &flags)
+             != SQLITE_OK)
+    bail_out ("%s cannot be opened", name);
+  return file;
+}
+
+static void
+closed_first (const char *path)
+{
+  static char data[65536], to[4096];
+  const char *parameters[] = { "pool", "test", "pool_size", "4M",
+                               "pool_dir", pool_dir () };
+  char log[520];
+  const char *name;
+  sqlite3_file *db, *wal;
+  unsigned before;
+
+  snprintf (log, sizeof log, "%s-wal", path);
+  name = sqlite3_create_filename (path, "", log, 3, parameters);
+  db = open_file (name, SQLITE_OPEN_MAIN_DB);
+  wal = open_file (sqlite3_filename_wal (name), SQLITE_OPEN_WAL);
+  memset (data, 7, sizeof data);
+  for (int i = 0; i < 3; i++)
+    wal->pMethods->xWrite (wal, data, sizeof data,
+                           i * (sqlite3_int64) sizeof data);
+  before = maps;
+  wal->pMethods->xRead (wal, to, sizeof to, 0);
+  ok (maps > before, "the log of an open database is mapped");
+  db->pMethods->xClose (db);
+  before = reads;
+  ok (wal->pMethods->xRead (wal, to, sizeof to, 0) == SQLITE_OK
+          && memcmp (to, data, sizeof to) == 0 && reads > before,
+      "that of a closed one is not");
+  wal->pMethods->xClose (wal);
+  sqlite3_free_filename ((char *) name);
+  free (db);
+  free (wal);
+}
+
 int
 main (void)
 {
@@ -220,5 +322,8 @@ main (void)
   without (database ("unreadable.db"), "pages that are missing");
   mapping = GOOD;
   long_log (database ("long.db"));
+  unmapped (database ("options.db"));
+  blocked (database ("blocked.db"));
+  closed_first (database ("closed.db"));
   return done_testing ();
 }

@@ -54,12 +54,15 @@ check_frames (const struct orl_shm *shm, char why[WHY])
       broken (why, "frame %u is dirty and not in the map", i);
     if (atomic_load (&f->latch) & LATCHED)
       broken (why, "frame %u is latched", i);
+    if (orl_state (w) == ORL_FREE && ((w & ORL_FLAGS) || bit))
+      broken (why, "frame %u is free and has state %llx, in the map: %d", i,
+              (unsigned long long) w, bit);
     if (orl_state (w) != ORL_VALID || (w & ORL_STALE)) {
       if (orl_state (w) == ORL_FREE && orl_table_holds (shm, i))
         broken (why, "frame %u is free and in the table", i);
       continue;
     }
-    if (atomic_load (&f->version) & 1)
+    if ((atomic_load (&f->version) & 1) && !(w & ORL_INDOUBT))
       broken (why, "frame %u has an odd version", i);
     if (orl_table_find (shm, f->file, f->page, &seen) != i)
       broken (why, "frame %u is not found by its key", i);
@@ -67,6 +70,17 @@ check_frames (const struct orl_shm *shm, char why[WHY])
   if (have != orl_span (shm))
     broken (why, "%d frames, and %d are free or have a page",
             (int) orl_span (shm), (int) have);
+}
+
+/* Does no page in doubt have an odd version, as it has until one asks for it? */
+UTIL void
+check_doubt (const struct orl_shm *shm, char why[WHY])
+{
+  for (uint32_t i = 0; i < orl_span (shm); i++)
+    if ((atomic_load (&shm->frames[i].state) & (ORL_STALE | ORL_INDOUBT))
+            == ORL_INDOUBT
+        && atomic_load (&shm->frames[i].version) & 1)
+      broken (why, "frame %u has an odd version", i);
 }
 
 UTIL void
@@ -110,6 +124,16 @@ check_table (const struct orl_shm *shm, char why[WHY])
   free (seen);
 }
 
+/* 0, or someone's number. */
+UTIL void
+check_owner (const struct orl_shm *shm, uint32_t owner, const char *what,
+             char why[WHY])
+{
+  if (owner > shm->geo.nledgers
+      || (owner > 0 && atomic_load (&shm->tokens[owner - 1]) == 0))
+    broken (why, "%s is still of %u", what, owner);
+}
+
 UTIL void
 check_owners (const struct orl_shm *shm, char why[WHY])
 {
@@ -126,7 +150,19 @@ check_owners (const struct orl_shm *shm, char why[WHY])
       broken (why, "ledger %u is not clean", i);
     if (token != 0 && token != shm->token)
       broken (why, "ledger %u is still someone's", i);
+    if (l->repairing || orl_repair_is_at_work (shm, i, l->repairer, 0))
+      broken (why, "ledger %u is in a repair", i);
+    if (token == 0 && (l->locks || l->cutting || l->high > ORL_PINS_LINE
+                       || l->work_high))
+      broken (why, "ledger %u is free and not empty", i);
   }
+  for (uint32_t i = 0; i < shm->geo.nfiles; i++) {
+    check_owner (shm, shm->files[i].cutter, "a cut", why);
+    if (shm->files[i].cutter == 0 && (shm->files[i].cut_phase & 1))
+      broken (why, "file %u is half cut", i);
+  }
+  check_owner (shm, shm->super->writer & 0xffff, "the writer's word", why);
+  check_owner (shm, shm->super->resizer, "the resize", why);
   for (uint32_t i = 0; i < shm->geo.nimages; i++)
     if (shm->images[i].owner || shm->images[i].frame)
       broken (why, "before-image %u is left", i);

@@ -513,6 +513,9 @@ struct vfs_wal_map {
   char *at;                     /* the file's beginning; NULL: it is not */
   sqlite3_int64 bytes;
   sqlite3_int64 again;          /* what is read behind this has it mapped anew */
+  pthread_t thread;             /* that read last, if it was asked */
+  bool asked;
+  bool may_touch;               /* it does not block SIGBUS */
 };
 
 /* The connection has opened its log, as name; flags are what it got. */
@@ -523,7 +526,7 @@ void vfs_wal_map_init (struct vfs_wal_map *m, const struct vfs_connection *c,
 int vfs_wal_map_read (struct vfs_wal_map *m, sqlite3_file *log, void *data,
                       int amount, sqlite3_int64 offset);
 
-/* Before it is truncated or closed. */
+/* Before it is truncated or closed, or the pool is. */
 void vfs_wal_map_end (struct vfs_wal_map *m, sqlite3_file *log);
 
 /* ------------------------------------------------------------------ */

@@ -15,9 +15,11 @@
  *
  * 1. No signal.  Where the file was cut, or the disk cannot be read, a touch is
  *    a SIGBUS.  oriel_copy() ends then, and the read is made by pread(2), which
- *    says what is the matter.  The default VFS copies without such care what it
- *    has mapped, so it is asked to read only what lies behind that, or when
- *    nothing is mapped.
+ *    says what is the matter.  A thread that blocks SIGBUS would be killed: it
+ *    has nothing mapped.  The default VFS copies without such care what it has
+ *    mapped, so it is asked to read only what lies behind that, or when nothing
+ *    is mapped; and nothing is where it also writes there
+ *    (SQLITE_MMAP_READWRITE).
  * 2. A read beyond the file's end is short.  In a mapping the rest of the last
  *    page is zeroes, and what a cut takes away of a page is made zero.  So if the
  *    last byte that was read is not zero, the file was long enough; if it is, the
@@ -31,6 +33,7 @@
  *
  * No locks: a connection and its log are used by one thread at a time.
  */
+#include <signal.h>
 #include <string.h>
 #include <sys/vfs.h>
 
@@ -64,12 +67,26 @@ is_coherent (const char *name)
   return false;
 }
 
+/* Does the default VFS write by mappings?  A build may leave out the options, and
+ * then says nothing of this one. */
+static bool
+writes_mapped (void)
+{
+#ifdef SQLITE_CORE
+  extern int sqlite3_compileoption_used (const char *) __attribute__ ((weak));
+#endif
+
+  return !sqlite3_compileoption_used
+         || sqlite3_compileoption_used ("MMAP_READWRITE");
+}
+
 void
 vfs_wal_map_init (struct vfs_wal_map *m, const struct vfs_connection *c,
                   const char *name, const sqlite3_file *log, int flags)
 {
   if (vfs_has_pool (c) && c->over_unix && (flags & SQLITE_OPEN_READWRITE)
-      && log->pMethods->iVersion >= 3 && is_coherent (name))
+      && log->pMethods->iVersion >= 3 && !writes_mapped ()
+      && is_coherent (name))
     m->pool = c->shared->pool->pool;
 }
 
@@ -134,13 +151,35 @@ read_mapped (struct vfs_wal_map *m, sqlite3_file *log, void *data, int amount,
   return SQLITE_IOERR;
 }
 
+/* May this thread touch what may be missing?  Threads seldom change their mask,
+ * and a call for each read would cost as much as what is saved. */
+static bool
+may_touch (struct vfs_wal_map *m)
+{
+  pthread_t self = pthread_self ();
+  sigset_t blocked;
+
+  if (!m->asked || !pthread_equal (m->thread, self))
+    {
+      m->thread = self;
+      m->asked = true;
+      m->may_touch = pthread_sigmask (SIG_SETMASK, NULL, &blocked) == 0
+                     && !sigismember (&blocked, SIGBUS);
+    }
+  return m->may_touch;
+}
+
 int
 vfs_wal_map_read (struct vfs_wal_map *m, sqlite3_file *log, void *data,
                   int amount, sqlite3_int64 offset)
 {
   sqlite3_int64 end = offset + amount;
 
-  if (m->pool && end > m->bytes && end > m->again)
+  if (!m->pool)
+    return log->pMethods->xRead (log, data, amount, offset);
+  if (!may_touch (m))
+    vfs_wal_map_end (m, log);
+  else if (end > m->bytes && end > m->again)
     begin (m, log);
   if (offset < m->bytes)
     {

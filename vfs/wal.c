@@ -134,7 +134,12 @@ vfs_wal_forget (struct vfs_connection *c)
     }
   pthread_mutex_unlock (&mutex);
   if (c->wal)
-    c->wal->main = NULL;
+    {
+      /* The pool may go with it. */
+      vfs_wal_map_end (&c->wal->map, c->wal->lower);
+      c->wal->map.pool = NULL;
+      c->wal->main = NULL;
+    }
 }
 
 static struct vfs_connection *
