@@ -306,6 +306,17 @@ plain_size (const char *path)
   return (uint64_t) st.st_size;
 }
 
+/* The bytes of memory, or of disk, that it has. */
+UTIL long long
+plain_room (const char *path)
+{
+  struct stat st;
+
+  if (stat (path, &st) < 0)
+    bail_out ("cannot stat %s: %s", path, strerror (errno));
+  return (long long) st.st_blocks * 512;
+}
+
 /* A file of count stamped pages and then extra bytes of the next. */
 UTIL void
 make_stamped_file (const char *path, size_t page_size, uint64_t count,

@@ -152,18 +152,6 @@ futimens (int fd, const struct timespec times[2])
   return hits ("libc futimens") ? -1 : real (fd, times);
 }
 
-static void
-set_call (const char *name, void *real, sqlite3_syscall_ptr ours)
-{
-  sqlite3_vfs *vfs = sqlite3_vfs_find ("unix");
-  sqlite3_syscall_ptr old = vfs->xGetSystemCall (vfs, name);
-
-  if (!old)
-    return;
-  memcpy (real, &old, sizeof old);
-  vfs->xSetSystemCall (vfs, name, ours);
-}
-
 /* SQLite was built with the one or the other of each. */
 static void
 wrap_unix (void)

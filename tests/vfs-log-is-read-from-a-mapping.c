@@ -63,18 +63,6 @@ our_mmap (void *at, size_t n, int prot, int flags, int fd, off64_t from)
                     mapping == UNREADABLE ? empty_file () : fd, from);
 }
 
-static void
-set_call (const char *name, void *real, sqlite3_syscall_ptr ours)
-{
-  sqlite3_vfs *vfs = sqlite3_vfs_find ("unix");
-  sqlite3_syscall_ptr old = vfs->xGetSystemCall (vfs, name);
-
-  if (!old)
-    return;
-  memcpy (real, &old, sizeof old);
-  vfs->xSetSystemCall (vfs, name, ours);
-}
-
 /* Its path; until the next. */
 static const char *
 database (const char *name)

@@ -18,6 +18,20 @@
 
 #define POOL "pool=test&pool_size=4M"
 
+/* Stock's system call of this name is ours from now on; the one that it was goes to
+ * real.  Nothing, if stock has none. */
+UTIL void
+set_call (const char *name, void *real, sqlite3_syscall_ptr ours)
+{
+  sqlite3_vfs *vfs = sqlite3_vfs_find ("unix");
+  sqlite3_syscall_ptr old = vfs->xGetSystemCall (vfs, name);
+
+  if (!old)
+    return;
+  memcpy (real, &old, sizeof old);
+  vfs->xSetSystemCall (vfs, name, ours);
+}
+
 /* Open path with VFS vfs ("oriel", "unix"), with URI parameters more; the
  * pool, if any, is in the test's directory.  An SQLite code. */
 UTIL int

@@ -54,9 +54,10 @@ check_frames (const struct orl_shm *shm, char why[WHY])
       broken (why, "frame %u is dirty and not in the map", i);
     if (atomic_load (&f->latch) & LATCHED)
       broken (why, "frame %u is latched", i);
-    if (orl_state (w) == ORL_FREE && ((w & ORL_FLAGS) || bit))
-      broken (why, "frame %u is free and has state %llx, in the map: %d", i,
-              (unsigned long long) w, bit);
+    /* Its bit in the map may be set: of one who died when he made it dirty. */
+    if (orl_state (w) == ORL_FREE && (w & ORL_FLAGS))
+      broken (why, "frame %u is free and has state %llx", i,
+              (unsigned long long) w);
     if (orl_state (w) != ORL_VALID || (w & ORL_STALE)) {
       if (orl_state (w) == ORL_FREE && orl_table_holds (shm, i))
         broken (why, "frame %u is free and in the table", i);
