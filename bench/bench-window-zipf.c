@@ -16,9 +16,10 @@
  *              shows few of them
  *   clustered  rank r is page r, as with time series or queues
  *
- * Beside each window stands what is the most that one of its size could have ("at
- * most"): slots that always show the extents that are wanted most, at what a pin
- * costs in the linear window, and for every other page a bare pread(2).
+ * Beside each window stands what one of its size would have with the best choice
+ * of slots and pread(2) ("best"): the extents that are wanted most are always shown,
+ * at what a pin costs in the linear window, and every other page is a bare pread of
+ * the file.  (A copy from a pool on huge pages can cost less than that.)
  *
  * Copying reads through the smallest window are held against pread(2) of the
  * same pages of the same file, which lies in the tmpfs that the pool is in.  Who
@@ -402,10 +403,10 @@ relative (const struct zipf *z, int p, int w, int k)
   return 100 * median (&z->pins[p][0][k].m) / median (&z->pins[p][w][k].m);
 }
 
-/* The most that a window of this size could have, likewise; 0: not known.  A page
- * that is copied is pinned and latched like any other: that is left out. */
+/* What the best choice of slots would have with pread, likewise; 0: not known.  A
+ * page that is copied is pinned and latched like any other: that is left out. */
 static double
-at_most (const struct zipf *z, int p, int w, int k)
+best (const struct zipf *z, int p, int w, int k)
 {
   const struct measured *copy = &z->reads[p][k == READ_ALL ? PREAD_ADD : PREAD].m;
   double shown = median (&z->pins[p][0][k].m);
@@ -424,14 +425,14 @@ print_table (const struct zipf *z)
       printf ("\n%s, %s\n%8s %10s %10s %6s %10s %14s %14s\n",
               k == READ_ALL ? "Whole pages read" : "One word touched",
               place_name[p], "window", "ns a pin", "% linear", "+-%",
-              "at most", "copies a pin", "swaps a pin");
+              "best", "copies a pin", "swaps a pin");
       for (unsigned w = 0; w < WINDOWS; w++) {
         const struct pins *pin = &z->pins[p][w][k];
 
         if (pin->m.n > 0)
           printf ("%6s%-2u %10.0f %10.1f %6.1f %10.1f %14.4f %14.5f\n", "1/",
                   1u << w, median (&pin->m), relative (z, p, (int) w, k),
-                  spread (&pin->m), at_most (z, p, (int) w, k),
+                  spread (&pin->m), best (z, p, (int) w, k),
                   pin->view->copies, pin->view->swaps);
       }
       if (k == READ_ALL && z->reads[p][PREAD_ADD].m.n > 0)
@@ -505,10 +506,10 @@ judge (struct run *run, const struct zipf *z)
     if (z->pins[p][JUDGED][READ_ALL].m.n > 0 && z->pins[p][0][READ_ALL].m.n > 0)
       target (run, relative (z, p, JUDGED, READ_ALL) >= 60,
               "window 1/8, whole pages, %s: %.0f%% of the linear window's "
-              "throughput (target 60), at most %.0f%% could be had; one word: "
-              "%.0f%% (not judged)",
+              "throughput (target 60), the best slots and pread %.0f%%; one "
+              "word: %.0f%% (not judged)",
               place_name[p], relative (z, p, JUDGED, READ_ALL),
-              at_most (z, p, JUDGED, READ_ALL),
+              best (z, p, JUDGED, READ_ALL),
               relative (z, p, JUDGED, TOUCH));
   }
   for (int p = 0; p < PLACES; p++) {

@@ -116,6 +116,7 @@ pin_recent (oriel_file *file, uint64_t number, unsigned flags,
           return 0;
         case ORL_HIT_FIRST:
           return orl_pin_first (me, file, number, page->frame);
+        case ORL_HIT_HIDDEN:
         case ORL_HIT_NOT:
           break;
         }
@@ -374,6 +375,7 @@ pin_move (oriel_page *page, uint64_t number, uint32_t hint, bool simple,
       return 0;
     case ORL_HIT_FIRST:
       return orl_pin_first (me, page->file, number, hint);
+    case ORL_HIT_HIDDEN:
     case ORL_HIT_NOT:
       break;
     }

@@ -6,6 +6,9 @@
  * than a swap; so cold pages are shown to readers as copies (pin.c).  A set bit
  * in used[] is a place taken, by compare-and-swap; owner[] says for whom, and
  * who takes that away gives the place back.  No locks.
+ *
+ * A thread keeps one place, which is idle between its copies: as long as it takes
+ * and gives that by itself, plain stores do.
  */
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -16,6 +19,10 @@
 
 #define WORDS 8u
 #define PLACES (WORDS * 64)
+
+/* Beside the owner of a place. */
+#define KEPT 0x80000000u
+#define IDLE 0x40000000u
 
 struct orl_copies {
   unsigned char *base;
@@ -66,8 +73,8 @@ orl_copies_all (struct orl_copies *c)
   return c->base;
 }
 
-void *
-orl_copy_take (struct orl_copies *c, uint32_t owner, uint32_t *place)
+static void *
+take_any (struct orl_copies *c, uint32_t owner, uint32_t *place)
 {
   for (uint32_t k = 0; k < WORDS; k++)
     {
@@ -83,33 +90,67 @@ orl_copy_take (struct orl_copies *c, uint32_t owner, uint32_t *place)
                   memory_order_acquire, memory_order_relaxed))
             continue;
           *place = w * 64 + bit;
-          atomic_store (&c->owner[*place], owner);
           return c->base + (size_t) *place * c->page_size;
         }
     }
   return NULL;
 }
 
-static void
-give (struct orl_copies *c, uint32_t place, uint32_t owner)
+void *
+orl_copy_take (struct orl_copies *c, uint32_t owner, uint32_t *kept,
+               uint32_t *place)
 {
-  if (owner != 0
-      && atomic_compare_exchange_strong (&c->owner[place], &owner, 0))
+  uint32_t word = 0;
+  void *at;
+
+  if (*kept != 0)
+    word = atomic_load_explicit (&c->owner[*kept - 1], memory_order_relaxed);
+  if (word == (owner | KEPT | IDLE))
+    {
+      *place = *kept - 1;
+      atomic_store_explicit (&c->owner[*place], owner | KEPT,
+                             memory_order_relaxed);
+      return c->base + (size_t) *place * c->page_size;
+    }
+  at = take_any (c, owner, place);
+  if (!at)
+    return NULL;
+  /* The one that was kept is in use, or another thread gave it back. */
+  if (word != (owner | KEPT))
+    *kept = *place + 1;
+  atomic_store (&c->owner[*place], word != (owner | KEPT) ? owner | KEPT : owner);
+  return at;
+}
+
+static void
+give (struct orl_copies *c, uint32_t place, uint32_t word)
+{
+  if (word != 0
+      && atomic_compare_exchange_strong (&c->owner[place], &word, 0))
     atomic_fetch_and_explicit (&c->used[place / 64],
                                ~(UINT64_C (1) << place % 64),
                                memory_order_release);
 }
 
 void
-orl_copy_give (struct orl_copies *c, uint32_t place)
+orl_copy_give (struct orl_copies *c, uint32_t giver, uint32_t place)
 {
-  give (c, place, atomic_load (&c->owner[place]));
+  uint32_t word = atomic_load (&c->owner[place]);
+
+  if (giver != 0 && word == (giver | KEPT))
+    atomic_store_explicit (&c->owner[place], word | IDLE, memory_order_relaxed);
+  else
+    give (c, place, word);
 }
 
 void
 orl_copies_give (struct orl_copies *c, uint32_t owner)
 {
   for (uint32_t i = 0; i < PLACES; i++)
-    if (atomic_load_explicit (&c->owner[i], memory_order_relaxed) == owner)
-      give (c, i, owner);
+    {
+      uint32_t word = atomic_load_explicit (&c->owner[i], memory_order_relaxed);
+
+      if ((word & ~(KEPT | IDLE)) == owner)
+        give (c, i, word);
+    }
 }

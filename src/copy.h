@@ -16,9 +16,13 @@ void orl_copies_close (struct orl_copies *c);
 void *orl_copies_all (struct orl_copies *c);
 size_t orl_copies_bytes (uint32_t page_size);
 
-/* A place for one page and its number.  NULL: all are in use. */
-void *orl_copy_take (struct orl_copies *c, uint32_t owner, uint32_t *place);
-void orl_copy_give (struct orl_copies *c, uint32_t place);
+/* A place for one page and its number.  *kept: 0 at first, and the thread's own:
+ * one place that it has again each time.  NULL: all are in use. */
+void *orl_copy_take (struct orl_copies *c, uint32_t owner, uint32_t *kept,
+                     uint32_t *place);
+
+/* giver: whose thread this is, 0 if that is not known. */
+void orl_copy_give (struct orl_copies *c, uint32_t giver, uint32_t place);
 
 /* The owner's thread ends, and with it its pins: give all that it has. */
 void orl_copies_give (struct orl_copies *c, uint32_t owner);

@@ -33,6 +33,8 @@
 enum orl_hit {
   ORL_HIT,                      /* the page is pinned */
   ORL_HIT_FIRST,                /* it is, and orl_pin_first() wants to know */
+  ORL_HIT_HIDDEN,               /* it is held, by page->ledger_entry, but no slot
+                                   shows it; never if simple */
   ORL_HIT_NOT                   /* nothing was done */
 };
 
@@ -136,12 +138,16 @@ orl_hit (struct orl_thread *me, struct oriel_file *file, uint64_t number,
     atomic_signal_fence (memory_order_seq_cst); /* as orl_barrier_pin() */
   else
     orl_barrier_pin (&file->pool->shm);
-  if (!orl_hit_holds (f, file, number, mode)
-      || !ORL_LIKELY (orl_hit_at (file, frame, simple, &at)))
+  if (!orl_hit_holds (f, file, number, mode))
     {
       ORL_POINT ("pin.hit.missed");
       atomic_store_explicit (entry, 0, memory_order_release);
       return ORL_HIT_NOT;
+    }
+  if (!ORL_LIKELY (orl_hit_at (file, frame, simple, &at)))
+    {
+      page->ledger_entry = (uint32_t *) entry;
+      return ORL_HIT_HIDDEN;
     }
   orl_hit_fill (page, file, number, frame, flags, entry, at);
   orl_count (me->ledger, ORL_HITS, 1);

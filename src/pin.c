@@ -175,12 +175,12 @@ copy (struct orl_thread *me, const struct orl_hold *h, unsigned *flags)
 {
   struct oriel_pool *pool = me->pool;
   uint32_t place;
-  void *at = orl_copy_take (pool->copies, me->owner, &place);
+  void *at = orl_copy_take (pool->copies, me->owner, &me->copy, &place);
 
   if (at
       && !orl_lost_copy_out (pool, h->frame, 0, at, pool->shm.geo.page_size))
     {
-      orl_copy_give (pool->copies, place);
+      orl_copy_give (pool->copies, me->owner, place);
       at = NULL;
     }
   if (!at)
@@ -291,6 +291,22 @@ pin_late (struct orl_thread *me, struct oriel_file *file, uint64_t number,
   return pin_any (me, file, number, flags, page);
 }
 
+/* A hit but for the address. */
+static int __attribute__ ((noinline))
+pin_hidden (struct orl_thread *me, struct oriel_file *file, uint64_t number,
+            uint32_t frame, unsigned flags, oriel_page *page)
+{
+  const struct orl_hold h = {
+    .frame = frame,
+    .entry = (int) ((orl_a32 *) page->ledger_entry - me->ledger->pins),
+  };
+
+  if (!atomic_load_explicit (&file->frames[frame].ref, memory_order_relaxed))
+    orl_pin_first (me, file, number, frame);
+  orl_count (me->ledger, ORL_HITS, 1);
+  return orl_pin_reach (me, file, number, flags, &h, NULL, page);
+}
+
 int
 orl_pin_look (struct orl_thread *me, struct oriel_file *file,
               uint64_t number, unsigned flags, oriel_page *page)
@@ -308,6 +324,8 @@ orl_pin_look (struct orl_thread *me, struct oriel_file *file,
           return 0;
         case ORL_HIT_FIRST:
           return orl_pin_first (me, file, number, frame);
+        case ORL_HIT_HIDDEN:
+          return pin_hidden (me, file, number, frame, flags, page);
         case ORL_HIT_NOT:
           break;
         }
@@ -326,6 +344,8 @@ orl_pin_again (struct orl_thread *me, struct oriel_file *file,
       return 0;
     case ORL_HIT_FIRST:
       return orl_pin_first (me, file, number, frame);
+    case ORL_HIT_HIDDEN:
+      return pin_hidden (me, file, number, frame, flags, page);
     case ORL_HIT_NOT:
       break;
     }
@@ -341,7 +361,12 @@ hit_shown (struct orl_thread *me, struct oriel_file *file, uint64_t number,
 
   if (hit == ORL_HIT_FIRST)
     orl_pin_first (me, file, number, frame);
-  return hit != ORL_HIT_NOT;
+  if (hit == ORL_HIT_HIDDEN)
+    {
+      orl_hold_end (&me->pool->shm, (orl_a32 *) page->ledger_entry);
+      page->ledger_entry = NULL;
+    }
+  return hit == ORL_HIT || hit == ORL_HIT_FIRST;
 }
 
 /* With ORIEL_ANYTHREAD, or ORIEL_SHOWN.  hint: ORL_NO_FRAME, or where it was. */
@@ -395,12 +420,14 @@ orl_pin_hint (struct orl_thread *me, struct oriel_file *file, uint64_t number,
 
 /* All but a plain pin's end: give back what else it has. */
 static void __attribute__ ((noinline))
-end_other (oriel_page *page, orl_a32 *entry, uint32_t pin)
+end_other (const struct orl_thread *me, oriel_page *page, orl_a32 *entry,
+           uint32_t pin)
 {
   struct oriel_pool *pool = page->file->pool;
 
   if (page->flags & ORL_PAGE_COPY)
-    orl_copy_give (pool->copies, page->flags >> ORL_PAGE_SHIFT);
+    orl_copy_give (pool->copies, me ? me->owner : 0,
+                   page->flags >> ORL_PAGE_SHIFT);
   else if (page->flags & ORL_PAGE_GRANT)
     orl_grant_end (pool->window, page->frame,
                    (page->flags & ORIEL_WRITE) != 0);
@@ -421,11 +448,12 @@ not_pinned (const struct oriel_pool *pool)
 
 /* What was read, or written, through the pin is not to be believed. */
 static int __attribute__ ((noinline, cold))
-unpin_lost (oriel_page *page, orl_a32 *entry, uint32_t pin)
+unpin_lost (const struct orl_thread *me, oriel_page *page, orl_a32 *entry,
+            uint32_t pin)
 {
   page->ledger_entry = NULL;
   page->data = NULL;
-  end_other (page, entry, pin);
+  end_other (me, page, entry, pin);
   return orl_fail (-EIO,
                    "%s: page %llu: its memory was taken away while it was "
                    "pinned, what was read from it may be zeroes and what was "
@@ -443,10 +471,10 @@ orl_unpin (struct orl_thread *me, oriel_page *page)
   if ((pin & ORL_PIN_FRAME) != page->frame + 1)
     return not_pinned (pool);
   if (orl_is_lost (&pool->shm, page->frame))
-    return unpin_lost (page, entry, pin);
+    return unpin_lost (me, page, entry, pin);
   page->ledger_entry = NULL;
   page->data = NULL;
-  end_other (page, entry, pin);
+  end_other (me, page, entry, pin);
   /* The next such pin of this thread finds its entry at once. */
   if (me && (page->flags & ORIEL_ANYTHREAD))
     me->line = entry - (uintptr_t) entry % ORL_LINE / sizeof *entry;

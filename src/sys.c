@@ -334,6 +334,12 @@ sys_fcntl_lock (int fd, int cmd, struct flock *lock)
   AGAIN (int, fcntl (fd, cmd, lock));
 }
 
+static int
+sys_no_atime (int fd)
+{
+  AGAIN (int, fcntl (fd, F_SETFL, O_NOATIME));
+}
+
 /* OFD locks came with Linux 3.15; sandboxes that list the commands of fcntl()
  * may not know them. */
 static bool
@@ -529,6 +535,7 @@ struct orl_sys orl_sys = {
   .uring_submit = orl_sys_uring_submit,
   .uring_wait = orl_sys_uring_wait,
   .fcntl_lock = sys_fcntl_lock,
+  .no_atime = sys_no_atime,
   .statx_birth = sys_statx_birth,
   .file_handle = sys_file_handle,
   .rename_noreplace = sys_rename_noreplace,

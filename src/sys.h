@@ -100,6 +100,7 @@ struct orl_sys {
   /* What older kernels lack and sandboxes refuse: the entries above go on
    * without (sys.c). */
   int (*fcntl_lock) (int fd, int cmd, struct flock *lock);
+  int (*no_atime) (int fd);     /* F_SETFL of O_NOATIME: for a file's owner */
   int (*statx_birth) (int fd, uint64_t *ns);
   int (*file_handle) (int fd, struct file_handle *handle);
   int (*rename_noreplace) (const char *from, const char *to);

@@ -49,6 +49,8 @@ struct orl_thread {
   struct orl_recent recent[ORL_RECENT]; /* orl_recent_at() in pin-hit.h */
   orl_a32 *line;                /* of a process's ledger, ORL_LINE bytes where
                                    ORIEL_ANYTHREAD pins of this thread fit */
+  uint32_t copy;                /* a place for one that this thread keeps, + 1;
+                                   copy.h */
   const void *caller;           /* of the pin that is being made; only kept up in
                                    a strict window */
   struct orl_thread *next;      /* of the pool's; under pool->lock */

@@ -120,14 +120,16 @@ orl_window_worth (struct orl_window *w, uint32_t frame)
 {
   _Atomic uint8_t *heat = &w->heat[frame >> w->extent_shift];
   uint8_t n = atomic_load_explicit (heat, memory_order_relaxed);
+  uint32_t copied = atomic_load_explicit (&w->copied, memory_order_relaxed);
   bool full = atomic_load_explicit (&w->used, memory_order_relaxed)
               >= w->nslots;
   uint32_t price = w->copies_per_swap * (full ? KEEP : 1);
   bool worth = n + 1u >= (price < HEAT_MAX ? price : HEAT_MAX);
 
   atomic_store_explicit (heat, worth ? 0 : n + 1, memory_order_relaxed);
-  if (atomic_fetch_add_explicit (&w->copied, 1, memory_order_relaxed)
-      >= (uint64_t) COOL * extents (w))
+  if (copied < (uint64_t) COOL * extents (w))
+    atomic_store_explicit (&w->copied, copied + 1, memory_order_relaxed);
+  else
     {
       atomic_store_explicit (&w->copied, 0, memory_order_relaxed);
       for (uint32_t i = 0; i < w->nextents; i++)

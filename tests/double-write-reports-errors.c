@@ -42,6 +42,13 @@ bad_write (int fd, const struct iovec *iov, int n, off_t at)
   return is_victim (fd) ? error : real.pwritev (fd, iov, n, at);
 }
 
+/* Only the first write fails. */
+static ssize_t
+bad_first_write (int fd, const struct iovec *iov, int n, off_t at)
+{
+  return is_victim (fd) && calls == 1 ? error : real.pwritev (fd, iov, n, at);
+}
+
 static off_t room;              /* bytes that the file can have */
 
 static ssize_t
@@ -193,8 +200,19 @@ main (void)
   ok (strstr (oriel_error (), "cannot be written again") != NULL,
       "it says so: %s", oriel_error ());
   heal ();
+  plant ("/data", -ENOSPC, 0, 0);
+  orl_sys.pwritev = bad_first_write;
+  is_rc (oriel_flush (file), -ENOSPC, "also for one page of it alone");
+  heal ();
   is_rc (oriel_flush (file), 0, "later it can");
   is_int (in_place (path, 2), PAGES, "and the batch is whole in place");
+
+  plant (".dw", -EIO, 1, 0);
+  is_rc (oriel_file_truncate (file, 4096), -EIO,
+         "a file whose area cannot be written is not cut");
+  heal ();
+  is_int (plain_size (path), 21 * 4096, "the store has all of it");
+  ok (page_is_stamped (pool, file, PAGES - 1, 2), "and the pool");
 
   dirty (pool, file, 3);
   plant ("/data", -ENOSPC, 0, 0);

@@ -49,7 +49,7 @@ static const struct fault all_faults[] __attribute__ ((unused)) = {
   { "membarrier", EPERM },   { "futex_wait", EINTR },
   { "futex_wake", EINVAL },  { "fcntl_lock", ENOLCK },
   { "statx_birth", ENOSYS }, { "file_handle", EOPNOTSUPP },
-  { "rename_noreplace", EIO },
+  { "rename_noreplace", EIO }, { "no_atime", EPERM },
   { "uring_setup", ENOSYS }, { "uring_register", EPERM },
   { "uring_update", EINVAL }, { "uring_submit", EPERM },
   { "uring_wait", EPERM },
@@ -138,6 +138,7 @@ FAULT (fcntl_lock, int, (int fd, int c, struct flock *l), (fd, c, l))
 FAULT (statx_birth, int, (int fd, uint64_t *ns), (fd, ns))
 FAULT (file_handle, int, (int fd, struct file_handle *h), (fd, h))
 FAULT (rename_noreplace, int, (const char *a, const char *b), (a, b))
+FAULT (no_atime, int, (int fd), (fd))
 FAULT (uring_setup, int, (struct io_uring *r, unsigned n), (r, n))
 FAULT (uring_register, int, (struct io_uring *r, const int *f, unsigned n),
        (r, f, n))
@@ -248,6 +249,7 @@ fault_wrap (void)
   FAULT_ENTRY (statx_birth);
   FAULT_ENTRY (file_handle);
   FAULT_ENTRY (rename_noreplace);
+  FAULT_ENTRY (no_atime);
   FAULT_ENTRY (uring_setup);
   FAULT_ENTRY (uring_register);
   FAULT_ENTRY (uring_update);

@@ -3,8 +3,8 @@
  * A process that dies anywhere in oriel_file_truncate() has cut the file or has
  * not: no byte from behind the new end is seen again when the file grows, in pool
  * or store; nothing that is before it is lost, and nothing that is written after
- * the death.  One that dies before its change of a page is whole has not made
- * the file longer.
+ * the death, whatever was cut off before.  One that dies before its change of a
+ * page is whole has not made the file longer.
  */
 #include "util.h"
 
@@ -56,12 +56,21 @@ cuts (void *arg)
 {
   oriel_pool *pool = cut_pool ();
   oriel_file *file = must_open_file (pool, scratch_file ("data"), 0);
+  oriel_page other;
 
+  /* Of this one nothing is left that the next could be taken for. */
+  must (oriel_file_truncate (file, 2 * PAGES * 4096), "oriel_file_truncate");
+  must (oriel_file_truncate (file, CUT - 50), "oriel_file_truncate");
+  for (uint64_t i = 0; i < PAGES; i++)
+    stamp_page (pool, file, i, 1);
+  must (oriel_sync (file), "oriel_sync");
   for (uint64_t i = 0; i < PAGES; i++)
     if (i % 2 == 0)
       stamp_page (pool, file, i, 2);
     else if (!page_is_stamped (pool, file, i, 1))
       return 1;
+  other = must_pin (file, 1, ORIEL_WRITE);
+  memset (other.data, 0xee, 1000);
   orl_point_arm (arg, 1);
   return oriel_file_truncate (file, CUT) == 0 ? 2 : 3;
 }

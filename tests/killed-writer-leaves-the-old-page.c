@@ -3,9 +3,13 @@
  * A page whose writer was killed is again what it was when the dead one pinned
  * it, dirty or not; with ORIEL_NO_IMAGES it is what the store has.  The file is
  * no longer for what the dead wrote behind its end, and a page that another has
- * latched stays so when one dies who had it pinned.
+ * latched stays so when one dies who had it pinned, or waited for it.
  */
 #include "util.h"
+
+#include "attach.h"
+
+#define LATCHED 2u              /* ORL_LATCH_X: tests have a latch.h, too */
 
 #define FAR 390                  /* not read ahead of the others */
 
@@ -103,6 +107,32 @@ dies_with_a_pin (void *arg)
   return 0;
 }
 
+static int
+waits_to_write (void *arg)
+{
+  oriel_pool *pool = test_pool ();
+  oriel_file *file = must_open_file (pool, scratch_file ("data"), 0);
+
+  (void) arg;
+  must_pin (file, 3, ORIEL_WRITE);
+  return 1;
+}
+
+/* Who attaches has repaired what the dead left of the latch. */
+static int
+comes_to_write (void *arg)
+{
+  oriel_pool *pool = test_pool ();
+  oriel_file *file = must_open_file (pool, scratch_file ("data"), 0);
+  const struct orl_frame *f = &pool->shm.frames[*(uint32_t *) arg];
+  oriel_page page;
+
+  if (atomic_load (&f->latch) & LATCHED)
+    return 2;
+  return oriel_pin (file, 3, ORIEL_WRITE | ORIEL_NOWAIT, &page) == -EAGAIN ? 0
+                                                                            : 1;
+}
+
 /* Who attaches repairs what is there. */
 static int
 attaches (void *arg)
@@ -123,6 +153,7 @@ others_stay (void)
   uint64_t behind = 20;
   oriel_file *file;
   oriel_page page;
+  pid_t waits;
 
   diag ("what is not the dead one's");
   make_stamped_file (scratch_file ("data"), 4096, 10, 0, 1);
@@ -141,6 +172,15 @@ others_stay (void)
   must (oriel_dirty (&page, 0), "oriel_dirty");
   is_rc (oriel_unpin (&page), 0, "its writer gives it back");
   ok (page_is_stamped (pool, file, 3, 2), "and it is as that wrote it");
+  page = must_pin (file, 3, ORIEL_READ);
+  waits = spawn (waits_to_write, NULL);
+  while (!(atomic_load (&pool->shm.frames[page.frame].latch) & LATCHED))
+    usleep (1000);
+  kill (waits, SIGKILL);
+  is_int (reap (waits), 128 + SIGKILL, "one dies who waits for a reader");
+  is_int (in_child (comes_to_write, &page.frame), 0,
+          "the next writer waits for that reader, too");
+  must (oriel_unpin (&page), "oriel_unpin");
   is_int (oriel_pool_check (pool, NULL, NULL), 0, "the pool is in order");
   must (oriel_file_close (file), "oriel_file_close");
   must (oriel_pool_close (pool), "oriel_pool_close");

@@ -69,7 +69,6 @@ tests_c = \
 	tests/killed-process-is-not-alive \
 	tests/killed-viewer-leaves-the-old-pages \
 	tests/killed-writer-leaves-the-old-lsn \
-	tests/killed-writer-leaves-the-old-page \
 	tests/latch-excludes-processes \
 	tests/latch-excludes-threads \
 	tests/latch-of-own-thread-is-edeadlk \
@@ -253,6 +252,7 @@ tests_alone = \
 
 # Linked with libcore, and may include headers of src.
 tests_inside = \
+	tests/area-is-believed-where-it-is-whole \
 	tests/cancelled-thread-ends-no-call \
 	tests/check-finds-planted-damage \
 	tests/checkpoint-lets-others-go-on \
@@ -264,6 +264,7 @@ tests_inside = \
 	tests/direct-transfers-are-aligned-as-the-kernel-says \
 	tests/dirty-pages-whose-memory-is-gone-leave-room \
 	tests/double-write-area-is-synced-before-it-is-relied-on \
+	tests/double-write-area-is-waited-for \
 	tests/double-write-reports-errors \
 	tests/double-write-survives-kills \
 	tests/double-write-survives-power-loss \
@@ -285,6 +286,7 @@ tests_inside = \
 	tests/half-written-page-of-lost-memory-is-told \
 	tests/hand-passes-no-page-that-cooled \
 	tests/huge-pages-are-found-by-old-kernels \
+	tests/killed-writer-leaves-the-old-page \
 	tests/latch-between-two-turns-is-no-damage \
 	tests/lengthening-never-cuts \
 	tests/locking-on-fault-has-a-fallback \
@@ -712,12 +714,16 @@ tests_libcore_points_a_SOURCES = $(core_sources)
 tests_libcore_points_a_CPPFLAGS = $(AM_CPPFLAGS) -DORL_DEBUG=1
 
 tests_points = \
+	tests/area-of-the-dead-keeps-its-copies \
 	tests/cut-page-makes-no-file-longer \
 	tests/dropped-pages-are-not-written-again \
 	tests/every-kill-point-is-survived \
 	tests/every-kill-point-of-a-repair-is-survived \
 	tests/killed-truncate-leaves-no-old-bytes \
+	tests/pages-changed-while-they-are-evicted-stay \
 	tests/pages-dropped-while-they-are-written-are-whole \
+	tests/readers-of-a-settled-page-keep-writers-out \
+	tests/repair-cut-short-loses-nothing \
 	tests/repair-leaves-nothing-to-heal \
 	tests/stopped-repairer-blocks-no-one \
 	tests/tool-watches-a-stopped-repair \

@@ -102,6 +102,23 @@ writes (void *arg)
   return 0;
 }
 
+/* Half-change page LOST, which is clean, and die. */
+static int
+changes_clean (void *arg)
+{
+  oriel_pool *pool = doubt_pool ();
+  oriel_file *file = must_open_file (pool, scratch_file ("data"),
+                                     ORIEL_NO_IMAGES);
+  oriel_page page;
+
+  (void) arg;
+  must (oriel_file_on_indoubt (file, refuse, NULL), "oriel_file_on_indoubt");
+  page = must_pin (file, LOST, ORIEL_WRITE);
+  stamp (page.data, 2048, 3, LOST);
+  raise (SIGKILL);
+  return 0;
+}
+
 static int
 asks_and_dies (void *arg)
 {
@@ -306,6 +323,62 @@ even_version (void)
   destroy ();
 }
 
+static int
+redo_slowly (void *arg, oriel_page *page, uint64_t lsn)
+{
+  (void) lsn;
+  asked++;
+  usleep (1); /* a cancellation point */
+  stamp (page->data, oriel_pool_page_size (arg), 3, page->number);
+  return 0;
+}
+
+static int pinned;
+
+static void *
+pins_cancelled (void *arg)
+{
+  oriel_page page;
+
+  pthread_cancel (pthread_self ());
+  pinned = oriel_pin (arg, LOST, ORIEL_READ, &page) == 0;
+  if (pinned)
+    must (oriel_unpin (&page), "oriel_unpin");
+  return NULL;
+}
+
+/* Though the dead one had not said that it is dirty, and though who asks the
+ * engine is cancelled meanwhile. */
+static void
+clean_page (void)
+{
+  oriel_pool *pool;
+  oriel_file *file;
+
+  make_stamped_file (scratch_file ("data"), 4096, 10, 0, 1);
+  is_int (in_child (changes_clean, NULL), 128 + SIGKILL,
+          "a writer of a clean page dies");
+  asked = 0;
+  pool = doubt_pool ();
+  file = must_open_file (pool, scratch_file ("data"), 0);
+  is_in_doubt (pool, file, "the page is in doubt");
+  must (oriel_pool_evict (pool, NULL), "oriel_pool_evict");
+  for (uint64_t i = 100; i < 300; i++) { /* more than the pool holds */
+    oriel_page page = must_pin (file, i, ORIEL_READ);
+
+    must (oriel_unpin (&page), "oriel_unpin");
+  }
+  is_in_doubt (pool, file, "eviction leaves it alone");
+  must (oriel_file_on_indoubt (file, redo_slowly, pool),
+        "oriel_file_on_indoubt");
+  pthread_join (start_thread (pins_cancelled, file), NULL);
+  is_int (pinned, 1, "who is cancelled while the engine is asked goes on");
+  ok (page_is_stamped (pool, file, LOST, 3), "the page is put right");
+  is_int ((long long) asked, 1, "once");
+  give_up (pool, file);
+  destroy ();
+}
+
 static void
 some_may_not (void)
 {
@@ -329,6 +402,7 @@ main (void)
   callback_puts_it_right ();
   doubt_ends_otherwise ();
   even_version ();
+  clean_page ();
   some_may_not ();
   return done_testing ();
 }

@@ -42,6 +42,13 @@ refuse_rename (const char *from, const char *to)
   return error;
 }
 
+static int
+refuse_no_atime (int fd)
+{
+  (void) fd;
+  return error;
+}
+
 /* On tmpfs from 3.5 on. */
 static int
 refuse_fallocate (int fd, int mode, off_t at, off_t n)
@@ -200,6 +207,7 @@ main (void)
   orl_sys.statx_birth = refuse_birth;
   orl_sys.file_handle = refuse_handle;
   orl_sys.rename_noreplace = refuse_rename;
+  orl_sys.no_atime = refuse_no_atime;
   orl_sys.fallocate = refuse_fallocate;
   orl_sys.remap_file_pages = refuse_remap;
   orl_sys.membarrier = refuse_membarrier;

@@ -227,6 +227,85 @@ is_written_again (void)
   is_int (reap (pid), 0, "the reader ends");
   must (oriel_file_close (file), "oriel_file_close");
   must (oriel_pool_close (pool), "oriel_pool_close");
+  must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
+}
+
+static ssize_t (*real_preadv) (int, const struct iovec *, int, off_t);
+
+/* When it looks into the area others have the pages whole in place, and have
+ * written over what was there. */
+static ssize_t
+read_late (int fd, const struct iovec *iov, int n, off_t at)
+{
+  char byte;
+
+  if (is_file (fd) || at < (off_t) ORL_DW_FIRST)
+    return real_preadv (fd, iov, n, at);
+  orl_sys.preadv = real_preadv;
+  if (write (told[1], "l", 1) != 1 || read (ask[0], &byte, 1) != 1)
+    return -EIO;
+  return real_preadv (fd, iov, n, at);
+}
+
+static int
+looks_late (void *arg)
+{
+  oriel_pool *pool = open_pool (ORIEL_STORE_POSIX);
+  oriel_file *file = open_as (pool, ORIEL_RDONLY, NULL);
+  char byte;
+
+  (void) arg;
+  if (write (told[1], "r", 1) != 1 || read (ask[0], &byte, 1) != 1)
+    return 1;
+  lose (file);
+  orl_sys.preadv = read_late;
+  byte = page_is_stamped (pool, file, 0, 2) ? 'y' : 'n';
+  if (write (told[1], &byte, 1) != 1)
+    return 1;
+  must (oriel_file_close (file), "oriel_file_close");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+  return 0;
+}
+
+static char
+hear (void)
+{
+  char byte;
+
+  if (read (told[0], &byte, 1) != 1)
+    bail_out ("the reader died");
+  return byte;
+}
+
+static void
+is_written_over (void)
+{
+  oriel_pool *pool;
+  oriel_file *file;
+  pid_t pid;
+
+  make_stamped_file (data, PAGE, OLD, 0, 1);
+  if (pipe (ask) < 0 || pipe (told) < 0)
+    bail_out ("pipe: %s", strerror (errno));
+  pid = spawn (looks_late, NULL);
+  is_int (hear (), 'r', "a reader is there");
+  pool = open_pool (ORIEL_STORE_POSIX);
+  file = open_as (pool, 0, NULL);
+  is_int (in_child (flushes, NULL), 128 + SIGKILL, "a process is killed");
+  if (write (ask[1], "", 1) != 1)
+    bail_out ("write: %s", strerror (errno));
+  is_int (hear (), 'l', "it has read a half, and asks the area");
+  stamp_page (pool, file, PAGES, 2);
+  is_rc (oriel_flush (file), 0, "the pages are written again");
+  is_rc (oriel_file_truncate (file, (PAGES + 4) * PAGE), 0, "a new lap begins");
+  stamp_page (pool, file, PAGES + 1, 2);
+  is_rc (oriel_flush (file), 0, "with another batch");
+  if (write (ask[1], "", 1) != 1)
+    bail_out ("write: %s", strerror (errno));
+  is_int (hear (), 'y', "then the page is read again");
+  is_int (reap (pid), 0, "the reader ends");
+  must (oriel_file_close (file), "oriel_file_close");
+  must (oriel_pool_close (pool), "oriel_pool_close");
 }
 
 int
@@ -243,6 +322,7 @@ main (void)
   snprintf (other, sizeof other, "%s", scratch_file ("other"));
   pool_dir ();
   real_pwritev = orl_sys.pwritev;
+  real_preadv = orl_sys.preadv;
   reads (ORIEL_STORE_POSIX, 1, NULL, NULL, "who only reads has them whole");
   reads (ORIEL_STORE_AUTO, 1, NULL, NULL, "and with io_uring");
   reads (ORIEL_STORE_POSIX, 1, area, area, "and if the area is named");
@@ -251,5 +331,6 @@ main (void)
   reads (ORIEL_STORE_POSIX, 0, NULL, NULL, "who writes has them whole");
   fails ();
   is_written_again ();
+  is_written_over ();
   return done_testing ();
 }

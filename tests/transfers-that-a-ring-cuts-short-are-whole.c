@@ -2,7 +2,8 @@
 /*
  * What the kernel does of a ring's reads and writes only in part, or refuses, is
  * done by the calls of ever: each page that was to be read is there and right,
- * without a miss, and each page that was to be written is in the store, whole.
+ * without a miss, and each page that was to be written is in the store, whole.  What
+ * those calls cannot read either is no page.
  *
  * Requests are changed just before the kernel sees them, and so are really done in
  * part, or refused.
@@ -179,6 +180,38 @@ reads (const struct way *way, uint64_t tag)
           "all were there");
 }
 
+/* What came short, and whose rest cannot be read, is no page. */
+
+static ssize_t
+fail_read (int fd, const struct iovec *iov, int n, off_t at)
+{
+  (void) fd, (void) iov, (void) n, (void) at;
+  return -EIO;
+}
+
+static void
+rest_fails (uint64_t tag)
+{
+  int good = 0;
+
+  diag ("reads that are short between pages, and then fail");
+  must (oriel_pool_evict (pool, file), "oriel_pool_evict");
+  change = shorten_by_pages;
+  is_rc (oriel_prefetch (file, 100, 60), 0, "a range");
+  change = NULL;
+  orl_sys.preadv = fail_read;
+  for (uint64_t i = 100; i < 160; i++) {
+    oriel_page page;
+
+    if (oriel_pin (file, i, ORIEL_READ, &page) == 0)
+      must (oriel_unpin (&page), "oriel_unpin");
+  }
+  orl_sys.preadv = real.preadv;
+  for (uint64_t i = 100; i < 160; i++)
+    good += page_is_stamped (pool, file, i, is_written (i) ? tag : 1);
+  is_int (good, 60, "the range is right when it can be read");
+}
+
 /* Another thread finds out that the kernel lets us use the ring no more, when this
  * one has chosen to write by it. */
 
@@ -286,6 +319,7 @@ try (const char *what, size_t window)
     writes (&ways[i], i + 2);
     reads (&ways[i], i + 2);
   }
+  rest_fails (COUNT (ways) + 1);
   breaks (COUNT (ways) + 2);
   is_int (oriel_pool_check (pool, NULL, NULL), 0, "the pool is in order");
   must (oriel_file_close (file), "oriel_file_close");
