@@ -9,6 +9,8 @@
  * Errors: the first that SQLite reports is kept in the loader and makes all
  * later inserts do nothing, so a driver's load reads like a list.
  */
+#include <string.h>
+
 #include "sql.h"
 
 sqlite3_stmt *
@@ -72,6 +74,17 @@ begin (sqlite3 *db, const struct options *opt)
                       opt->page_size);
 }
 
+/* Of the first error: where it is the system's, what that said. */
+static const char *
+meaning (const struct loader *l)
+{
+  int error = 0;
+
+  if ((l->rc & 0xff) == SQLITE_IOERR)
+    sqlite3_file_control (l->db, "main", SQLITE_FCNTL_LAST_ERRNO, &error);
+  return error ? strerror (error) : sqlite3_errstr (l->rc);
+}
+
 int
 sql_loader (struct sql *sql, const struct side *side)
 {
@@ -90,7 +103,7 @@ sql_loader (struct sql *sql, const struct side *side)
     l.rc = sql_db_exec (l.db, "COMMIT");
   if (l.rc != SQLITE_OK)
     status = sql_fail (sql->shared, "loading %s: %s (%s)", side->path,
-                       sqlite3_errmsg (l.db), sqlite3_errstr (l.rc));
+                       sqlite3_errmsg (l.db), meaning (&l));
   if (sqlite3_close (l.db) != SQLITE_OK && status == 0)
     status = sql_fail (sql->shared, "closing %s: %s", side->path,
                        sqlite3_errmsg (l.db));

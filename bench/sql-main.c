@@ -28,6 +28,9 @@ catch_signals (void)
   sigaction (SIGINT, &action, NULL);
   sigaction (SIGTERM, &action, NULL);
   sigaction (SIGHUP, &action, NULL);
+  /* Under ulimit -f a write that is too long would end a child; so it is an error of
+   * SQLite's, as any other, in the children, too. */
+  signal (SIGXFSZ, SIG_IGN);
 }
 
 /* ------------------------------------------------------------------ */

@@ -8,6 +8,7 @@
  *
  * Before: 02-two-processes.c.  How the store works: examples/kv/kv-impl.h.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,27 +23,70 @@
 #define MOVES 500
 
 static char pool_name[40];
+static oriel_pool *pool;
+static kv *store;
+static pid_t other;             /* in the parent: the child that is to be killed */
 
+/* At any end of the parent nothing is left behind.  The pool is closed first: where
+ * there were too few descriptors, to destroy it takes some. */
+static void
+clean_up (void)
+{
+  if (other > 0) {
+    kill (other, SIGKILL);
+    waitpid (other, NULL, 0);
+  }
+  if (store)
+    kv_close (store);
+  if (pool)
+    oriel_pool_close (pool);
+  oriel_pool_destroy (pool_name, NULL, 1);
+  unlink (DATA);
+  unlink (DATA "-log");
+  unlink (DATA ".dw");
+}
+
+static void
+fail (const char *why)
+{
+  fprintf (stderr, "06-kv: %s\n", why);
+  exit (1);
+}
+
+/* The error of a store may be of its log, of which Oriel knows nothing: its text is
+ * of another call then.  It ends with what the code means. */
 static void
 check (int rc)
 {
-  if (rc < 0) {
-    fprintf (stderr, "06-kv: %s: %s\n", strerror (-rc), oriel_error ());
-    exit (1);
-  }
+  const char *code;
+
+  if (rc >= 0)
+    return;
+  code = strerror (-rc);
+  fail (strstr (oriel_error (), code) ? oriel_error () : code);
 }
 
-static oriel_pool *
-attach (kv **store)
+static void
+attach (void)
 {
   oriel_options opt;
-  oriel_pool *pool;
 
   oriel_options_init (&opt);
   check (oriel_options_set (&opt, "pool_size", "8M"));
   check (oriel_pool_open (pool_name, &opt, &pool));
-  check (kv_open (pool, DATA, NULL, store));
-  return pool;
+  check (kv_open (pool, DATA, NULL, &store));
+}
+
+static void
+detach (void)
+{
+  kv *closed = store;
+
+  store = NULL;
+  check (kv_close (closed));
+  check (oriel_pool_close (pool));
+  pool = NULL;
+  check (oriel_pool_destroy (pool_name, NULL, 0));
 }
 
 static size_t
@@ -54,7 +98,7 @@ name_of (char name[20], int account)
 /* From one account to another; both are in one batch.  KV_NOSYNC: it need not be
  * on the disk when the call returns. */
 static void
-move (kv *store, int from, int to, int amount)
+move (int from, int to, int amount)
 {
   char name[2][20];
   int balance[2];
@@ -72,19 +116,19 @@ move (kv *store, int from, int to, int amount)
 
 /* Each process has accounts of its own: even ones, odd ones. */
 static void
-work (kv *store, int which, int moves)
+work (int which, int moves)
 {
   for (int i = 0; moves < 0 || i < moves; i++) {
     int from = i * 7919 % (ACCOUNTS / 2), to = i * 104729 % (ACCOUNTS / 2);
 
     if (from != to)
-      move (store, 2 * from + which, 2 * to + which, i % 50);
+      move (2 * from + which, 2 * to + which, i % 50);
   }
 }
 
 /* By a cursor over all accounts. */
 static long
-add_up (kv *store)
+add_up (void)
 {
   const void *value;
   kv_cursor *cursor;
@@ -102,64 +146,87 @@ add_up (kv *store)
   return sum;
 }
 
-int
-main (void)
+/* The child: dies in the end, whatever it does. */
+static void
+move_until_killed (int loaded, int moved)
 {
-  oriel_pool *pool;
-  int status, loaded[2], moved[2];
-  char name[20];
-  pid_t pid;
-  kv *store;
+  char byte;
 
-  snprintf (pool_name, sizeof pool_name, "example-06-%d", (int) getpid ());
-  if (pipe (loaded) < 0 || pipe (moved) < 0)
-    return 1;
-  /* Fork first: a child does not inherit a pool, it opens the pool itself. */
-  pid = fork ();
-  if (pid < 0)
-    return 1;
-  if (pid == 0) {
-    close (loaded[1]);
-    if (read (loaded[0], name, 1) != 1)
-      return 1;
-    pool = attach (&store);
-    work (store, 1, MOVES);
-    printf ("the other made %d moves, and goes on\n", MOVES);
-    fflush (stdout);
-    close (moved[1]);
-    work (store, 1, -1);
-  }
-  pool = attach (&store);
+  if (read (loaded, &byte, 1) != 1)
+    exit (1);
+  attach ();
+  work (1, MOVES);
+  printf ("the other made %d moves, and goes on\n", MOVES);
+  fflush (stdout);
+  close (moved);
+  work (1, -1);
+}
+
+static void
+load (void)
+{
+  char name[20];
+
   for (int i = 0; i < ACCOUNTS; i++) {
     int balance = 100;
 
     check (kv_put (store, name, name_of (name, i), &balance, sizeof balance,
                    KV_NOSYNC));
   }
+}
+
+static void
+kill_other (void)
+{
+  pid_t pid = other;
+  int status;
+
+  kill (pid, SIGKILL);
+  other = 0;
+  if (waitpid (pid, &status, 0) != pid || !WIFSIGNALED (status))
+    fail ("the other has failed");
+}
+
+int
+main (void)
+{
+  int loaded[2], moved[2];
+  char byte;
+
+  snprintf (pool_name, sizeof pool_name, "example-06-%d", (int) getpid ());
+  /* Under ulimit -f a write to the log that is too long would end the process; so it
+   * is an error, EFBIG, as any other. */
+  signal (SIGXFSZ, SIG_IGN);
+  if (pipe (loaded) < 0 || pipe (moved) < 0)
+    fail (strerror (errno));
+  /* Fork first: a child does not inherit a pool, it opens the pool itself. */
+  other = fork ();
+  if (other < 0)
+    fail (strerror (errno));
+  if (other == 0) {
+    close (loaded[1]);
+    move_until_killed (loaded[0], moved[1]);
+  }
+  atexit (clean_up);
+  attach ();
+  load ();
   close (moved[1]);
   if (write (loaded[1], "", 1) != 1)
-    return 1;
-  work (store, 0, MOVES);
+    fail (strerror (errno));
+  work (0, MOVES);
   printf ("we made %d moves\n", MOVES);
+  fflush (stdout);
   /* The end of the pipe: the other has made its moves, too. */
-  while (read (moved[0], name, 1) > 0)
+  while (read (moved[0], &byte, 1) > 0)
     ;
-  kill (pid, SIGKILL);
-  waitpid (pid, &status, 0);
-  printf ("the other was killed; all accounts have %ld\n", add_up (store));
+  kill_other ();
+  printf ("the other was killed; all accounts have %ld\n", add_up ());
 
   /* As after a reboot: the pool is gone, the store is made of its files. */
   check (kv_sync (store));
-  check (kv_close (store));
-  check (oriel_pool_close (pool));
-  check (oriel_pool_destroy (pool_name, NULL, 0));
-  pool = attach (&store);
-  printf ("recovered from its files, they have %ld\n", add_up (store));
-  check (kv_close (store));
-  check (oriel_pool_close (pool));
-  check (oriel_pool_destroy (pool_name, NULL, 0));
-  unlink (DATA);
-  unlink (DATA "-log");
-  unlink (DATA ".dw");
+  detach ();
+  attach ();
+  printf ("recovered from its files, they have %ld\n", add_up ());
+  detach ();
   return 0;
 }

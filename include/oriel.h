@@ -58,6 +58,12 @@
  * that is installed later must pass on what is not its own.  No function of this
  * header may be called in a signal handler; pinned pages may be used there.
  *
+ * The kernel ends a process whose thread blocks the signal that its own access
+ * raises, whatever handles it.  So a thread's first call on a pool unblocks both in
+ * that thread, and leaves them so.  Who blocks them afterwards must not touch pages
+ * while they are blocked, nor may a thread that blocks them and has made no call
+ * itself.
+ *
  * With io_uring the end of a read is told to the thread that began it.  If that
  * one waits in the kernel then, calls that signal(7) lists as never restarted,
  * epoll_wait(2) for one, return EINTR as they do for a signal.
@@ -209,10 +215,11 @@ ORIEL_API int oriel_window_trim (oriel_pool *pool);
 /*
  * Copy n bytes from memory at which the caller has mapped some file: what would be
  * a SIGBUS, because the file was cut or cannot be read, is an error.  The pool lends
- * its fault handler, and no more; the thread must not block SIGBUS.  Costs a few ns
- * over memcpy(3).
+ * its fault handler, and no more.  Costs a few ns over memcpy(3).
  * Errors: -EFAULT a page is missing: a part may have been copied; -EOPNOTSUPP the
- * pool was opened with ORIEL_NO_FAULT_HANDLER; -EOWNERDEAD in a forked child.
+ * pool was opened with ORIEL_NO_FAULT_HANDLER, or the thread blocks SIGBUS, or
+ * another handler was set over Oriel's, which is looked at every 256 calls of a
+ * thread; -EOWNERDEAD in a forked child.
  */
 ORIEL_API int oriel_copy (oriel_pool *pool, void *to, const void *from,
                           size_t n);

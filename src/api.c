@@ -14,6 +14,7 @@
 #include "checkpoint.h"
 #include "error.h"
 #include "evict.h"
+#include "fault.h"
 #include "guard.h"
 #include "inspect.h"
 #include "options.h"
@@ -110,6 +111,9 @@ oriel_copy (oriel_pool *pool, void *to, const void *from, size_t n)
     return orl_fail (-EOPNOTSUPP, "%s: SIGBUS is not handled "
                                   "(ORIEL_NO_FAULT_HANDLER)",
                      pool->path);
+  if (!orl_fault_would_come ())
+    return orl_fail (-EOPNOTSUPP, "oriel_copy: this thread blocks SIGBUS, or "
+                                  "its handler is not Oriel's");
   return orl_guard_copy (memcpy, to, from, n, from)
              ? 0
              : orl_fail (-EFAULT, "oriel_copy: a page of %zu bytes at %p is "

@@ -11,6 +11,10 @@
  * SIGSEGV and SIGBUS if they are not yet.  -ENOMEM: too many pools. */
 int orl_fault_watch (struct oriel_pool *pool, bool handle);
 
+/* Would a SIGBUS that this thread raises come to our handler, and to no other
+ * first?  Looked at once for some hundred calls; a no again at each. */
+bool orl_fault_would_come (void);
+
 /* The pool's window is open now: watch it, too. */
 void orl_fault_show (struct oriel_pool *pool);
 

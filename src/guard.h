@@ -28,4 +28,8 @@ bool orl_guard_copy (void *(*copy) (void *to, const void *from, size_t n),
                      void *to, const void *from, size_t n,
                      const void *guarded);
 
+/* Unblock SIGSEGV and SIGBUS in this thread: of one that blocks what its own
+ * access raises the kernel ends the process, whatever handles the signal. */
+void orl_guard_let_come (void);
+
 #endif /* ORL_GUARD_H */

@@ -297,5 +297,5 @@ orl_layout_boot_id (char id[40])
       orl_sys.close (fd);
     }
   if (n != 36)
-    snprintf (id, 40, "unknown");
+    snprintf (id, 40, ORL_NO_BOOT_ID);
 }

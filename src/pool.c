@@ -210,20 +210,21 @@ remove_unused (const char *path, int fd, uint32_t nprocs)
   return r;
 }
 
-/* A pool of an earlier boot is memory that no longer is what it says.  0: look
- * again. */
+/* A pool of an earlier boot is memory that no longer is what it says; what others
+ * use is of this one.  -EAGAIN: look again. */
 static int
-replace_old (const char *path, int fd, const struct orl_super *super)
+replace_old (const char *path, int fd, const struct orl_super *super,
+             enum orl_age age)
 {
   int r = remove_unused (path, fd, super->geo.nprocs);
 
-  if (r == 0)
+  if (r == 0 && age == ORL_OTHER_BOOT)
     return orl_fail (-EPROTO, "%s: a pool of another boot, and processes are "
                               "attached to it; choose another name",
                      path);
   if (r < 0 && r != -ENOENT)
     return orl_fail (r, "%s: cannot be locked, or removed", path);
-  return 0;
+  return r == 0 ? 0 : -EAGAIN;
 }
 
 /* Open the pool's file, creating it as the options want.  *fd is inside the
@@ -232,7 +233,7 @@ static int
 open_file (const char *path, const oriel_options *opt, bool fence,
            struct orl_super *super, int *fd, bool *made)
 {
-  char boot_id[40];
+  enum orl_age age;
   int r = orl_poolfile_open (path, super, fd);
 
   if (r == -ENOENT && !(opt->flags & ORIEL_ATTACH))
@@ -246,13 +247,10 @@ open_file (const char *path, const oriel_options *opt, bool fence,
     }
   if (r < 0)
     goto out;
-  orl_layout_boot_id (boot_id);
-  if (strcmp (boot_id, super->boot_id) != 0)
-    {
-      r = replace_old (path, *fd, super);
-      r = r < 0 ? r : -EAGAIN;
-      goto out;
-    }
+  age = orl_poolfile_age (*fd, super);
+  if (age != ORL_THIS_BOOT && !*made
+      && (r = replace_old (path, *fd, super, age)) < 0)
+    goto out;
   r = orl_poolfile_enter_gate (*fd);
   if (r == -ENOENT)
     r = -EAGAIN;

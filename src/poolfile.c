@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -138,6 +139,32 @@ orl_poolfile_open (const char *path, struct orl_super *super, int *fd)
     return orl_fail (-EPROTO, "%s: has %zd bytes, which is no pool; remove it",
                      path, n);
   return orl_layout_check (super, (uint64_t) st.st_size, path);
+}
+
+/* Magic numbers: tmpfs, ramfs, hugetlbfs. */
+static bool
+is_in_memory (int fd)
+{
+  struct statfs fs;
+  uint32_t type;
+
+  if (fstatfs (fd, &fs) < 0)
+    return false;
+  type = (uint32_t) fs.f_type;
+  return type == 0x01021994 || type == 0x858458f6 || type == 0x958458f6;
+}
+
+enum orl_age
+orl_poolfile_age (int fd, const struct orl_super *super)
+{
+  char ours[sizeof super->boot_id];
+
+  orl_layout_boot_id (ours);
+  if (strcmp (ours, ORL_NO_BOOT_ID) != 0
+      && strncmp (super->boot_id, ORL_NO_BOOT_ID, sizeof ours) != 0)
+    return strncmp (super->boot_id, ours, sizeof ours) == 0 ? ORL_THIS_BOOT
+                                                            : ORL_OTHER_BOOT;
+  return is_in_memory (fd) ? ORL_THIS_BOOT : ORL_UNKNOWN_BOOT;
 }
 
 int

@@ -13,6 +13,7 @@
 #include "frame.h"
 #include "ledger.h"
 #include "load-async.h"
+#include "poolfile.h"
 #include "proc.h"
 #include "stats.h"
 
@@ -101,7 +102,6 @@ orl_stats_read (struct oriel_pool *pool, oriel_stats *stats)
   uint32_t size = stats->struct_size;
   uint64_t sum[ORL_NSTATS];
   uint64_t linear;
-  char boot_id[40];
 
   memset (stats, 0, sizeof *stats);
   stats->struct_size = size;
@@ -131,10 +131,9 @@ orl_stats_read (struct oriel_pool *pool, oriel_stats *stats)
   stats->view_pages = sum[ORL_VIEW_PAGES];
   stats->view_maps = sum[ORL_VIEW_MAPS];
   read_pool (shm, stats);
-  orl_layout_boot_id (boot_id);
   stats->other_boot = pool->watch
-                      && strncmp (boot_id, shm->super->boot_id,
-                                  sizeof boot_id) != 0;
+                      && orl_poolfile_age (shm->fd, shm->super)
+                             == ORL_OTHER_BOOT;
   if (!w) /* one who watches */
     return;
   linear = (orl_window_bytes (w) + (UINT64_C (1) << w->slot_shift) - 1)

@@ -11,6 +11,7 @@
 #include "copy.h"
 #include "error.h"
 #include "frame.h"
+#include "guard.h"
 #include "point.h"
 #include "thread.h"
 #include "trace.h"
@@ -129,6 +130,8 @@ make (struct oriel_pool *pool, struct orl_thread **thread)
   me->next = pool->threads;
   pool->threads = me;
   pthread_mutex_unlock (&pool->lock);
+  if (pool->shm.handled)
+    orl_guard_let_come ();
   *thread = me;
   return 0;
 }

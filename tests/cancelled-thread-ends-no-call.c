@@ -136,7 +136,7 @@ open_all (void)
   oriel_file_options_init (&how);
   how.torn = mode->torn;
   how.flags = ORIEL_CREATE;
-  must (oriel_pool_open ("test", &opt, &pool), "oriel_pool_open");
+  must (open_with_room ("test", &opt, &pool), "oriel_pool_open");
   must (oriel_file_open_with (pool, path, &how, &file), "oriel_file_open");
   must (oriel_file_hooks (file, &hooks), "oriel_file_hooks");
   return oriel_file_on_flush_log (file, flush_log, NULL);

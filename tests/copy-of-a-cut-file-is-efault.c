@@ -2,7 +2,8 @@
 /*
  * oriel_copy() from a mapped file that was cut is an error and no signal, as
  * often as one likes; what is there is copied.  Without the fault handler, and in
- * a forked child, it copies nothing.
+ * a forked child, it copies nothing; nor, when it has looked again, for a thread that
+ * has come to block SIGBUS, or when another handler is there.
  */
 #include "util.h"
 
@@ -20,6 +21,54 @@ child (void *arg)
 {
   (void) arg;
   return -oriel_copy (pool, to, map, 10);
+}
+
+/* Copies, of what is there, until it is refused; then, of what is not there, a
+ * touch of which would end the process, it is refused too. */
+static int
+is_refused (void)
+{
+  int r = 0;
+
+  for (int i = 0; i < 256 && r == 0; i++)
+    r = oriel_copy (pool, to, map, 1);
+  return r == -EOPNOTSUPP && oriel_copy (pool, to, map + SIZE - 1, 1) == r;
+}
+
+static int
+blocking (void *arg)
+{
+  sigset_t set, before;
+
+  pool = test_pool ();
+  (void) arg;
+  if (oriel_copy (pool, to, map, 1) != 0)
+    return 1;
+  sigemptyset (&set);
+  sigaddset (&set, SIGBUS);
+  pthread_sigmask (SIG_BLOCK, &set, &before);
+  if (!is_refused ())
+    return 2;
+  pthread_sigmask (SIG_SETMASK, &before, NULL);
+  return oriel_copy (pool, to, map + SIZE - 1, 1) != -EFAULT ? 3 : 0;
+}
+
+static void
+never (int sig)
+{
+  (void) sig;
+  _exit (9);
+}
+
+static int
+behind_another (void *arg)
+{
+  (void) arg;
+  pool = test_pool ();
+  if (oriel_copy (pool, to, map, 1) != 0)
+    return 1;
+  signal (SIGBUS, never);
+  return is_refused () ? 0 : 2;
 }
 
 int
@@ -52,6 +101,9 @@ main (void)
   is_rc (oriel_copy (NULL, to, map, 1), -EINVAL, "by no pool");
   is_int (in_child (child, NULL), EOWNERDEAD, "in a forked child");
   must (oriel_pool_close (pool), "oriel_pool_close");
+  is_int (in_child (blocking, NULL), 0,
+          "where SIGBUS is blocked: refused, until it is not");
+  is_int (in_child (behind_another, NULL), 0, "behind another handler: refused");
   opt.flags |= ORIEL_NO_FAULT_HANDLER;
   pool = must_open_pool ("other", &opt);
   is_rc (oriel_copy (pool, to, map, 1), -EOPNOTSUPP, "without the handler");

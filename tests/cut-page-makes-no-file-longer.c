@@ -60,6 +60,9 @@ static struct scene {
     { { CUTTER, "cut.dropped", NULL, true }, { NONE, NULL, NULL, false } }, 8 * 4096 },
   { "a page behind the old end", 9 * 4096 + 500, 12, false,
     { { CUTTER, "cut.checked", NULL, false }, { NONE, NULL, NULL, false } }, 13 * 4096 },
+  { "a page behind the old end, before the cutter knows that end", 9 * 4096 + 500,
+    12, false,
+    { { CUTTER, "cut.begun", NULL, false }, { NONE, NULL, NULL, false } }, CUT },
   { "a page that is unpinned when all is over", 10 * 4096, 7, false,
     { { WRITER, "latch.release", NULL, false }, { NONE, NULL, NULL, false } }, CUT },
 };

@@ -331,6 +331,7 @@ main (void)
 
   if (sanitized ())
     skip_all ("sanitizers have their own open() and write()");
+  want_room (32 * MiB);
   tape = shared_memory (sizeof *tape);
   again = shared_memory (sizeof *again);
   notes = calloc (R_OPS, sizeof *notes);

@@ -127,8 +127,10 @@ try (const char *what)
   fflush (NULL);
   if ((pid = fork ()) < 0)
     bail_out ("fork: %s", strerror (errno));
-  if (pid == 0)
+  if (pid == 0) {
+    prctl (PR_SET_PDEATHSIG, SIGKILL);
     writes ();
+  }
   wait_told (there);
   file = open_all (&pool);
   say (go);
@@ -155,6 +157,7 @@ main (void)
 
   if (!orl_dw_works ())
     skip_all ("this build has no xxHash");
+  want_room (16 * MiB);
   dir = realpath (scratch (), NULL);
   snprintf (data, sizeof data, "%s/data", dir);
   free (dir);

@@ -412,6 +412,7 @@ main (void)
 {
   size_t entries = sizeof (struct orl_sys) / sizeof (void (*) (void));
 
+  want_room (24 * MiB);
   /* In memory, where a sync takes no time. */
   path = strdup (path_in (pool_dir (), "data"));
   outcome = shared_memory (sizeof *outcome);

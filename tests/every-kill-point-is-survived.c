@@ -52,6 +52,7 @@ main (void)
   const char *only = getenv ("POINT");
   double from;
 
+  want_room (16 * MiB);
   set_up ();
   if (!ok (send (live, NULL, 0) == 0 && survive ("no death", true),
            "no one dies: all is well"))

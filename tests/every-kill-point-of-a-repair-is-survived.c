@@ -59,6 +59,7 @@ main (void)
   unsigned n = 0;
   double from;
 
+  want_room (16 * MiB);
   set_up ();
   from = seconds_now ();
   is_int (die_in_repair (only, &n), 0,

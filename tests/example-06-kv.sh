@@ -1,12 +1,27 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The example 06-kv runs, loses no money, and leaves nothing behind.
+# The example 06-kv runs, loses no money, and leaves nothing behind.  Where it has too
+# little of something it says of what.
 . "${top_srcdir:-.}/tests/tap.sh"
 . "$top_srcdir/tests/example.sh"
 
 run_example 06-kv
 says 'the other was killed; all accounts have 100000'
 says 'recovered from its files, they have 100000'
+
+# 32 MiB, or 64 by some shells: less than the log.
+run_limited -f 65536
+is $status 1 "it fails where files must not be so long as its log"
+says 'File too large'
+
+# At each step that takes one.
+n=12
+while run_limited -n $n; [ $status -ne 0 ] && [ $n -lt 40 ]; do
+  is $status 1 "it fails with descriptors up to $n"
+  says 'Too many open files'
+  n=$((n + 1))
+done
+is $status 0 "descriptors up to $n suffice"
 
 done_testing

@@ -11,14 +11,29 @@ run_example ()
     || pools=$(mktemp -d "$scratch/pools-XXXXXX")
   trap 'rm -rf "$scratch" "$pools"' EXIT
   mkdir "$scratch/here"
+  limit=:
   ok "$1 ends with success" example_runs
-  is "$(ls "$scratch/here" "$pools" | grep -v '^$' | grep -v ':$')" "" \
-    "it leaves nothing behind"
+  is "$(leavings)" "" "it leaves nothing behind"
+}
+
+# run_limited OPTION NUMBER: the same once more, under this ulimit; $status is what it
+# ends with.
+run_limited ()
+{
+  limit="ulimit $*"
+  example_runs > /dev/null
+  is "$(leavings)" "" "it leaves nothing behind under $limit"
+  limit=:
+}
+
+leavings ()
+{
+  ls "$scratch/here" "$pools" | grep -v '^$' | grep -v ':$'
 }
 
 example_runs ()
 {
-  (cd "$scratch/here" && ORIEL_DIR=$pools "$program" < /dev/null) \
+  (cd "$scratch/here" && $limit && ORIEL_DIR=$pools "$program" < /dev/null) \
     > "$scratch/output" 2>&1
   status=$?
   cat "$scratch/output"

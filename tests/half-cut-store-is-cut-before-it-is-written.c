@@ -46,6 +46,13 @@ note_ftruncate (int fd, off_t size)
   return real_ftruncate (fd, size);
 }
 
+static int
+fail_ftruncate (int fd, off_t size)
+{
+  (void) fd, (void) size;
+  return -EIO;
+}
+
 static ssize_t
 note_pwritev (int fd, const struct iovec *iov, int n, off_t at)
 {
@@ -107,6 +114,18 @@ main (void)
   half_cut ();
   is_rc (oriel_sync (file), 0, "a sync");
   is_int ((long long) plain_size (data), END, "cuts it");
+  leave ();
+
+  half_cut ();
+  orl_sys.ftruncate = fail_ftruncate;
+  stamp_page (pool, file, END / 4096 + 1, 2);
+  is_rc (oriel_flush (file), -EIO, "where it cannot be cut a flush says so");
+  is_int (early, 0, "and writes nothing there");
+  orl_sys.ftruncate = note_ftruncate;
+  is_rc (oriel_flush (file), 0, "the next one");
+  is_int (cuts, 1, "cuts it");
+  plain_read (data, END, bytes, sizeof bytes);
+  ok (is_zero (bytes, sizeof bytes), "what it had there is gone");
   leave ();
 
   half_cut ();

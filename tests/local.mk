@@ -159,6 +159,7 @@ tests_c = \
 	tests/thread-exit-leaves-the-old-page \
 	tests/thread-exit-unpins \
 	tests/threads-beyond-maximum-are-refused \
+	tests/threads-that-block-signals-are-answered \
 	tests/tool-drop-empties \
 	tests/tool-ls-lists-the-pools \
 	tests/tool-rm-refuses-attached \
@@ -229,6 +230,7 @@ tests_not_under_valgrind = \
 	tests/stray-access-is-named \
 	tests/stress-processes \
 	tests/stress-threads \
+	tests/threads-that-block-signals-are-answered \
 	tests/tool-watches-a-pool-in-trouble \
 	tests/two-threads-one-page-do-not-slow-down \
 	tests/unmapped-slots-come-back \
@@ -313,6 +315,7 @@ tests_inside = \
 	tests/pages-without-userfaultfd-are-written-from-copies \
 	tests/pin-shown-neither-loads-nor-swaps \
 	tests/pool-on-hugetlbfs-wants-fallocate \
+	tests/pool-whose-boot-is-not-known-is-kept \
 	tests/pool-works-without-newer-calls \
 	tests/posix-locks-stand-in-for-ofd-locks \
 	tests/reads-end-where-the-ledger-is-nearly-full \
@@ -360,6 +363,7 @@ tests_sqlite = \
 	tests/vfs-bad-parameters-are-refused \
 	tests/vfs-clock-tick-hides-no-write \
 	tests/vfs-close-keeps-posix-locks \
+	tests/vfs-damaged-pages-are-fetched \
 	tests/vfs-damaged-words-cost-only-time \
 	tests/vfs-database-eight-times-its-pool \
 	tests/vfs-environment-sets-defaults \
@@ -515,6 +519,7 @@ EXTRA_DIST += \
 	$(tests_kv_sh) \
 	tests/api-functions.awk \
 	tests/below.h \
+	tests/children.h \
 	tests/client.sh \
 	tests/corrupt.h \
 	tests/counted.h \

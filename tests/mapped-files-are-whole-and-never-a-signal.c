@@ -313,7 +313,7 @@ main (int argc, char **argv)
   if (argc > 1)
     return on (pool_dir (), ORIEL_STORE_PMEM);
   opt.store = ORIEL_STORE_PMEM;
-  rc = oriel_pool_open ("test", &opt, &pool);
+  rc = open_with_room ("test", &opt, &pool);
   if (rc == -EOPNOTSUPP)
     skip_all ("this build has no libpmem");
   must (rc, "oriel_pool_open");

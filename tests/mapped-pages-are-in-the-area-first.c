@@ -72,7 +72,7 @@ main (void)
     skip_all ("this build has no xxHash");
   opt.pool_size = 4 * MiB;
   opt.store = ORIEL_STORE_PMEM;
-  rc = oriel_pool_open ("test", &opt, &pool);
+  rc = open_with_room ("test", &opt, &pool);
   if (rc == -EOPNOTSUPP)
     skip_all ("this build has no libpmem");
   must (rc, "oriel_pool_open");

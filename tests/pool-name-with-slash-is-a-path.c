@@ -11,6 +11,7 @@ main (void)
   oriel_pool *pool;
   struct stat st;
 
+  want_room (16 * MiB);
   snprintf (path, sizeof path, "%s/my.pool", pool_dir ());
   opt.directory = "/nowhere/that/exists";
   is_rc (oriel_pool_open (path, &opt, &pool), 0,

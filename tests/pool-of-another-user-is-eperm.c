@@ -51,6 +51,7 @@ main (void)
   if (geteuid () != 0)
     skip_all ("only root can become another user");
   opt = test_options ();
+  want_room (16 * MiB);
   chmod (pool_dir (), 01777);
   is_int (in_child (makes, NULL), 0, "another user makes a pool");
   is_rc (oriel_pool_open ("test", &opt, &pool), -EPERM, "root can't attach");

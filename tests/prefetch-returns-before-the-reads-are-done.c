@@ -55,7 +55,7 @@ main (void)
   int rc;
 
   opt.store = ORIEL_STORE_URING;
-  rc = oriel_pool_open ("test", &opt, &pool);
+  rc = open_with_room ("test", &opt, &pool);
   if (rc == -EOPNOTSUPP)
     skip_all (oriel_error ());
   must (rc, "oriel_pool_open");

@@ -30,7 +30,7 @@ main (void)
 
   opt.pool_size = 8 * MiB;
   opt.store = ORIEL_STORE_URING;
-  rc = oriel_pool_open ("test", &opt, &pool);
+  rc = open_with_room ("test", &opt, &pool);
   if (rc == -EOPNOTSUPP)
     skip_all (oriel_error ());
   must (rc, "oriel_pool_open");

@@ -51,6 +51,7 @@ main (void)
 {
   unsigned n = 0;
 
+  want_room (16 * MiB);
   set_up ();
   is_int (repair_each (getenv ("POINT"), &n), 0, "each repair is whole");
   diag ("%u deaths", n);

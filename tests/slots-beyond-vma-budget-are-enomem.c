@@ -45,6 +45,7 @@ main (void)
   oriel_pool *pool;
   long used = use_up ();
 
+  want_room (64 * MiB);
   diag ("%ld VMAs used up", used);
   opt.pool_size = 2 * SLOTS * 4096;
   opt.window_size = SLOTS * 4096;

@@ -99,7 +99,16 @@ main (void)
   ok (is_stamped (bytes, sizeof bytes, 2, 3), "and is in the store");
   is_rc (oriel_pin (file, END + 5, ORIEL_WRITE | ORIEL_NOWAIT, &page), -EAGAIN,
          "a page behind it is not to be had for writing");
-  ok (page_is_stamped (pool, file, END + 5, 1), "for reading it is");
+  ok (page_is_stamped (pool, file, END + 5, 1)
+          && page_is_stamped (pool, file, PAGES - 1, 1),
+      "for reading it is");
+  is_rc (oriel_pin (file, PAGES - 1, ORIEL_WRITE | ORIEL_NOWAIT, &page),
+         -EAGAIN, "nor is the last one");
+  page = must_pin (file, PAGES, ORIEL_READ);
+  must (oriel_unpin (&page), "oriel_unpin");
+  is_rc (oriel_pin (file, PAGES, ORIEL_WRITE | ORIEL_NOWAIT, &page), 0,
+         "but that behind it is");
+  must (oriel_unpin (&page), "oriel_unpin");
   for (uint64_t i = END - 2; i < END + 2; i++)
     if (!page_is_stamped (pool, file, i, 1))
       bail_out ("page %d", (int) i);

@@ -164,7 +164,7 @@ main (void)
   opt.store = ORIEL_STORE_URING;
   {
     oriel_pool *pool;
-    int rc = oriel_pool_open ("test", &opt, &pool);
+    int rc = open_with_room ("test", &opt, &pool);
 
     if (rc == -EOPNOTSUPP) {
       skip ("there is no io_uring here to take away");

@@ -57,6 +57,7 @@ main (void)
   steps *at = shared_memory (sizeof *at);
   pid_t pid;
 
+  want_room (24 * MiB);
   tool_program ();
   setenv ("ORIEL_DIR", pool_dir (), 1);
   setenv ("ORIEL_POOL", "test", 1);

@@ -232,19 +232,35 @@ is_written_again (void)
 
 static ssize_t (*real_preadv) (int, const struct iovec *, int, off_t);
 
-/* When it looks into the area others have the pages whole in place, and have
- * written over what was there. */
-static ssize_t
-read_late (int fd, const struct iovec *iov, int n, off_t at)
+static void
+let_others_go_on (void)
 {
   char byte;
 
-  if (is_file (fd) || at < (off_t) ORL_DW_FIRST)
-    return real_preadv (fd, iov, n, at);
   orl_sys.preadv = real_preadv;
   if (write (told[1], "l", 1) != 1 || read (ask[0], &byte, 1) != 1)
-    return -EIO;
+    bail_out ("the writer died");
+}
+
+/* When it looks into the area others have the pages whole in place, and have
+ * written over what was there. */
+static ssize_t
+read_area_late (int fd, const struct iovec *iov, int n, off_t at)
+{
+  if (!is_file (fd) && at >= (off_t) ORL_DW_FIRST)
+    let_others_go_on ();
   return real_preadv (fd, iov, n, at);
+}
+
+/* So they have when it has read a half from the file. */
+static ssize_t
+read_file_early (int fd, const struct iovec *iov, int n, off_t at)
+{
+  ssize_t r = real_preadv (fd, iov, n, at);
+
+  if (is_file (fd))
+    let_others_go_on ();
+  return r;
 }
 
 static int
@@ -254,11 +270,10 @@ looks_late (void *arg)
   oriel_file *file = open_as (pool, ORIEL_RDONLY, NULL);
   char byte;
 
-  (void) arg;
   if (write (told[1], "r", 1) != 1 || read (ask[0], &byte, 1) != 1)
     return 1;
   lose (file);
-  orl_sys.preadv = read_late;
+  orl_sys.preadv = arg ? read_file_early : read_area_late;
   byte = page_is_stamped (pool, file, 0, 2) ? 'y' : 'n';
   if (write (told[1], &byte, 1) != 1)
     return 1;
@@ -278,7 +293,7 @@ hear (void)
 }
 
 static void
-is_written_over (void)
+is_written_over (const char *early)
 {
   oriel_pool *pool;
   oriel_file *file;
@@ -287,14 +302,15 @@ is_written_over (void)
   make_stamped_file (data, PAGE, OLD, 0, 1);
   if (pipe (ask) < 0 || pipe (told) < 0)
     bail_out ("pipe: %s", strerror (errno));
-  pid = spawn (looks_late, NULL);
+  pid = spawn (looks_late, (void *) (uintptr_t) early);
   is_int (hear (), 'r', "a reader is there");
   pool = open_pool (ORIEL_STORE_POSIX);
   file = open_as (pool, 0, NULL);
   is_int (in_child (flushes, NULL), 128 + SIGKILL, "a process is killed");
   if (write (ask[1], "", 1) != 1)
     bail_out ("write: %s", strerror (errno));
-  is_int (hear (), 'l', "it has read a half, and asks the area");
+  is_int (hear (), 'l', early ? "it has read a half"
+                             : "it has read a half, and asks the area");
   stamp_page (pool, file, PAGES, 2);
   is_rc (oriel_flush (file), 0, "the pages are written again");
   is_rc (oriel_file_truncate (file, (PAGES + 4) * PAGE), 0, "a new lap begins");
@@ -306,6 +322,7 @@ is_written_over (void)
   is_int (reap (pid), 0, "the reader ends");
   must (oriel_file_close (file), "oriel_file_close");
   must (oriel_pool_close (pool), "oriel_pool_close");
+  must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
 }
 
 int
@@ -331,6 +348,7 @@ main (void)
   reads (ORIEL_STORE_POSIX, 0, NULL, NULL, "who writes has them whole");
   fails ();
   is_written_again ();
-  is_written_over ();
+  is_written_over (NULL);
+  is_written_over ("early");
   return done_testing ();
 }

@@ -87,6 +87,12 @@ fails 'loading /nonesuch.so' --module /nonesuch.so --scale tiny
 
 fails 'nonesuch/json: No such file' --scale tiny --json="$scratch/nonesuch/json"
 
+# 100 KiB, or 200 by some shells: too little for the tables, and no signal.
+long=$(ulimit -S -f)
+ulimit -S -f 200
+fails 'loading .*File too large' --vfs unix --scale tiny
+ulimit -S -f "$long"
+
 echo precious > "$db"
 fails 'exists already' --db "$db" --scale tiny
 fails 'exists already' --load-only --db "$db" --scale tiny

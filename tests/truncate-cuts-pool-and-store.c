@@ -3,6 +3,37 @@
  * pages behind the end are forgotten, pinned ones stay readable. */
 #include "util.h"
 
+/* The page at the end is in the pool, and no slot shows it. */
+static void
+behind_a_small_window (const char *path)
+{
+  oriel_options opt = test_options ();
+  oriel_pool *pool;
+  oriel_file *file;
+  oriel_page page;
+  char want[4096], bytes[4096];
+
+  opt.pool_size = 128 * 4096;
+  opt.window_size = 16 * 4096;
+  opt.slot_size = 4096;
+  make_stamped_file (path, 4096, 80, 0, 1);
+  pool = must_open_pool ("small", &opt);
+  file = must_open_file (pool, path, 0);
+  for (uint64_t i = 5; i < 80; i++) {
+    page = must_pin (file, i, ORIEL_OPTIMISTIC);
+    must (oriel_unpin (&page), "oriel_unpin");
+  }
+  is_rc (oriel_file_truncate (file, 5 * 4096 + 1000), 0, "cut in a small window");
+  is_rc (oriel_file_truncate (file, 10 * 4096), 0, "and made longer again");
+  stamp (want, sizeof want, 1, 5);
+  memset (want + 1000, 0, sizeof want - 1000);
+  must (oriel_read (file, 5 * 4096, bytes, sizeof bytes, NULL), "oriel_read");
+  ok (memcmp (bytes, want, sizeof bytes) == 0,
+      "the page keeps its part, then zeroes");
+  must (oriel_file_close (file), "oriel_file_close");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+}
+
 int
 main (void)
 {
@@ -67,11 +98,17 @@ main (void)
   stamp_page (pool, file, 8, 3);
   is_int ((long long) oriel_file_size (file), 9 * 4096,
           "written anew it does");
+  is_rc (oriel_file_truncate (file, 8 * 4096 + 100), 0, "cut in that page");
+  page = must_pin (file, 8, ORIEL_WRITE);
+  must (oriel_unpin (&page), "oriel_unpin");
+  is_int ((long long) oriel_file_size (file), 8 * 4096 + 100,
+          "which is pinned for writing, and not changed");
   is_rc (oriel_file_truncate (file, 0), 0, "cut to nothing");
   is_int ((long long) plain_size (path), 0, "the store is empty");
   is_rc (oriel_file_truncate (file, UINT64_MAX), -EFBIG, "cut to 16 EiB");
   is_int ((long long) oriel_file_size (file), 0, "changes nothing");
   must (oriel_file_close (file), "oriel_file_close");
   must (oriel_pool_close (pool), "oriel_pool_close");
+  behind_a_small_window (path);
   return done_testing ();
 }

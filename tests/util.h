@@ -2,11 +2,12 @@
 /*
  * util.h - what the tests of the public API share
  *
- * Include it first: it asks for the GNU extensions.  A test gets a directory
- * for its files (scratch()) and one for its pools (pool_dir()); both are made
- * at first use and removed when the test and its children are gone.  A test that takes longer than two minutes
- * is ended (ORIEL_TEST_TIMEOUT, in seconds, for slow machines; under valgrind
- * it is twenty).
+ * Include it first: it asks for the GNU extensions.  A test gets a directory for
+ * its files (scratch()) and one for its pools (pool_dir()); both are made at first
+ * use and removed when the test and its children are gone.  A test that takes longer
+ * than ten minutes is ended (ORIEL_TEST_TIMEOUT, in seconds, for slow machines; under
+ * valgrind an hour).  Where pools have no room, as in a small container, what is left
+ * of the test is skipped (open_with_room(), want_room()).
  */
 #ifndef UTIL_H
 #define UTIL_H
@@ -15,6 +16,7 @@
 # define _GNU_SOURCE
 #endif
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -317,6 +319,34 @@ plain_room (const char *path)
   return (long long) st.st_blocks * 512;
 }
 
+/* Bytes of the directory's file system. */
+UTIL uint64_t
+pool_room (const char *directory)
+{
+  struct statvfs fs;
+
+  return statvfs (directory, &fs) < 0 ? UINT64_MAX
+                                      : (uint64_t) fs.f_blocks * fs.f_frsize;
+}
+
+/* What a child ends with where a pool had no room. */
+#define UTIL_NO_ROOM 97
+
+/* A pool has no room in this small file system: what is left of the test cannot be
+ * made.  In a child: its parent's reap(), or await(), then says so. */
+UTIL void __attribute__ ((noreturn))
+end_without_room (void)
+{
+  static const char why[] = "the file system of the pools is too small";
+
+  if (getpid () != util_owner)
+    _exit (UTIL_NO_ROOM);
+  if (tap_run == 0)
+    skip_all (why);
+  skip (why);
+  exit (done_testing ());
+}
+
 /* A file of count stamped pages and then extra bytes of the next. */
 UTIL void
 make_stamped_file (const char *path, size_t page_size, uint64_t count,
@@ -366,14 +396,25 @@ test_options (void)
   return opt;
 }
 
-/* Bytes of the directory's file system. */
+/* Bytes there that are taken, but by no file of ours that has a name. */
 UTIL uint64_t
-pool_room (const char *directory)
+taken_by_others (const char *directory)
 {
+  DIR *dir = opendir (directory);
+  uint64_t ours = 0, all;
   struct statvfs fs;
+  struct dirent *e;
+  struct stat st;
 
-  return statvfs (directory, &fs) < 0 ? UINT64_MAX
-                                      : (uint64_t) fs.f_blocks * fs.f_frsize;
+  while (dir && (e = readdir (dir)))
+    if (fstatat (dirfd (dir), e->d_name, &st, 0) == 0)
+      ours += (uint64_t) st.st_blocks * 512;
+  if (dir)
+    closedir (dir);
+  if (statvfs (directory, &fs) < 0)
+    return 0;
+  all = (uint64_t) (fs.f_blocks - fs.f_bfree) * fs.f_frsize;
+  return all > ours ? all - ours : 0;
 }
 
 /* In a small /dev/shm (Docker's has 64 MiB) what others have there goes away some
@@ -382,17 +423,30 @@ pool_room (const char *directory)
 UTIL int
 open_with_room (const char *name, const oriel_options *opt, oriel_pool **pool)
 {
+  uint64_t room = pool_room (pool_dir ());
   int rc;
 
   if (opt->directory == pool_dir () && tap_run == 0 && getpid () == util_owner
-      && opt->pool_size / 3 > pool_room (pool_dir ()) / 8)
-    skip_all ("the file system of the pools is too small");
+      && opt->pool_size / 3 > room / 8)
+    end_without_room ();
   rc = oriel_pool_open (name, opt, pool);
-  for (int i = 0; i < 600 && rc == -ENOSPC; i++) {
+  for (int i = 0; i < 450 && rc == -ENOSPC && opt->pool_size < room
+                  && taken_by_others (pool_dir ()) > 0;
+       i++) {
     usleep (100000);
     rc = oriel_pool_open (name, opt, pool);
   }
+  if (rc == -ENOSPC && room < 1024 * MiB)
+    end_without_room ();
   return rc;
+}
+
+/* For what needs so much there besides pools: before any other test. */
+UTIL void
+want_room (uint64_t bytes)
+{
+  if (pool_room (pool_dir ()) < bytes)
+    end_without_room ();
 }
 
 UTIL oriel_pool *
@@ -478,131 +532,6 @@ get_stats (oriel_pool *pool)
   return stats;
 }
 
-/* ------------------------------------------------------------------ */
-/* Children                                                           */
-
-/* Memory that children share, zeroed. */
-UTIL void *
-shared_memory (size_t size)
-{
-  void *p = mmap (NULL, size, PROT_READ | PROT_WRITE,
-                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-  if (p == MAP_FAILED)
-    bail_out ("no shared memory: %s", strerror (errno));
-  return p;
-}
-
-/* Run fn (arg) in a child, which dies with its parent. */
-UTIL pid_t
-spawn (int (*fn) (void *), void *arg)
-{
-  pid_t pid;
-
-  fflush (NULL);
-  pid = fork ();
-  if (pid < 0)
-    bail_out ("fork: %s", strerror (errno));
-  if (pid == 0) {
-    int code;
-
-    prctl (PR_SET_PDEATHSIG, SIGKILL);
-    alarm (util_timeout ());
-    code = fn (arg);
-    fflush (NULL);
-    _exit (code);
-  }
-  return pid;
-}
-
-/* What became of a child: its exit code, or 128 plus the signal. */
-UTIL int
-reap (pid_t pid)
-{
-  int status;
-
-  while (waitpid (pid, &status, 0) < 0)
-    if (errno != EINTR)
-      bail_out ("waitpid: %s", strerror (errno));
-  return WIFEXITED (status) ? WEXITSTATUS (status) : 128 + WTERMSIG (status);
-}
-
-/* Stop a child: all of its threads have when this returns. */
-UTIL void
-stop_child (pid_t pid)
-{
-  int status;
-
-  if (kill (pid, SIGSTOP) < 0 || waitpid (pid, &status, WUNTRACED) != pid
-      || !WIFSTOPPED (status))
-    bail_out ("a child cannot be stopped");
-}
-
-UTIL int
-in_child (int (*fn) (void *), void *arg)
-{
-  return reap (spawn (fn, arg));
-}
-
-/* As in_child(); what the child wrote to stderr goes to text. */
-UTIL int
-in_child_stderr (int (*fn) (void *), void *arg, char *text, size_t size)
-{
-  int ends[2], saved = dup (2);
-  size_t have = 0;
-  ssize_t got;
-  pid_t pid;
-
-  if (saved < 0 || pipe (ends) < 0)
-    bail_out ("pipe: %s", strerror (errno));
-  dup2 (ends[1], 2);
-  close (ends[1]);
-  pid = spawn (fn, arg);
-  dup2 (saved, 2);
-  close (saved);
-  while (have < size - 1
-         && (got = read (ends[0], text + have, size - 1 - have)) > 0)
-    have += (size_t) got;
-  text[have] = '\0';
-  close (ends[0]);
-  return reap (pid);
-}
-
-/* ------------------------------------------------------------------ */
-/* Threads and steps                                                  */
-
-UTIL pthread_t
-start_thread (void *(*fn) (void *), void *arg)
-{
-  pthread_t thread;
-  int rc = pthread_create (&thread, NULL, fn, arg);
-
-  if (rc)
-    bail_out ("pthread_create: %s", strerror (rc));
-  return thread;
-}
-
-UTIL void
-in_thread (void *(*fn) (void *), void *arg)
-{
-  pthread_join (start_thread (fn, arg), NULL);
-}
-
-/* A counter by which threads or processes take turns. */
-typedef _Atomic int steps;
-
-UTIL void
-go_to (steps *at, int step)
-{
-  atomic_store (at, step);
-}
-
-/* Wait until step is reached; the test's timeout ends a wait in vain. */
-UTIL void
-await (steps *at, int step)
-{
-  while (atomic_load (at) < step)
-    usleep (200);
-}
+#include "children.h"
 
 #endif /* UTIL_H */

@@ -124,6 +124,7 @@ main (void)
   static const char *const backends[] = { "mmap", "emulated" };
   uint64_t random = test_seed ();
 
+  want_room (24 * MiB);
   for (size_t i = 0; i < COUNT (backends); i++) {
     with (backends[i], "DELETE", &random);
     with (backends[i], "WAL", &random);

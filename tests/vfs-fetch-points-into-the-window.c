@@ -116,8 +116,10 @@ int
 main (void)
 {
   const char *path = scratch_file ("fetch.db");
-  sqlite3 *db = open_oriel (path);
+  sqlite3 *db;
 
+  want_room (24 * MiB);
+  db = open_oriel (path);
   fill (db);
   is_int (file_mmap_size (db, -1), 0x7fff0000,
           "mmap_size is as large as can be by default");

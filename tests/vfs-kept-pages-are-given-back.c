@@ -172,6 +172,7 @@ main (void)
 {
   struct peer peer = peer_start ();
 
+  want_room (32 * MiB);
   snprintf (path, sizeof path, "%s", scratch_file ("kept.db"));
   observer = must_open_db (path, "oriel", LONG);
   run (observer, "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;"

@@ -116,6 +116,7 @@ main (void)
     close (to[1]);
     own (to[0], from[1]);
   }
+  close (from[1]);
   if (read (from[0], &c, 1) != 1)
     bail_out ("the owner does not answer");
   if (lower->xSetSystemCall (lower, "fcntl",

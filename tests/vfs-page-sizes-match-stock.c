@@ -143,6 +143,7 @@ main (void)
   size_t pools = getenv ("ORIEL_QUICK") ? 1 : COUNT (pool_pages);
   uint64_t content, without;
 
+  want_room (24 * MiB);
   seed = test_seed ();
   peer = peer_start ();
   content = stock_content ("DELETE");

@@ -201,6 +201,7 @@ without (void)
 int
 main (void)
 {
+  want_room (24 * MiB);
   with ("DELETE");
   with ("WAL");
   bounded ();

@@ -80,6 +80,7 @@ main (void)
              "SELECT sum (length (v)) FROM t");
     own (to[0], from[1]);
   }
+  close (from[1]);
   if (read (from[0], &c, 1) != 1)
     bail_out ("the owner does not answer");
   db = open_oriel (path);

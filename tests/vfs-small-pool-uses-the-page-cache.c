@@ -50,6 +50,7 @@ main (void)
   char path[PATH_MAX];
   int fd;
 
+  want_room (32 * MiB);
   is_int (in_pool ("small.db", "pool=small&pool_size=4M"), 0,
           "the small pool has no direct descriptor");
   snprintf (path, sizeof path, "%s", scratch_file ("small.db"));

@@ -115,6 +115,7 @@ main (void)
   sqlite3 *db;
   int beside;
 
+  want_room (32 * MiB);
   path = scratch_file ("log.db");
   db = make (path, large, "WAL");
   forget ();

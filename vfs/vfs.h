@@ -513,9 +513,6 @@ struct vfs_wal_map {
   char *at;                     /* the file's beginning; NULL: it is not */
   sqlite3_int64 bytes;
   sqlite3_int64 again;          /* what is read behind this has it mapped anew */
-  pthread_t thread;             /* that read last, if it was asked */
-  bool asked;
-  bool may_touch;               /* it does not block SIGBUS */
 };
 
 /* The connection has opened its log, as name; flags are what it got. */

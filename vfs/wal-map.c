@@ -15,8 +15,9 @@
  *
  * 1. No signal.  Where the file was cut, or the disk cannot be read, a touch is
  *    a SIGBUS.  oriel_copy() ends then, and the read is made by pread(2), which
- *    says what is the matter.  A thread that blocks SIGBUS would be killed: it
- *    has nothing mapped.  The default VFS copies without such care what it has
+ *    says what is the matter.  It refuses where the signal would kill the thread,
+ *    or go to another handler, and then nothing is mapped any more, for whatever
+ *    thread comes next.  The default VFS copies without such care what it has
  *    mapped, so it is asked to read only what lies behind that, or when nothing
  *    is mapped; and nothing is where it also writes there
  *    (SQLITE_MMAP_READWRITE).
@@ -33,7 +34,7 @@
  *
  * No locks: a connection and its log are used by one thread at a time.
  */
-#include <signal.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/vfs.h>
 
@@ -139,8 +140,11 @@ read_mapped (struct vfs_wal_map *m, sqlite3_file *log, void *data, int amount,
   sqlite3_int64 end = offset + amount;
   sqlite3_int64 size;
   int n = end <= m->bytes ? amount : (int) (m->bytes - offset);
+  int r = oriel_copy (m->pool, data, m->at + offset, (size_t) n);
 
-  if (oriel_copy (m->pool, data, m->at + offset, (size_t) n) < 0)
+  if (r == -EOPNOTSUPP)
+    m->pool = NULL;
+  if (r < 0)
     return SQLITE_IOERR;
   if (n < amount)
     return log->pMethods->xRead (log, (char *) data + n, amount - n, m->bytes);
@@ -151,24 +155,6 @@ read_mapped (struct vfs_wal_map *m, sqlite3_file *log, void *data, int amount,
   return SQLITE_IOERR;
 }
 
-/* May this thread touch what may be missing?  Threads seldom change their mask,
- * and a call for each read would cost as much as what is saved. */
-static bool
-may_touch (struct vfs_wal_map *m)
-{
-  pthread_t self = pthread_self ();
-  sigset_t blocked;
-
-  if (!m->asked || !pthread_equal (m->thread, self))
-    {
-      m->thread = self;
-      m->asked = true;
-      m->may_touch = pthread_sigmask (SIG_SETMASK, NULL, &blocked) == 0
-                     && !sigismember (&blocked, SIGBUS);
-    }
-  return m->may_touch;
-}
-
 int
 vfs_wal_map_read (struct vfs_wal_map *m, sqlite3_file *log, void *data,
                   int amount, sqlite3_int64 offset)
@@ -177,9 +163,7 @@ vfs_wal_map_read (struct vfs_wal_map *m, sqlite3_file *log, void *data,
 
   if (!m->pool)
     return log->pMethods->xRead (log, data, amount, offset);
-  if (!may_touch (m))
-    vfs_wal_map_end (m, log);
-  else if (end > m->bytes && end > m->again)
+  if (end > m->bytes && end > m->again)
     begin (m, log);
   if (offset < m->bytes)
     {

@@ -127,6 +127,8 @@ void kv_page_insert (void *page, size_t size, unsigned i,
 void kv_page_remove (void *page, size_t size, unsigned i);
 /* The child that is i-th, 0 the one before the first key. */
 uint64_t kv_page_child (const void *page, size_t size, unsigned i);
+/* Put bytes into a page of the pool, at which others may be looking. */
+void kv_page_show (void *at, const void *from, size_t length);
 
 /* ------------------------------------------------------------------ */
 /* What is shared                                                     */

@@ -174,7 +174,8 @@ redo_record (kv *store)
     if (at > rec->length || part->at + (size_t) part->length > store->size)
       return -EBADMSG;
     KV_TRY (oriel_pin (store->file, part->page, ORIEL_WRITE, &page));
-    memcpy ((unsigned char *) page.data + part->at, part + 1, part->length);
+    kv_page_show ((unsigned char *) page.data + part->at, part + 1,
+                  part->length);
     KV_POINT ("redo.part");
     lost = oriel_dirty (&page, rec->lsn + rec->length);
     lost |= oriel_unpin (&page);

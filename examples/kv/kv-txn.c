@@ -267,7 +267,7 @@ kv_commit (kv *store, struct kv_txn *t, bool together)
     atomic_fetch_or (&s->changes, 1);
   KV_POINT ("commit.begun");
   for (unsigned i = 0; r == 0 && i < pinned; i++) {
-    memcpy (t->change[i].pin.data, t->change[i].data, store->size);
+    kv_page_show (t->change[i].pin.data, t->change[i].data, store->size);
     lost |= oriel_dirty (&t->change[i].pin, end) < 0;
     KV_POINT ("commit.dirtied");
   }
