@@ -28,8 +28,8 @@ catch_signals (void)
   sigaction (SIGINT, &action, NULL);
   sigaction (SIGTERM, &action, NULL);
   sigaction (SIGHUP, &action, NULL);
-  /* Under ulimit -f a write that is too long would end a child; so it is an error of
-   * SQLite's, as any other, in the children, too. */
+  /* Under ulimit -f a write that is too long would end the loader; so it is an
+   * error of SQLite's, as any other.  Children have it from here. */
   signal (SIGXFSZ, SIG_IGN);
 }
 

@@ -27,8 +27,8 @@ static oriel_pool *pool;
 static kv *store;
 static pid_t other;             /* in the parent: the child that is to be killed */
 
-/* At any end of the parent nothing is left behind.  The pool is closed first: where
- * there were too few descriptors, to destroy it takes some. */
+/* At any end of the parent nothing is left behind.  The pool is closed first:
+ * where there were too few descriptors, to destroy it takes some. */
 static void
 clean_up (void)
 {
@@ -53,8 +53,8 @@ fail (const char *why)
   exit (1);
 }
 
-/* The error of a store may be of its log, of which Oriel knows nothing: its text is
- * of another call then.  It ends with what the code means. */
+/* The error of a store may be of its log, of which Oriel knows nothing: its text
+ * is of another call then.  It ends with what the code means. */
 static void
 check (int rc)
 {
@@ -194,8 +194,8 @@ main (void)
   char byte;
 
   snprintf (pool_name, sizeof pool_name, "example-06-%d", (int) getpid ());
-  /* Under ulimit -f a write to the log that is too long would end the process; so it
-   * is an error, EFBIG, as any other. */
+  /* Under ulimit -f a write to the log that is too long would end the process;
+   * so it is an error, EFBIG, as any other. */
   signal (SIGXFSZ, SIG_IGN);
   if (pipe (loaded) < 0 || pipe (moved) < 0)
     fail (strerror (errno));

@@ -59,10 +59,11 @@
  * header may be called in a signal handler; pinned pages may be used there.
  *
  * The kernel ends a process whose thread blocks the signal that its own access
- * raises, whatever handles it.  So a thread's first call on a pool unblocks both in
- * that thread, and leaves them so.  Who blocks them afterwards must not touch pages
- * while they are blocked, nor may a thread that blocks them and has made no call
- * itself.
+ * raises, whatever handles it.  So a thread's first call that works with pages of a
+ * pool (pins, reads, writes, flushes) unblocks both in that thread, and leaves them
+ * so; calls that only ask, as for statistics, do not.  Who blocks them afterwards must
+ * not touch pages while they are blocked, nor may a thread that blocks them and has
+ * made no such call itself.
  *
  * With io_uring the end of a read is told to the thread that began it.  If that
  * one waits in the kernel then, calls that signal(7) lists as never restarted,

@@ -115,10 +115,15 @@ orl_copy_take (struct orl_copies *c, uint32_t owner, uint32_t *kept,
   at = take_any (c, owner, place);
   if (!at)
     return NULL;
-  /* The one that was kept is in use, or another thread gave it back. */
-  if (word != (owner | KEPT))
-    *kept = *place + 1;
-  atomic_store (&c->owner[*place], word != (owner | KEPT) ? owner | KEPT : owner);
+  /* Not if the one that is kept is in use.  Idle threads must leave places for
+   * others, so those of high numbers keep none. */
+  if (word == (owner | KEPT) || owner > PLACES / 2)
+    atomic_store (&c->owner[*place], owner);
+  else
+    {
+      *kept = *place + 1;
+      atomic_store (&c->owner[*place], owner | KEPT);
+    }
   return at;
 }
 
@@ -133,11 +138,14 @@ give (struct orl_copies *c, uint32_t place, uint32_t word)
 }
 
 void
-orl_copy_give (struct orl_copies *c, uint32_t giver, uint32_t place)
+orl_copy_give (struct orl_copies *c, uint32_t owner, bool mine, uint32_t place)
 {
   uint32_t word = atomic_load (&c->owner[place]);
 
-  if (giver != 0 && word == (giver | KEPT))
+  /* It ends meanwhile, and gives all that it has. */
+  if ((word & ~KEPT) != owner)
+    return;
+  if (mine && (word & KEPT))
     atomic_store_explicit (&c->owner[place], word | IDLE, memory_order_relaxed);
   else
     give (c, place, word);

@@ -3,6 +3,7 @@
 #ifndef ORL_COPY_H
 #define ORL_COPY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,12 +18,13 @@ void *orl_copies_all (struct orl_copies *c);
 size_t orl_copies_bytes (uint32_t page_size);
 
 /* A place for one page and its number.  *kept: 0 at first, and the thread's own:
- * one place that it has again each time.  NULL: all are in use. */
+ * one place that it may have again each time.  NULL: all are in use. */
 void *orl_copy_take (struct orl_copies *c, uint32_t owner, uint32_t *kept,
                      uint32_t *place);
 
-/* giver: whose thread this is, 0 if that is not known. */
-void orl_copy_give (struct orl_copies *c, uint32_t giver, uint32_t place);
+/* owner: for whom it was taken.  mine: that is this thread. */
+void orl_copy_give (struct orl_copies *c, uint32_t owner, bool mine,
+                    uint32_t place);
 
 /* The owner's thread ends, and with it its pins: give all that it has. */
 void orl_copies_give (struct orl_copies *c, uint32_t owner);

@@ -49,6 +49,7 @@ bool
 orl_fault_would_come (void)
 {
   static _Thread_local unsigned left; /* calls until it is looked at */
+  static _Thread_local bool asked;    /* for the signals to come */
   struct sigaction now;
   sigset_t blocked;
 
@@ -57,6 +58,9 @@ orl_fault_would_come (void)
       left--;
       return true;
     }
+  if (!asked)
+    orl_guard_let_come ();
+  asked = true;
   if (sigaction (SIGBUS, NULL, &now) < 0 || !(now.sa_flags & SA_SIGINFO)
       || now.sa_sigaction != orl_fault_handle
       || pthread_sigmask (SIG_SETMASK, NULL, &blocked) != 0

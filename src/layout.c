@@ -284,13 +284,17 @@ orl_layout_bind (struct orl_shm *shm)
   shm->fence = (shm->geo.flags & ORL_POOL_FENCE) != 0;
 }
 
-void
+int
 orl_layout_boot_id (char id[40])
 {
   int fd = orl_sys.open ("/proc/sys/kernel/random/boot_id", O_RDONLY, 0);
   ssize_t n = 0;
 
   memset (id, 0, 40);
+  if (fd < 0 && fd != -ENOENT && fd != -ENOTDIR && fd != -EACCES
+      && fd != -EPERM)
+    return orl_fail (fd, "the boot's id (/proc/sys/kernel/random/boot_id) cannot "
+                         "be read");
   if (fd >= 0)
     {
       n = orl_sys.pread (fd, id, 36, 0);
@@ -298,4 +302,5 @@ orl_layout_boot_id (char id[40])
     }
   if (n != 36)
     snprintf (id, 40, ORL_NO_BOOT_ID);
+  return 0;
 }

@@ -414,8 +414,9 @@ int orl_layout_check (const struct orl_super *super, uint64_t file_bytes,
 /* Set shm's pointers; shm->geo and shm->map are set. */
 void orl_layout_bind (struct orl_shm *shm);
 
-/* The kernel's boot id, 36 characters; without /proc that it is not known. */
+/* The kernel's boot id, 36 characters; without /proc that it is not known.
+ * -EMFILE and the like, with the text. */
 #define ORL_NO_BOOT_ID "unknown"
-void orl_layout_boot_id (char id[40]);
+int orl_layout_boot_id (char id[40]);
 
 #endif /* ORL_LAYOUT_H */

@@ -52,6 +52,15 @@ orl_ledger_clear (struct orl_ledger *ledger, int entry)
   atomic_store_explicit (&ledger->pins[entry], 0, memory_order_release);
 }
 
+/* Whose ledger the entry lies in. */
+static inline uint32_t
+orl_ledger_owner (const struct orl_shm *shm, const orl_a32 *entry)
+{
+  return (uint32_t) (((uintptr_t) entry - (uintptr_t) shm->ledgers)
+                     / sizeof (struct orl_ledger))
+         + 1;
+}
+
 /* Call seen for each pin of the ledgers of the process that token names, or of
  * all.  Frames are in range. */
 void orl_ledger_scan (const struct orl_shm *shm, uint64_t token,

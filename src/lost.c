@@ -223,9 +223,9 @@ struct gap {
   uint64_t to;
 };
 
-/* Step 4.  Blocks for all that is missing, or at least for what is wanted.  A
- * file system that cannot reserve them gives them at a touch.  The file's length
- * is another matter. */
+/* Step 4.  Blocks for all that is missing, or at least for what is wanted.  Where a
+ * file system cannot reserve them, or a sandbox does not know the call (EPERM), a
+ * touch gives them.  The file's length is another matter. */
 static int
 refill (const struct orl_shm *shm, const struct gap *g)
 {
@@ -235,7 +235,7 @@ refill (const struct orl_shm *shm, const struct gap *g)
   if (r < 0)
     r = orl_sys.fallocate (shm->fd, FALLOC_FL_KEEP_SIZE, (off_t) g->at,
                            (off_t) (g->end - g->at));
-  if (r == -EOPNOTSUPP || r == -ENOSYS)
+  if (r == -EOPNOTSUPP || r == -ENOSYS || r == -EPERM)
     r = 0;
   ORL_POINT ("lost.filled");
   /* And what was taken away just then is filled, too. */

@@ -33,8 +33,9 @@
 enum orl_hit {
   ORL_HIT,                      /* the page is pinned */
   ORL_HIT_FIRST,                /* it is, and orl_pin_first() wants to know */
-  ORL_HIT_HIDDEN,               /* it is held, by page->ledger_entry, but no slot
-                                   shows it; never if simple */
+  ORL_HIT_HIDDEN,               /* it is held, by page->ledger_entry, which the
+                                   caller has to clear, but no slot shows it;
+                                   never if simple */
   ORL_HIT_NOT                   /* nothing was done */
 };
 

@@ -197,15 +197,6 @@ orl_hold (struct orl_thread *me, struct oriel_file *file, uint64_t page,
     }
 }
 
-/* Whose ledger is it? */
-static uint32_t
-owner_of (const struct orl_shm *shm, const orl_a32 *entry)
-{
-  return (uint32_t) (((uintptr_t) entry - (uintptr_t) shm->ledgers)
-                     / sizeof (struct orl_ledger))
-         + 1;
-}
-
 /* Give up the exclusive latch, if the pin has one. */
 static __attribute__ ((noinline)) void
 end_latch (const struct orl_shm *shm, orl_a32 *entry, uint32_t pin)
@@ -221,7 +212,7 @@ end_latch (const struct orl_shm *shm, orl_a32 *entry, uint32_t pin)
       atomic_fetch_add (&f->version, 1);
       ORL_POINT ("latch.release.even");
       orl_grow (shm, frame);
-      orl_image_end (shm, owner_of (shm, entry), frame);
+      orl_image_end (shm, orl_ledger_owner (shm, entry), frame);
       ORL_POINT ("latch.release.forgotten");
       orl_latch_release (&f->latch, false);
       ORL_POINT ("latch.released");

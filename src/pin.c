@@ -180,7 +180,7 @@ copy (struct orl_thread *me, const struct orl_hold *h, unsigned *flags)
   if (at
       && !orl_lost_copy_out (pool, h->frame, 0, at, pool->shm.geo.page_size))
     {
-      orl_copy_give (pool->copies, me->owner, place);
+      orl_copy_give (pool->copies, me->owner, true, place);
       at = NULL;
     }
   if (!at)
@@ -301,6 +301,7 @@ pin_hidden (struct orl_thread *me, struct oriel_file *file, uint64_t number,
     .entry = (int) ((orl_a32 *) page->ledger_entry - me->ledger->pins),
   };
 
+  page->ledger_entry = NULL;
   if (!atomic_load_explicit (&file->frames[frame].ref, memory_order_relaxed))
     orl_pin_first (me, file, number, frame);
   orl_count (me->ledger, ORL_HITS, 1);
@@ -425,8 +426,10 @@ end_other (const struct orl_thread *me, oriel_page *page, orl_a32 *entry,
 {
   struct oriel_pool *pool = page->file->pool;
 
+  uint32_t owner = orl_ledger_owner (&pool->shm, entry);
+
   if (page->flags & ORL_PAGE_COPY)
-    orl_copy_give (pool->copies, me ? me->owner : 0,
+    orl_copy_give (pool->copies, owner, me && me->owner == owner,
                    page->flags >> ORL_PAGE_SHIFT);
   else if (page->flags & ORL_PAGE_GRANT)
     orl_grant_end (pool->window, page->frame,

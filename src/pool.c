@@ -233,8 +233,8 @@ static int
 open_file (const char *path, const oriel_options *opt, bool fence,
            struct orl_super *super, int *fd, bool *made)
 {
-  enum orl_age age;
   int r = orl_poolfile_open (path, super, fd);
+  int age;
 
   if (r == -ENOENT && !(opt->flags & ORIEL_ATTACH))
     {
@@ -247,9 +247,10 @@ open_file (const char *path, const oriel_options *opt, bool fence,
     }
   if (r < 0)
     goto out;
-  age = orl_poolfile_age (*fd, super);
-  if (age != ORL_THIS_BOOT && !*made
-      && (r = replace_old (path, *fd, super, age)) < 0)
+  r = age = orl_poolfile_age (*fd, super);
+  if (age > ORL_THIS_BOOT && !*made)
+    r = replace_old (path, *fd, super, (enum orl_age) age);
+  if (r < 0)
     goto out;
   r = orl_poolfile_enter_gate (*fd);
   if (r == -ENOENT)

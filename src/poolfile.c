@@ -154,12 +154,14 @@ is_in_memory (int fd)
   return type == 0x01021994 || type == 0x858458f6 || type == 0x958458f6;
 }
 
-enum orl_age
+int
 orl_poolfile_age (int fd, const struct orl_super *super)
 {
   char ours[sizeof super->boot_id];
+  int r = orl_layout_boot_id (ours);
 
-  orl_layout_boot_id (ours);
+  if (r < 0)
+    return r;
   if (strcmp (ours, ORL_NO_BOOT_ID) != 0
       && strncmp (super->boot_id, ORL_NO_BOOT_ID, sizeof ours) != 0)
     return strncmp (super->boot_id, ours, sizeof ours) == 0 ? ORL_THIS_BOOT
@@ -307,12 +309,15 @@ static int
 write_super (int fd, const struct orl_geometry *geo)
 {
   char boot_id[40];
-  void *at = orl_mapping_tables (fd, geo, PROT_READ | PROT_WRITE);
+  int r = orl_layout_boot_id (boot_id);
+  void *at;
 
+  if (r < 0)
+    return r;
+  at = orl_mapping_tables (fd, geo, PROT_READ | PROT_WRITE);
   if (at == MAP_FAILED)
     return -errno;
   orl_mapping_make_huge (at, geo);
-  orl_layout_boot_id (boot_id);
   orl_layout_stamp (at, geo, boot_id);
   orl_sys.munmap (at, orl_mapping_bytes (geo));
   return 0;

@@ -24,9 +24,9 @@ int orl_poolfile_open (const char *path, struct orl_super *super, int *fd);
 
 /* Is the pool of this boot of the machine?  A process that cannot read the boot's id
  * (no /proc) does not know, nor does any of a pool that such a one made, unless the
- * file is in memory, which no boot leaves. */
+ * file is in memory, which no boot leaves.  Or an error of orl_layout_boot_id(). */
 enum orl_age { ORL_THIS_BOOT, ORL_OTHER_BOOT, ORL_UNKNOWN_BOOT };
-enum orl_age orl_poolfile_age (int fd, const struct orl_super *super);
+int orl_poolfile_age (int fd, const struct orl_super *super);
 
 /* Make a pool at path.  1, or 0 if another process made one meanwhile; -ENOSPC
  * and others, with the text. */

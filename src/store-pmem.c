@@ -256,7 +256,7 @@ grow (struct orl_store *s, uint64_t end)
   if (r < 0 || size >= end)
     return r;
   r = orl_sys.fallocate (s->fd, 0, (off_t) size, (off_t) (end - size));
-  if (r == -EOPNOTSUPP || r == -ENOSYS)
+  if (r == -EOPNOTSUPP || r == -ENOSYS || r == -EPERM)
     r = orl_sys.ftruncate (s->fd, (off_t) end);
   atomic_fetch_add (&s->map->grown, 1);
   return r < 0 ? r : look_at_size (s);

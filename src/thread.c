@@ -98,6 +98,8 @@ make (struct oriel_pool *pool, struct orl_thread **thread)
 
   if (!me)
     return orl_fail (-ENOMEM, "%s: no memory for a thread", pool->path);
+  if (pool->shm.handled)
+    orl_guard_let_come ();
   r = orl_ledger_claim (&pool->shm, false, &index);
   if (r < 0)
     {
@@ -130,8 +132,6 @@ make (struct oriel_pool *pool, struct orl_thread **thread)
   me->next = pool->threads;
   pool->threads = me;
   pthread_mutex_unlock (&pool->lock);
-  if (pool->shm.handled)
-    orl_guard_let_come ();
   *thread = me;
   return 0;
 }

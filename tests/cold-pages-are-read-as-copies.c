@@ -18,6 +18,27 @@ write_page (void *arg)
   return NULL;
 }
 
+/* With every slot pinned a pin that no copy will do for is refused, and leaves
+ * nothing. */
+static void
+refuse (void)
+{
+  oriel_page held[SLOTS], page = { 0 };
+  int n = 0;
+
+  while (n < SLOTS
+         && oriel_pin (file, 150 + (uint64_t) n, ORIEL_OPTIMISTIC, &held[n]) == 0)
+    n++;
+  is_int (n, SLOTS, "every slot shows a pinned page");
+  for (int i = 0; i < 2; i++) {
+    is_rc (oriel_pin (file, 100, ORIEL_OPTIMISTIC, &page), -ENOBUFS,
+           "no slot for another");
+    is_rc (oriel_unpin (&page), -EINVAL, "which is not pinned");
+  }
+  while (n-- > 0)
+    must (oriel_unpin (&held[n]), "oriel_unpin");
+}
+
 static void
 try (uint32_t backend)
 {
@@ -73,6 +94,7 @@ try (uint32_t backend)
   is_int (good, (int) COUNT (many), "copies do not share their places");
   for (uint64_t i = 0; i < COUNT (many); i++)
     must (oriel_unpin (&many[i]), "oriel_unpin");
+  refuse ();
   must (oriel_file_close (file), "oriel_file_close");
   end_window (pool);
 }

@@ -40,11 +40,14 @@ lying_fstat (int fd, struct stat *st)
   return r;
 }
 
+/* A file system cannot, or a sandbox does not know it. */
+static int refusal;
+
 static int
 no_fallocate (int fd, int mode, off_t at, off_t n)
 {
   (void) fd, (void) mode, (void) at, (void) n;
-  return -EOPNOTSUPP;
+  return refusal;
 }
 
 static int
@@ -110,8 +113,12 @@ there_and_back (oriel_pool *pool, oriel_file *file, const char *path)
   must (oriel_file_truncate (file, PAGES * 4096), "oriel_file_truncate");
   is_int ((long long) plain_size (path), PAGES * 4096, "cut");
   orl_sys.fallocate = no_fallocate; /* a sparse one */
+  refusal = -EOPNOTSUPP;
   stamp_page (pool, file, FAR, 1);
   is_rc (oriel_sync (file), 0, "the mapping grows");
+  refusal = -EPERM;
+  stamp_page (pool, file, FAR + 1, 1);
+  is_rc (oriel_sync (file), 0, "and in a sandbox");
   orl_sys = real;
   must (oriel_pool_evict (pool, file), "oriel_pool_evict");
   ok (page_is_stamped (pool, file, FAR, 1), "a page from far behind");

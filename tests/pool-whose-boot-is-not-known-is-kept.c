@@ -3,7 +3,8 @@
  * A process without /proc (in a chroot) cannot read the boot's id, and shares pools
  * with those that can, each after the other and both at once: dirty pages are not
  * thrown away as another boot's.  On a disk, where an old pool may lie, that is so
- * while someone uses the pool; if no one does, it is made anew.
+ * while someone uses the pool; if no one does, it is made anew.  Who could read the
+ * id, but has no descriptor for it, is told so and leaves the pool alone.
  */
 #include "util.h"
 
@@ -14,10 +15,12 @@
 static struct orl_sys real;
 static const char *directory;
 
+static int without = -ENOENT;   /* why it is not had */
+
 static int
 open_without_proc (const char *path, int flags, mode_t mode)
 {
-  return strncmp (path, "/proc/", 6) == 0 ? -ENOENT
+  return strncmp (path, "/proc/", 6) == 0 ? without
                                           : real.open (path, flags, mode);
 }
 
@@ -123,6 +126,10 @@ on_disk (void)
   directory = scratch ();
   make (1);
   is_int (found (1), 1, "on a disk: who knows finds the dirty page");
+  without = -EMFILE;
+  is_int (found (0), -1, "who has no descriptor left is refused");
+  without = -ENOENT;
+  is_int (found (1), 1, "and has left it alone");
   is_int (found (0), 0, "who does not makes the pool anew");
   ends ();
   pid = spawn (stays, at);

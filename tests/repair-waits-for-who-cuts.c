@@ -42,11 +42,13 @@ note_fallocate (int fd, int mode, off_t at, off_t n)
   return real.fallocate (fd, mode, at, n);
 }
 
+static int refusal = -EOPNOTSUPP;
+
 static int
 no_fallocate (int fd, int mode, off_t at, off_t n)
 {
   (void) fd, (void) mode, (void) at, (void) n;
-  return -EOPNOTSUPP;
+  return refusal;
 }
 
 static ssize_t
@@ -93,5 +95,7 @@ main (void)
   orl_sys.fallocate = no_fallocate;
   orl_sys.pwrite = note_pwrite;
   mend ("without", "without it a write of nothing did");
+  refusal = -EPERM;
+  mend ("sandbox", "likewise where a sandbox refuses it");
   return done_testing ();
 }

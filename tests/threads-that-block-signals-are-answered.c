@@ -92,6 +92,31 @@ opener (void *arg)
   return touch ();
 }
 
+static void *
+late_worker (void *arg)
+{
+  sigset_t all;
+  oriel_page page;
+
+  sigfillset (&all);
+  pthread_sigmask (SIG_SETMASK, &all, NULL);
+  *(int *) arg = oriel_pin (file, 1, ORIEL_READ, &page);
+  return NULL;
+}
+
+/* Its first call meets tables that are gone. */
+static int
+late (void *arg)
+{
+  int r = 0;
+
+  (void) arg;
+  open_test_pool (0);
+  cut_file (pool_path ("test"), 0);
+  in_thread (late_worker, &r);
+  return r == -EIO ? 0 : 1;
+}
+
 static int
 left_alone (void *arg)
 {
@@ -120,6 +145,7 @@ main (void)
   pool_dir (); /* the children's, too */
   each_is (child, "a thread with all signals blocked goes on, and is told");
   each_is (opener, "and so does one that blocked them before it opened the pool");
+  each_is (late, "one whose first call finds the pool cut away is told");
   each_is (left_alone, "without the handler the mask is left alone");
   return done_testing ();
 }

@@ -417,22 +417,28 @@ taken_by_others (const char *directory)
   return all > ours ? all - ours : 0;
 }
 
+#define ROOM_SECONDS 45
+
 /* In a small /dev/shm (Docker's has 64 MiB) what others have there goes away some
  * time, and so does what was ours, when the kernel comes to it; and a large pool
- * never has room. */
+ * never has room.  By the clock: where there is some room each try may take long. */
 UTIL int
 open_with_room (const char *name, const oriel_options *opt, oriel_pool **pool)
 {
-  uint64_t room = pool_room (pool_dir ());
-  int rc;
+  uint64_t room = pool_room (pool_dir ()), others;
+  double until = seconds_now () + ROOM_SECONDS;
+  int told = 0, rc;
 
   if (opt->directory == pool_dir () && tap_run == 0 && getpid () == util_owner
       && opt->pool_size / 3 > room / 8)
     end_without_room ();
   rc = oriel_pool_open (name, opt, pool);
-  for (int i = 0; i < 450 && rc == -ENOSPC && opt->pool_size < room
-                  && taken_by_others (pool_dir ()) > 0;
-       i++) {
+  while (rc == -ENOSPC && opt->pool_size < room && seconds_now () < until
+         && (others = taken_by_others (pool_dir ())) > 0) {
+    if (!told++)
+      diag ("others have %llu of %llu KiB there; waiting %d s for a pool's room",
+            (unsigned long long) others / KiB, (unsigned long long) room / KiB,
+            ROOM_SECONDS);
     usleep (100000);
     rc = oriel_pool_open (name, opt, pool);
   }

@@ -229,6 +229,41 @@ read_blocked (void *arg)
   return NULL;
 }
 
+static void *
+answer_blocked (void *db)
+{
+  sigset_t all;
+  unsigned errors;
+
+  sigfillset (&all);
+  pthread_sigmask (SIG_SETMASK, &all, NULL);
+  answer (db, &errors);
+  return NULL;
+}
+
+/* Workers that have made no call of their own. */
+static void
+taken_up (const char *path)
+{
+  sqlite3 *db = open_oriel (path);
+  unsigned before, errors;
+  pthread_t t;
+
+  make_log (db, ROWS, 2500);
+  answer (db, &errors);
+  before = reads;
+  for (int i = 0; i < 3; i++) {
+    if (pthread_create (&t, NULL, answer_blocked, db))
+      bail_out ("there is no thread");
+    pthread_join (t, NULL);
+  }
+  answer (db, &errors);
+  ok (reads - before < ROWS / 2 && errors == 0,
+      "threads that blocked it from the first: %u calls of pread",
+      reads - before);
+  close_db (db);
+}
+
 /* A thread that the signal would kill goes on with another's connection. */
 static void
 blocked (const char *path)
@@ -340,6 +375,7 @@ main (void)
   else
     long_log (database ("long.db"));
   unmapped (database ("options.db"));
+  taken_up (database ("taken.db"));
   blocked (database ("blocked.db"));
   is_int (in_child (blocked_later, (void *) database ("later.db")), 0,
           "nor is it where SIGBUS comes to be blocked");
