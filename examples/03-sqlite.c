@@ -21,6 +21,16 @@
 #define DATA "03-sqlite.db"
 
 static sqlite3 *db;
+static char pool[40];
+
+/* A pool outlives its processes, also one that fails. */
+static void
+fail (const char *what, const char *why)
+{
+  fprintf (stderr, "03-sqlite: %s: %s\n", what, why);
+  oriel_pool_destroy (pool, NULL, 1);
+  exit (1);
+}
 
 /* Print a row: the callback of sqlite3_exec(). */
 static int
@@ -39,16 +49,14 @@ run (const char *sql, const char *what)
 {
   char *text = NULL;
 
-  if (sqlite3_exec (db, sql, print_row, (void *) what, &text) != SQLITE_OK) {
-    fprintf (stderr, "03-sqlite: %s: %s\n", sql, text);
-    exit (1);
-  }
+  if (sqlite3_exec (db, sql, print_row, (void *) what, &text) != SQLITE_OK)
+    fail (sql, text);
 }
 
 int
 main (void)
 {
-  char pool[40], uri[200];
+  char uri[200];
   int rc;
 
   /* 1. Make the VFS known.  The 0: it is not to be the default for databases
@@ -66,10 +74,8 @@ main (void)
             "file:%s?vfs=oriel&pool=%s&pool_size=4M&window=512K&slot=16K",
             DATA, pool);
   if (sqlite3_open_v2 (uri, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-                       | SQLITE_OPEN_URI, NULL) != SQLITE_OK) {
-    fprintf (stderr, "03-sqlite: %s\n", sqlite3_errmsg (db));
-    return 1;
-  }
+                       | SQLITE_OPEN_URI, NULL) != SQLITE_OK)
+    fail (DATA, sqlite3_errmsg (db));
 
   /* 3. From here on all is plain SQLite. */
   run ("CREATE TABLE ship (name TEXT PRIMARY KEY, tons INTEGER)", "");
@@ -84,10 +90,8 @@ main (void)
   sqlite3_close (db);
 
   /* 4. The same file without Oriel: the default VFS finds what was written. */
-  if (sqlite3_open_v2 (DATA, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK) {
-    fprintf (stderr, "03-sqlite: %s\n", sqlite3_errmsg (db));
-    return 1;
-  }
+  if (sqlite3_open_v2 (DATA, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
+    fail (DATA, sqlite3_errmsg (db));
   run ("SELECT count(*), sum(tons) FROM ship", "without Oriel:");
   sqlite3_close (db);
 

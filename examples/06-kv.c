@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -146,12 +147,15 @@ add_up (void)
   return sum;
 }
 
-/* The child: dies in the end, whatever it does. */
+/* The child: dies in the end, whatever it does, or when its parent does. */
 static void
-move_until_killed (int loaded, int moved)
+move_until_killed (pid_t parent, int loaded, int moved)
 {
   char byte;
 
+  prctl (PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid () != parent)
+    _exit (1);
   if (read (loaded, &byte, 1) != 1)
     exit (1);
   attach ();
@@ -190,10 +194,11 @@ kill_other (void)
 int
 main (void)
 {
+  pid_t self = getpid ();
   int loaded[2], moved[2];
   char byte;
 
-  snprintf (pool_name, sizeof pool_name, "example-06-%d", (int) getpid ());
+  snprintf (pool_name, sizeof pool_name, "example-06-%d", (int) self);
   /* Under ulimit -f a write to the log that is too long would end the process;
    * so it is an error, EFBIG, as any other. */
   signal (SIGXFSZ, SIG_IGN);
@@ -205,7 +210,7 @@ main (void)
     fail (strerror (errno));
   if (other == 0) {
     close (loaded[1]);
-    move_until_killed (loaded[0], moved[1]);
+    move_until_killed (self, loaded[0], moved[1]);
   }
   atexit (clean_up);
   attach ();

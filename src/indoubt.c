@@ -30,6 +30,7 @@
 #include "point.h"
 #include "sys.h"
 #include "table.h"
+#include "window-grant.h"
 
 /* Hold the frame, if it still is in doubt, and latch it.  1; 0 it is not;
  * -EDEADLK, -ENOBUFS. */
@@ -51,8 +52,9 @@ take (struct orl_thread *me, struct oriel_file *file, uint32_t frame,
   ORL_POINT ("indoubt.held");
   orl_barrier_pin (shm);
   /* Only now that it is held, its frame stays what it is. */
-  for (r = orl_state_in_doubt (atomic_load (&f->state));
-       r > 0 && orl_latch_exclusive (&f->latch, me->owner, &biased) < 0;)
+  r = orl_state_in_doubt (atomic_load (&f->state));
+  ORL_POINT ("indoubt.seen");
+  while (r > 0 && orl_latch_exclusive (&f->latch, me->owner, &biased) < 0)
     {
       uint32_t word = atomic_load (&f->latch);
       uint32_t owner = orl_latch_owner (word);
@@ -92,6 +94,26 @@ give_back (struct orl_thread *me, uint32_t frame, int entry)
   orl_ledger_clear (me->ledger, entry);
 }
 
+/* An address for the page, which the callback may write to.  -ENOBUFS. */
+static int
+show (struct orl_thread *me, struct oriel_file *file, oriel_page *page)
+{
+  struct orl_window *w = me->pool->window;
+  int r = 0;
+
+  page->data = orl_window_find (w, page->frame);
+  if (!page->data)
+    r = orl_window_show_many (w, me->ledger, &page->frame, 1, &page->data);
+  if (r == 0 && w->grants)
+    r = orl_grant (w, page->frame, true, file->index, page->number,
+                   (void *) (uintptr_t) file->indoubt);
+  return r == 0 ? 0
+                : orl_fail (-ENOBUFS,
+                            "%s: every slot of the window (%llu bytes) shows a "
+                            "pinned page; unpin some or enlarge the window",
+                            file->path, (unsigned long long) w->bytes);
+}
+
 /* Steps 2 and 3.  0, -ENOBUFS. */
 static int
 ask (struct orl_thread *me, struct oriel_file *file, uint32_t frame,
@@ -106,22 +128,18 @@ ask (struct orl_thread *me, struct oriel_file *file, uint32_t frame,
     .frame = frame,
     .flags = ORIEL_WRITE,
   };
-  int was, r;
+  int was, r = show (me, file, &page);
 
-  page.data = orl_window_find (me->pool->window, frame);
-  if (!page.data
-      && orl_window_show (me->pool->window, me->ledger, frame, &page.data) < 0)
-    return orl_fail (-ENOBUFS,
-                     "%s: every slot of the window (%llu bytes) shows a pinned "
-                     "page; unpin some or enlarge the window",
-                     file->path,
-                     (unsigned long long) me->pool->window->bytes);
+  if (r < 0)
+    return r;
   /* Odd, unless someone died who had latched it only to find it in doubt. */
   atomic_fetch_or (&f->version, 1);
   ORL_POINT ("indoubt.ask");
   was = orl_cancel_off ();
   r = file->indoubt (file->indoubt_arg, &page, atomic_load (&f->lsn));
   orl_cancel_back (was);
+  if (me->pool->window->grants)
+    orl_grant_end (me->pool->window, frame, true);
   if (r != 0)
     {
       ORL_POINT ("indoubt.unwanted");

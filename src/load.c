@@ -171,9 +171,10 @@ publish_fresh (struct orl_thread *me, uint32_t frame, int entry)
   ORL_POINT ("load.fresh.marked");
 }
 
-/* Step 4's addresses, in slots if that is wanted and can be. */
+/* Step 4's addresses, in slots if that is wanted and can be; none where nothing
+ * is to be put there, and no slot is wanted. */
 static int
-place (struct orl_thread *me, struct oriel_file *file, bool fresh, bool shown,
+place (struct orl_thread *me, struct oriel_file *file, bool fill, bool shown,
        struct orl_run *run)
 {
   int r = -ENOBUFS;
@@ -182,7 +183,7 @@ place (struct orl_thread *me, struct oriel_file *file, bool fresh, bool shown,
     shown = false;
   if (shown && (r = orl_run_show (me, run)) == 0)
     return 0;
-  if (fresh ? !shown : aim (me, run))
+  if (fill ? aim (me, run) : !shown)
     return 0;
   if (!shown)
     r = orl_run_show (me, run);
@@ -192,6 +193,15 @@ place (struct orl_thread *me, struct oriel_file *file, bool fresh, bool shown,
   return orl_run_no_slot (file, run->page, r);
 }
 
+/* What is in the frame is another page's.  If its writer dies before it has put
+ * something there the engine gets it (leave_half() in recover.c). */
+static int
+zero (struct orl_thread *me, struct oriel_file *file, struct orl_run *run)
+{
+  memset (run->at[0], 0, me->pool->shm.geo.page_size);
+  return orl_run_carry (me, file, run, 0);
+}
+
 /* All steps for a run; the first page stays held.  ahead: as in
  * orl_run_gather(). */
 static int
@@ -199,16 +209,19 @@ bring (struct orl_thread *me, struct oriel_file *file, uint64_t key,
        uint64_t page, uint32_t want, bool fresh, bool shown, bool ahead,
        struct orl_run *run)
 {
+  bool zeroes = fresh && atomic_load (&file->rec->indoubt);
   int r = orl_run_gather (me, file, key, page, want, ahead, run);
 
   if (r < 0)
     return r;
-  r = place (me, file, fresh, shown, run);
+  r = place (me, file, zeroes || !fresh, shown, run);
   if (r < 0)
     return r;
-  if (fresh && shown && !me->pool->window->grants)
-    memset (run->at[0], 0, me->pool->shm.geo.page_size);
-  else if (!fresh && (r = read_run (me, file, run)) < 0)
+  if (zeroes)
+    r = zero (me, file, run);
+  else if (!fresh)
+    r = read_run (me, file, run);
+  if (r < 0)
     {
       orl_run_drop (me, run);
       return r;

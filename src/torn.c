@@ -551,6 +551,7 @@ orl_torn_left (const struct oriel_file *file)
   if (mode_of (file) != ORIEL_TORN_DOUBLE)
     return left;
   holder = atomic_load (&file->rec->dw_holder);
+  ORL_POINT ("torn.looked");
   busy = atomic_load (&file->rec->dw_busy);
   left.lap = atomic_load (&file->rec->dw_lap);
   left.at = atomic_load (&file->rec->dw_at);

@@ -17,14 +17,12 @@ main (void)
 
 #else
 
-#include "double-write.h"
+#include "double.h"
 #include "point.h"
 
 #define PAGES 8                 /* of the dead, and as many of who goes on */
 #define OLD 1
 #define NEW 2
-
-static const char *data;
 
 static const struct step {
   const char *point;
@@ -40,19 +38,6 @@ static const struct step {
   { "torn.give", 3, 1 },
 };
 
-static oriel_pool *
-open_both (oriel_file **file)
-{
-  oriel_pool *pool = test_pool ();
-  oriel_file_options how;
-
-  oriel_file_options_init (&how);
-  how.torn = ORIEL_TORN_DOUBLE;
-  how.flags = ORIEL_CREATE;
-  must (oriel_file_open_with (pool, data, &how, file), "oriel_file_open_with");
-  return pool;
-}
-
 /* A batch, and a new lap. */
 static int
 writes (void *arg)
@@ -62,7 +47,7 @@ writes (void *arg)
   oriel_pool *pool;
 
   orl_point_arm (s->point, s->passing);
-  pool = open_both (&file);
+  pool = open_both (4096, &file);
   for (uint64_t i = 0; i < PAGES; i++)
     stamp_page (pool, file, i, NEW);
   must (oriel_flush (file), "oriel_flush");
@@ -75,7 +60,7 @@ static int
 goes_on (void *arg)
 {
   oriel_file *file;
-  oriel_pool *pool = open_both (&file);
+  oriel_pool *pool = open_both (4096, &file);
 
   if (in_child (writes, arg) != 128 + SIGKILL)
     return 1;
@@ -101,15 +86,13 @@ die_at (const struct step *s)
   must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
   for (uint64_t i = first; i < 2 * PAGES; i++)
     plain_write (data, (off_t) i * 4096 + 512, "torn", 4);
-  pool = open_both (&file);
+  pool = open_both (4096, &file);
   for (uint64_t i = 0; i < 2 * PAGES; i++) {
     plain_read (data, (off_t) i * 4096, page, sizeof page);
     good += is_stamped (page, sizeof page, NEW, i);
   }
   is_int (good, 2 * PAGES, "each page is whole");
-  must (oriel_file_close (file), "oriel_file_close");
-  must (oriel_pool_close (pool), "oriel_pool_close");
-  must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
+  close_both (pool, file);
   unlink (data);
   unlink (scratch_file ("data.dw"));
 }
@@ -117,10 +100,7 @@ die_at (const struct step *s)
 int
 main (void)
 {
-  if (!orl_dw_works ())
-    skip_all ("this build has no xxHash");
-  data = strdup (scratch_file ("data"));
-  pool_dir ();
+  begin_double ();
   for (size_t i = 0; i < COUNT (ways); i++)
     die_at (&ways[i]);
   return done_testing ();

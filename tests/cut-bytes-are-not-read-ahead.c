@@ -3,7 +3,7 @@
  * A process dies when it has said that a file is shorter, and before the store is.
  * Until someone cuts that, what it has behind the new end is not seen: a page that
  * is read while no one waits for it has zeroes there, as one that is pinned has,
- * also if the file is longer again by then.
+ * also if the file is longer again by then; and pages beside them stay.
  */
 #include "util.h"
 
@@ -23,6 +23,7 @@ attach (uint32_t store, size_t window)
   oriel_options opt = test_options ();
 
   opt.store = store;
+  opt.pool_size = 768 * 4096;
   opt.window_size = window;
   opt.slot_size = window ? 16 * KiB : 0;
   pool = must_open_pool ("test", &opt);
@@ -47,6 +48,42 @@ cuts (void *unused)
   return 1;
 }
 
+static oriel_file *other;
+static oriel_page beside[ORIEL_THREAD_PINS];
+static unsigned pinned;
+
+/* Every second frame has a page of another file, which is pinned. */
+static void
+scatter (void)
+{
+  make_stamped_file (scratch_file ("other"), 4096, oriel_pool_frames (pool), 0,
+                     3);
+  other = must_open_file (pool, scratch_file ("other"), 0);
+  for (uint64_t i = 0; i < oriel_pool_frames (pool); i++) {
+    oriel_page page = must_pin (other, i, ORIEL_READ);
+
+    if (page.frame % 2 && pinned < COUNT (beside) - 64)
+      beside[pinned++] = page;
+    else
+      must (oriel_unpin (&page), "oriel_unpin");
+  }
+}
+
+static void
+gather (void)
+{
+  unsigned good = 0;
+
+  for (unsigned i = 0; i < pinned; i++) {
+    good += (unsigned) is_stamped (beside[i].data, 4096, 3, beside[i].number);
+    must (oriel_unpin (&beside[i]), "oriel_unpin");
+  }
+  ok (good == pinned && pinned > 100, "%u pages beside them are as they were",
+      good);
+  pinned = 0;
+  must (oriel_file_close (other), "oriel_file_close");
+}
+
 static int
 is_right (uint64_t number, const char *bytes)
 {
@@ -60,7 +97,7 @@ is_right (uint64_t number, const char *bytes)
 }
 
 static void
-try (const char *what, uint32_t store, size_t window)
+try (const char *what, uint32_t store, size_t window, int scattered)
 {
   uint64_t before;
   int good = 0;
@@ -74,6 +111,8 @@ try (const char *what, uint32_t store, size_t window)
           "the file is cut, and longer again");
   is_int ((long long) plain_size (scratch_file ("data")), PAGES * 4096,
           "its store is not");
+  if (scattered)
+    scatter ();
   must (oriel_pool_evict (pool, NULL), "oriel_pool_evict");
   must (oriel_prefetch (file, 40, LONGER - 40), "oriel_prefetch");
   is_int ((long long) plain_size (scratch_file ("data")), PAGES * 4096,
@@ -89,6 +128,8 @@ try (const char *what, uint32_t store, size_t window)
   if (store == ORIEL_STORE_AUTO)
     is_int ((long long) (get_stats (pool).misses - before), 0,
             "and all were there");
+  if (scattered)
+    gather ();
   is_rc (oriel_sync (file), 0, "a sync");
   is_int ((long long) plain_size (scratch_file ("data")), (LONGER + 1) * 4096,
           "cuts the store");
@@ -103,8 +144,9 @@ main (void)
 {
   scratch ();
   pool_dir ();
-  try ("by calls", ORIEL_STORE_POSIX, 0);
-  try ("by a ring, if there is one", ORIEL_STORE_AUTO, 0);
-  try ("and with slots", ORIEL_STORE_AUTO, 256 * KiB);
+  try ("by calls", ORIEL_STORE_POSIX, 0, 0);
+  try ("into frames that are apart", ORIEL_STORE_POSIX, 0, 1);
+  try ("by a ring, if there is one", ORIEL_STORE_AUTO, 0, 0);
+  try ("and with slots", ORIEL_STORE_AUTO, 256 * KiB, 0);
   return done_testing ();
 }

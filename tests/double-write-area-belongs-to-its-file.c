@@ -4,6 +4,8 @@
  * used for the file that it was made for, or if it was copied with that; and it
  * has nothing that counts when all have closed the file.
  */
+#include <sys/xattr.h>
+
 #include "util.h"
 
 static oriel_pool *pool;
@@ -59,6 +61,12 @@ follows (void *unused)
   }
   if (access (scratch_file ("other.dw"), F_OK) == 0) {
     diag ("the other area was made");
+    good = 0;
+  }
+  if (open_as ("data", ORIEL_TORN_DOUBLE, scratch_file ("former.dw"), 0, 0,
+               &file)
+      != -EBUSY) {
+    diag ("the area that it had: %s", oriel_error ());
     good = 0;
   }
   if (open_as ("other", ORIEL_TORN_DOUBLE, scratch_file ("data.dw"), 0,
@@ -239,13 +247,16 @@ main (void)
 
   pool = test_pool ();
   options ();
-  rc = open_as ("data", ORIEL_TORN_DOUBLE, NULL, 0, ORIEL_CREATE, &file);
+  rc = open_as ("data", ORIEL_TORN_DOUBLE, scratch_file ("former.dw"), 0,
+                ORIEL_CREATE, &file);
   if (rc == -EOPNOTSUPP) {
     skip ("this build has no xxHash");
     must (oriel_pool_close (pool), "oriel_pool_close");
     return done_testing ();
   }
   must (rc, "oriel_file_open_with");
+  must (oriel_file_close (file), "oriel_file_close");
+  must (open_as ("data", ORIEL_TORN_DOUBLE, NULL, 0, 0, &file), "open");
   is_int (in_child (follows, NULL), 0, "others go with those who have it open");
   is_rc (open_as ("data", ORIEL_TORN_NONE, NULL, 0, 0, &again), -EBUSY,
          "also in one process");
@@ -290,6 +301,9 @@ main (void)
   reader_knows_no_area ();
   tear ("killed");
   tear ("copy");
+  /* What it says of another area, if its file system lets it, does not count if
+   * one says that this is its area. */
+  setxattr (scratch_file ("copy"), "user.oriel.area", "00000000000000aa", 16, 0);
   is_rc (open_as ("killed", 0, NULL, 0, ORIEL_RDONLY, &file), -EROFS,
          "who only reads is told that pages are torn");
   ok (strstr (oriel_error (), "1 pages") != NULL, "how many: %s",

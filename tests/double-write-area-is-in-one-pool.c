@@ -106,6 +106,8 @@ main (void)
   must (oriel_file_close (file), "oriel_file_close");
   is_rc (open_as (other, "two", "area", 0, &second), 0,
          "when it is closed others may have it");
+  is_rc (open_as (pool, "one", "area", 0, &again), -EBUSY,
+         "and then it is theirs");
   must (oriel_file_close (second), "oriel_file_close");
   must (oriel_pool_close (other), "oriel_pool_close");
 

@@ -3,7 +3,8 @@
  * What fails while pages go through a double-write area is told by flush and
  * sync, and the pages stay dirty: the area's write, its sync, the sync of the
  * file at a lap's end, and the write in place, after which the batch is written
- * again before any other.
+ * again before any other.  If the area cannot be read after a crash the file is not
+ * opened.
  */
 #include "util.h"
 
@@ -161,6 +162,71 @@ without_blocks (oriel_pool *pool, const char *path, int r)
   return file;
 }
 
+static unsigned bad_read;       /* which one */
+
+static ssize_t
+bad_preadv (int fd, const struct iovec *iov, int n, off_t at)
+{
+  return is_victim (fd) && calls == bad_read ? -EIO
+                                             : real.preadv (fd, iov, n, at);
+}
+
+static int
+dies (void *arg)
+{
+  oriel_file_options opt = twice (ORIEL_CREATE);
+  oriel_pool *pool = test_pool ();
+  oriel_file *file;
+
+  must (oriel_file_open_with (pool, arg, &opt, &file), "oriel_file_open_with");
+  for (int i = 0; i < 3; i++) {
+    dirty (pool, file, 20 + (uint64_t) i);
+    must (oriel_flush (file), "oriel_flush");
+  }
+  raise (SIGKILL);
+  return 1;
+}
+
+/* Each read of it fails once. */
+static void
+area_that_cannot_be_read (void)
+{
+  oriel_file_options opt = twice (0);
+  char path[300];
+  oriel_pool *pool;
+  oriel_file *file;
+  unsigned failed = 0;
+  int rc;
+
+  snprintf (path, sizeof path, "%s", scratch_file ("torn"));
+  is_int (in_child (dies, path), 128 + SIGKILL, "a process is killed");
+  must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
+  for (uint64_t i = 0; i < PAGES; i++)
+    plain_write (path, (off_t) i * 4096 + 512, "torn", 4);
+  pool = test_pool ();
+  victim = "torn.dw";
+  orl_sys.preadv = bad_preadv;
+  for (bad_read = 1;; bad_read++) {
+    calls = 0;
+    rc = oriel_file_open_with (pool, path, &opt, &file);
+    if (calls < bad_read)
+      break;
+    if (rc != -EIO) {
+      is_rc (rc, -EIO, "an open that cannot read the area");
+      break;
+    }
+    failed++;
+  }
+  heal ();
+  ok (failed > 5, "the area cannot be read, %u times", failed);
+  is_rc (rc, 0, "when it can the file is opened");
+  if (rc == 0) {
+    is_int (in_place (path, 22), PAGES, "and its pages are whole");
+    must (oriel_file_close (file), "oriel_file_close");
+  }
+  must (oriel_pool_close (pool), "oriel_pool_close");
+}
+
 int
 main (void)
 {
@@ -265,5 +331,6 @@ main (void)
   is_int (in_place (path, 100), PAGES, "all is in place");
   must (oriel_file_close (file), "oriel_file_close");
   must (oriel_pool_close (pool), "oriel_pool_close");
+  area_that_cannot_be_read ();
   return done_testing ();
 }

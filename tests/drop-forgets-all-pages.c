@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* oriel_file_drop() forgets all pages of a file, dirty or not, for every
- * process; pinned ones stay readable, and other files are not touched. */
+/*
+ * oriel_file_drop() forgets all pages of a file, dirty or not, for every process;
+ * pinned ones stay readable, and other files are not touched.  Dirty pages that are
+ * forgotten leave their frames to others.
+ */
 #include "util.h"
 
 static int
@@ -14,6 +17,50 @@ drops (void *arg)
   must (oriel_file_close (file), "oriel_file_close");
   must (oriel_pool_close (pool), "oriel_pool_close");
   return -rc;
+}
+
+#define FRAMES 64
+
+static int
+drop_pages (oriel_file *file)
+{
+  return oriel_file_drop_pages (file, 0, FRAMES);
+}
+
+/* Every frame has a dirty page that is dropped. */
+static void
+leaves_room (int (*drop) (oriel_file *file), const char *what)
+{
+  oriel_options opt = test_options ();
+  oriel_page page[FRAMES];
+  oriel_pool *pool;
+  oriel_file *file;
+  int good = 0;
+
+  diag ("%s", what);
+  opt.pool_size = FRAMES * 4096;
+  pool = must_open_pool ("small", &opt);
+  file = must_open_file (pool, scratch_file ("data"), 0);
+  for (uint64_t i = 0; i < FRAMES; i++)
+    stamp_page (pool, file, i, 7);
+  must (drop (file), what);
+  for (uint64_t i = 0; i < FRAMES; i++)
+    good += oriel_pin (file, FRAMES + i, ORIEL_READ, &page[i]) == 0;
+  is_int (good, FRAMES, "as many others find room");
+  is_int ((long long) get_stats (pool).frames_dirty, 0, "none is dirty");
+  is_int (oriel_pool_check (pool, NULL, NULL), 0, "no rule is broken");
+  for (int i = 0; i < good; i++)
+    must (oriel_unpin (&page[i]), "oriel_unpin");
+  for (uint64_t i = 0; i < FRAMES; i++)
+    stamp_page (pool, file, i, 7);
+  must (drop (file), what);
+  must (oriel_pool_evict (pool, NULL), "oriel_pool_evict");
+  is_int ((long long) get_stats (pool).frames_free, FRAMES,
+          "all are free when the pool is emptied");
+  is_int ((long long) get_stats (pool).frames_dirty, 0, "none is dirty");
+  must (oriel_file_close (file), "oriel_file_close");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+  must (oriel_pool_destroy ("small", pool_dir (), 0), "oriel_pool_destroy");
 }
 
 int
@@ -61,5 +108,7 @@ main (void)
   must (oriel_file_close (file), "oriel_file_close");
   must (oriel_file_close (other), "oriel_file_close");
   must (oriel_pool_close (pool), "oriel_pool_close");
+  leaves_room (oriel_file_drop, "a file is dropped");
+  leaves_room (drop_pages, "pages are dropped");
   return done_testing ();
 }

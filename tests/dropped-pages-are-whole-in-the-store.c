@@ -4,56 +4,33 @@
  * double-write area.  Another forgets the page, by each of the ways that there
  * are: what it reads after that is no half, as the area has the whole.
  */
-#include "util.h"
+#include "double.h"
 
-#include "double-write.h"
 #include "sys.h"
 
 #define PAGE (16 * KiB)
 #define PAGES 4
 
 static ssize_t (*real_pwritev) (int, const struct iovec *, int, off_t);
-static const char *data;
 
 /* Half of it, if it goes to the file and not to the area. */
 static ssize_t
 write_half_and_die (int fd, const struct iovec *iov, int n, off_t at)
 {
   struct iovec half = { iov->iov_base, PAGE / 2 };
-  char path[40], name[600] = "";
-  size_t length;
 
-  snprintf (path, sizeof path, "/proc/self/fd/%d", fd);
-  if (readlink (path, name, sizeof name - 1) < 0)
-    bail_out ("readlink: %s", strerror (errno));
-  length = strlen (name);
-  if (length > 3 && strcmp (name + length - 3, ".dw") == 0)
+  if (is_area (fd))
     return real_pwritev (fd, iov, n, at);
   real_pwritev (fd, &half, 1, at);
   raise (SIGKILL);
   return -EIO;
 }
 
-static oriel_pool *
-open_both (oriel_file **file)
-{
-  oriel_options opt = test_options ();
-  oriel_file_options how;
-  oriel_pool *pool;
-
-  opt.page_size = PAGE;
-  pool = must_open_pool ("test", &opt);
-  oriel_file_options_init (&how);
-  how.torn = ORIEL_TORN_DOUBLE;
-  must (oriel_file_open_with (pool, data, &how, file), "oriel_file_open_with");
-  return pool;
-}
-
 static int
 flushes (void *arg)
 {
   oriel_file *file;
-  oriel_pool *pool = open_both (&file);
+  oriel_pool *pool = open_both (PAGE, &file);
 
   (void) arg;
   for (uint64_t i = 0; i < PAGES; i++)
@@ -96,25 +73,20 @@ try (const char *what, void (*forget) (oriel_pool *pool, oriel_file *file))
   int whole = 0;
 
   make_stamped_file (data, PAGE, PAGES, 0, 1);
-  pool = open_both (&file);
+  pool = open_both (PAGE, &file);
   is_int (in_child (flushes, NULL), 128 + SIGKILL, "a process is killed");
   forget (pool, file);
   for (uint64_t i = 0; i < PAGES; i++)
     whole += page_is_stamped (pool, file, i, 2)
              || page_is_stamped (pool, file, i, 1);
   is_int (whole, PAGES, what);
-  must (oriel_file_close (file), "oriel_file_close");
-  must (oriel_pool_close (pool), "oriel_pool_close");
-  must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
+  close_both (pool, file);
 }
 
 int
 main (void)
 {
-  if (!orl_dw_works ())
-    skip_all ("this build has no xxHash");
-  data = strdup (scratch_file ("data"));
-  pool_dir ();
+  begin_double ();
   real_pwritev = orl_sys.pwritev;
   try ("after oriel_file_drop() pages are whole", drop);
   try ("and after oriel_file_drop_pages()", drop_pages);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # The example 06-kv runs, loses no money, and leaves nothing behind.  Where it has too
-# little of something it says of what.
+# little of something it says of what.  Killed, it leaves no process behind.
 . "${top_srcdir:-.}/tests/tap.sh"
 . "$top_srcdir/tests/example.sh"
 
@@ -24,5 +24,25 @@ while run_limited -n $n; [ $status -ne 0 ] && [ $n -lt 40 ]; do
   n=$((n + 1))
 done
 is $status 0 "descriptors up to $n suffice"
+
+# Killed while both are at work.
+child=
+for try in 1 2 3 4 5 6 7 8 9 10; do
+  (cd "$scratch/here" && ORIEL_DIR=$pools exec "$program" < /dev/null) \
+    > "$scratch/output" 2>&1 &
+  while kill -0 $! 2> /dev/null && ! grep -q 'made' "$scratch/output"; do
+    read -r child < "/proc/$!/task/$!/children" || :
+  done 2> /dev/null
+  kill -TERM $! 2> /dev/null
+  wait $!
+  [ $? -eq 143 ] && [ -n "$child" ] && break
+  child=
+done
+for round in 1 2 3 4 5 6 7 8 9 10; do
+  [ -n "$child" ] && [ -d "/proc/$child" ] || break
+  sleep 0.2
+done
+ok "it had another process" test -n "$child"
+ok "which is gone with it" test ! -d "/proc/${child:-self}"
 
 done_testing

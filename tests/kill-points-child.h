@@ -336,13 +336,14 @@ first_works (int fd, const struct iovec *iov, int n, off_t at)
 }
 
 /* A file with hooks, whose pages go through an area: a batch that is written in
- * place at the second attempt; cut. */
+ * place at the second attempt; one page read; cut. */
 static void
 twice (oriel_pool *p)
 {
   const oriel_hooks hooks = { .struct_size = sizeof hooks, .id = 9 };
   oriel_file_options opt;
   oriel_file *file;
+  oriel_page page;
 
   oriel_file_options_init (&opt);
   opt.torn = orl_dw_works () ? ORIEL_TORN_DOUBLE : ORIEL_TORN_NONE;
@@ -363,6 +364,8 @@ twice (oriel_pool *p)
     orl_sys.pwritev = writes;
   }
   need (oriel_flush (file) == 0);
+  need (oriel_pin (file, 4, ORIEL_READ, &page) == 0
+        && oriel_unpin (&page) == 0);
   need (oriel_file_truncate (file, 2 * 4096) == 0);
   need (oriel_file_hooks (file, NULL) == 0);
   need (oriel_file_close (file) == 0);

@@ -3,8 +3,8 @@
  * A process that dies anywhere in oriel_file_truncate() has cut the file or has
  * not: no byte from behind the new end is seen again when the file grows, in pool
  * or store; nothing that is before it is lost, and nothing that is written after
- * the death, whatever was cut off before.  One that dies before its change of a
- * page is whole has not made the file longer.
+ * the death, whatever was cut off before, nor what another was just writing there.
+ * One that dies before its change of a page is whole has not made the file longer.
  */
 #include "util.h"
 
@@ -21,6 +21,7 @@ main (void)
 #include <stdbool.h>
 
 #include "point.h"
+#include "sys.h"
 
 #define PAGES 12                /* before */
 #define CUT (4 * 4096 + 100)
@@ -187,6 +188,84 @@ grows_until (const char *point, bool whole)
   must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
 }
 
+static oriel_file *data;
+static steps step;
+static __thread bool slow;
+static ssize_t (*real_pwritev) (int, const struct iovec *, int, off_t);
+
+static ssize_t
+slow_pwritev (int fd, const struct iovec *iov, int n, off_t at)
+{
+  if (slow) {
+    go_to (&step, 1);
+    await (&step, 2);
+  }
+  return real_pwritev (fd, iov, n, at);
+}
+
+static void *
+writes_slowly (void *arg)
+{
+  slow = true;
+  is_rc (oriel_flush (data), 0, "the write ends");
+  return arg;
+}
+
+static void *
+cuts_it_again (void *arg)
+{
+  is_rc (oriel_flush (data), 0, "the store is cut");
+  return arg;
+}
+
+static int
+dies_cutting (void *arg)
+{
+  oriel_pool *pool = cut_pool ();
+  oriel_file *file = must_open_file (pool, scratch_file ("data"), 0);
+
+  orl_sys.pwritev = real_pwritev;
+  orl_point_arm ("cut.checked", 1);
+  oriel_file_truncate (file, CUT);
+  (void) arg;
+  return 1;
+}
+
+/* A page behind the end is on its way to the store: who cuts that waits. */
+static void
+beside_a_write (void)
+{
+  unsigned char bytes[4096];
+  pthread_t writer, cutter;
+  oriel_pool *pool;
+
+  make_stamped_file (scratch_file ("data"), 4096, PAGES, 0, 1);
+  pool = cut_pool ();
+  data = must_open_file (pool, scratch_file ("data"), 0);
+  stamp_page (pool, data, 6, 3);
+  real_pwritev = orl_sys.pwritev;
+  orl_sys.pwritev = slow_pwritev;
+  writer = start_thread (writes_slowly, NULL);
+  await (&step, 1);
+  is_int (in_child (dies_cutting, NULL), 128 + SIGKILL,
+          "one dies that cuts a file, and another writes");
+  stamp_page (pool, data, GROWN, 7);
+  cutter = start_thread (cuts_it_again, NULL);
+  usleep (100 * 1000);
+  go_to (&step, 2);
+  pthread_join (writer, NULL);
+  pthread_join (cutter, NULL);
+  orl_sys.pwritev = real_pwritev;
+  plain_read (scratch_file ("data"), 6 * 4096, bytes, sizeof bytes);
+  ok (is_zero (bytes, sizeof bytes), "what was cut off is not in the store");
+  must (oriel_pool_evict (pool, NULL), "oriel_pool_evict");
+  must (oriel_read (data, 6 * 4096, bytes, sizeof bytes, NULL), "oriel_read");
+  ok (is_zero (bytes, sizeof bytes), "nor in the pool");
+  must (oriel_file_close (data), "oriel_file_close");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+  must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
+}
+
 int
 main (void)
 {
@@ -200,6 +279,7 @@ main (void)
   grows_until ("grow.even", true);
   grows_until ("grow.sized", true);
   grows_until ("latch.release.forgotten", true);
+  beside_a_write ();
   return done_testing ();
 }
 

@@ -250,6 +250,7 @@ tests_alone = \
 	tests/vfs-leases-are-recalled \
 	tests/vfs-waiting-writers-are-bounded \
 	tests/vfs-writers-wait-their-turn \
+	tests/vfs-writers-wait-while-a-long-log-is-copied \
 	$(NULL)
 
 # Linked with libcore, and may include headers of src.
@@ -276,6 +277,7 @@ tests_inside = \
 	tests/failed-truncate-changes-nothing \
 	tests/file-without-birth-time-is-known-by-its-handle \
 	tests/flush-leaves-no-reader-behind \
+	tests/flush-of-a-pool-cut-meanwhile-is-eio \
 	tests/flush-tells-of-pages-that-changed-meanwhile \
 	tests/flush-waits-for-what-another-writes \
 	tests/foreign-file-is-read-ahead-while-stable \
@@ -326,6 +328,7 @@ tests_inside = \
 	tests/resize-tries-again-what-failed-once \
 	tests/resize-waits-for-no-idle-process \
 	tests/restored-pages-are-written-until-a-sync-succeeds \
+	tests/restored-pages-make-the-file-long-again \
 	tests/rings-are-one-a-process \
 	tests/rings-of-the-dead-land-nowhere-else \
 	tests/slot-without-its-guard-is-inaccessible \
@@ -386,12 +389,14 @@ tests_sqlite = \
 	tests/vfs-log-grows-no-more-than-stocks \
 	tests/vfs-log-is-read-from-a-mapping \
 	tests/vfs-log-is-written-before-it-is-published \
+	tests/vfs-log-of-busy-writers-is-bounded \
 	tests/vfs-lost-pages-are-read-again-at-once \
 	tests/vfs-no-read-is-stale \
 	tests/vfs-null-io-is-refused-with-a-pool \
 	tests/vfs-old-sqlite-is-refused \
 	tests/vfs-page-sizes-match-stock \
 	tests/vfs-page-written-beside-is-read-again \
+	tests/vfs-partial-checkpoint-is-synced \
 	tests/vfs-partial-checkpoint-tells-its-error \
 	tests/vfs-pool-taken-away-is-survived \
 	tests/vfs-pool-without-room-is-bypassed \
@@ -418,6 +423,7 @@ tests_sqlite = \
 	tests/vfs-waiting-writers-are-bounded \
 	tests/vfs-works-without-a-pool \
 	tests/vfs-writers-wait-their-turn \
+	tests/vfs-writers-wait-while-a-long-log-is-copied \
 	tests/vfs-written-pages-leave-the-page-cache \
 	$(NULL)
 
@@ -448,6 +454,7 @@ tests_kv = \
 	tests/kv-refuses-what-does-not-fit \
 	tests/kv-survives-death-at-each-step \
 	tests/kv-survives-kills \
+	tests/kv-waiting-puts-are-woken \
 	tests/kv-writers-in-other-leaves-do-not-wait \
 	$(NULL)
 
@@ -524,6 +531,7 @@ EXTRA_DIST += \
 	tests/corrupt.h \
 	tests/counted.h \
 	tests/cut.h \
+	tests/double.h \
 	tests/example.sh \
 	tests/faults.h \
 	tests/huge.h \
@@ -724,12 +732,16 @@ tests_points = \
 	tests/dropped-pages-are-not-written-again \
 	tests/every-kill-point-is-survived \
 	tests/every-kill-point-of-a-repair-is-survived \
+	tests/fresh-page-in-doubt-is-zeroes \
 	tests/killed-truncate-leaves-no-old-bytes \
+	tests/page-in-doubt-is-settled-once \
+	tests/page-is-whole-while-its-area-changes-hands \
 	tests/pages-changed-while-they-are-evicted-stay \
 	tests/pages-dropped-while-they-are-written-are-whole \
 	tests/readers-of-a-settled-page-keep-writers-out \
 	tests/repair-cut-short-loses-nothing \
 	tests/repair-leaves-nothing-to-heal \
+	tests/resized-pool-has-memory-for-each-frame \
 	tests/stopped-repairer-blocks-no-one \
 	tests/tool-watches-a-stopped-repair \
 	$(NULL)

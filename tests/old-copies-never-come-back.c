@@ -33,6 +33,22 @@ deny_set (int fd, const char *name, const void *value, size_t n)
   return -deny_with;
 }
 
+static __typeof__ (orl_sys.fsetxattr) real_set;
+
+static int
+deny_long (int fd, const char *name, const void *value, size_t n)
+{
+  return n > 16 ? -ENOSPC : real_set (fd, name, value, n);
+}
+
+static __typeof__ (orl_sys.open) real_open;
+
+static int
+deny_area (const char *path, int flags, mode_t mode)
+{
+  return strstr (path, "-area") ? -EACCES : real_open (path, flags, mode);
+}
+
 static int
 open_as (oriel_pool *pool, const char *name, uint32_t torn, const char *area,
          unsigned flags, oriel_file **file)
@@ -165,6 +181,37 @@ with_an_area_that_is_gone (void)
   must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
 }
 
+/* Its copies are found where the area is by then. */
+static void
+with_an_area_that_was_moved (void)
+{
+  crash ("moved", "before", OLD);
+  changes ("moved", ORIEL_TORN_DOUBLE, "before", OLD);
+  if (rename (scratch_file ("before"), scratch_file ("after")) < 0)
+    bail_out ("rename: %s", strerror (errno));
+  crash ("moved", "after", OLD + 10);
+  changes ("moved", ORIEL_TORN_NONE, NULL, OLD + 10);
+}
+
+static void
+with_an_area_that_cannot_be_read (void)
+{
+  oriel_pool *pool;
+  oriel_file *file;
+
+  crash ("shut", "shut-area", OLD);
+  pool = test_pool ();
+  real_open = orl_sys.open;
+  orl_sys.open = deny_area;
+  is_rc (open_as (pool, "shut", ORIEL_TORN_NONE, NULL, 0, &file), -EACCES,
+         "an area that may not be read");
+  orl_sys.open = real_open;
+  ok (strstr (oriel_error (), "shut-area") != NULL, "it says which: %s",
+      oriel_error ());
+  must (oriel_pool_close (pool), "oriel_pool_close");
+  changes ("shut", ORIEL_TORN_NONE, NULL, OLD);
+}
+
 /* A copy that says that it has the original's area. */
 static void
 of_another_file (void)
@@ -221,12 +268,11 @@ on_a_full_disk (void)
   crash ("full", "full-area", OLD);
   pool = test_pool ();
   real_get = orl_sys.fgetxattr;
-  {
-    __typeof__ (orl_sys.fsetxattr) real_set = orl_sys.fsetxattr;
-
+  for (size_t i = 0; i < 2; i++) {
+    deny_with = i == 0 ? EPERM : ENOSPC;
     orl_sys.fsetxattr = deny_set;
     is_rc (open_as (pool, "full", ORIEL_TORN_DOUBLE, "next-area", 0, &file),
-           -ENOSPC, "no room for the attribute");
+           -deny_with, "an attribute that cannot be written");
     ok (strstr (oriel_error (), "user.oriel.area") != NULL, "it says so: %s",
         oriel_error ());
     orl_sys.fsetxattr = real_set;
@@ -239,6 +285,30 @@ on_a_full_disk (void)
   orl_sys.fgetxattr = real_get;
   must (oriel_pool_close (pool), "oriel_pool_close");
   changes ("full", ORIEL_TORN_NONE, NULL, OLD);
+}
+
+/* Then there is a number, and no path. */
+static void
+with_no_room_for_a_path (void)
+{
+  orl_sys.fsetxattr = deny_long;
+  crash ("short", "short-area", OLD);
+  changes ("short", ORIEL_TORN_DOUBLE, "short-area", OLD);
+  orl_sys.fsetxattr = real_set;
+}
+
+/* By a later version, as it may be. */
+static void
+when_it_says_too_much (void)
+{
+  crash ("long", "long-area", OLD);
+  changes ("long", ORIEL_TORN_NONE, NULL, OLD);
+  real_get = orl_sys.fgetxattr;
+  orl_sys.fgetxattr = deny_get;
+  deny = ERANGE;
+  stays ("long", "long-area");
+  deny = 0;
+  orl_sys.fgetxattr = real_get;
 }
 
 static __typeof__ (orl_sys.fsync) real_fsync;
@@ -306,8 +376,6 @@ when_it_is_lost (void)
 static void
 when_it_may_not_be_written (void)
 {
-  __typeof__ (orl_sys.fsetxattr) real_set = orl_sys.fsetxattr;
-
   for (size_t i = 0; i < 3; i++) {
     static const int error[] = { EPERM, EACCES, ENOSYS };
 
@@ -352,14 +420,19 @@ main (void)
     skip_all ("this build has no xxHash");
   scratch ();
   pool_dir ();
+  real_set = orl_sys.fsetxattr;
   if (has_attributes ()) {
     by_a_hard_link ();
     with_no_area ();
     with_another_area ();
     with_an_area_that_is_gone ();
+    with_an_area_that_was_moved ();
+    with_an_area_that_cannot_be_read ();
     of_another_file ();
     in_pages_of_another_size ();
     on_a_full_disk ();
+    with_no_room_for_a_path ();
+    when_it_says_too_much ();
     when_a_sync_fails ();
     when_it_is_lost ();
     when_it_may_not_be_written ();

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* When all max_files places hold open files or dirty pages the next file is
- * -ENFILE; places of closed, clean files are used again. */
+/*
+ * When all max_files places hold open files or dirty pages the next file is -ENFILE;
+ * places of closed, clean files are used again, and those of files that only the
+ * dead have open.
+ */
 #include "util.h"
 
 static const char *
@@ -12,16 +15,54 @@ name (int i)
   return scratch_file (text);
 }
 
-int
-main (void)
+static oriel_pool *
+pool_of_four (void)
 {
   oriel_options opt = test_options ();
-  oriel_file *files[4], *extra;
+
+  opt.max_files = 4;
+  opt.max_processes = 1;
+  return must_open_pool ("test", &opt);
+}
+
+static int
+dies (void *unused)
+{
+  oriel_pool *pool = pool_of_four ();
+
+  (void) unused;
+  for (int i = 0; i < 4; i++)
+    must_open_file (pool, name (i), ORIEL_CREATE);
+  raise (SIGKILL);
+  return 1;
+}
+
+/* It comes to have the place of the dead process. */
+static void
+after_the_dead (void)
+{
+  oriel_file *file;
   oriel_pool *pool;
   int good = 0;
 
-  opt.max_files = 4;
-  pool = must_open_pool ("test", &opt);
+  is_int (in_child (dies, NULL), 128 + SIGKILL, "who has all open is killed");
+  pool = pool_of_four ();
+  for (int i = 4; i < 10; i++)
+    if (oriel_file_open (pool, name (i), ORIEL_CREATE, &file) == 0) {
+      good++;
+      must (oriel_file_close (file), "oriel_file_close");
+    }
+  is_int (good, 6, "who comes after it may open others");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+}
+
+int
+main (void)
+{
+  oriel_file *files[4], *extra;
+  oriel_pool *pool = pool_of_four ();
+  int good = 0;
+
   for (int i = 0; i < 4; i++)
     files[i] = must_open_file (pool, name (i), ORIEL_CREATE);
   is_rc (oriel_file_open (pool, name (4), ORIEL_CREATE, &extra), -ENFILE,
@@ -57,5 +98,6 @@ main (void)
   for (int i = 0; i < 3; i++)
     must (oriel_file_close (files[i]), "oriel_file_close");
   must (oriel_pool_close (pool), "oriel_pool_close");
+  after_the_dead ();
   return done_testing ();
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A page whose log is not durable is written by no call: each has the log flushed
- * first, once for all its pages, or says that this process cannot.
+ * first, once for all its pages, or says that this process cannot.  So has who
+ * wants room.
  */
 #include "util.h"
 
@@ -82,6 +83,72 @@ discard (void *unused)
   must (oriel_file_close (file), "close");
   must (oriel_pool_close (pool), "oriel_pool_close");
   return 0;
+}
+
+static int
+says_durable (void *arg, uint64_t lsn)
+{
+  (void) arg, (void) lsn;
+  asked.calls++;
+  return 0;
+}
+
+/* Page 0 goes on changing while the log is flushed, for a while. */
+static int
+changes_it_again (void *arg, uint64_t lsn)
+{
+  oriel_page page;
+
+  (void) arg, (void) lsn;
+  if (++asked.calls > 6)
+    return 0;
+  page = must_pin (file, 0, ORIEL_WRITE);
+  stamp (page.data, 4096, 500 + asked.calls, 0);
+  must (oriel_dirty (&page, 500 + asked.calls), "oriel_dirty");
+  must (oriel_unpin (&page), "oriel_unpin");
+  return 0;
+}
+
+static void
+what_changes_meanwhile (void)
+{
+  pool = test_pool ();
+  file = must_open_file (pool, path, 0);
+  must (oriel_file_on_flush_log (file, changes_it_again, NULL), "a callback");
+  change (400, 400);
+  is_rc (oriel_flush (file), 0, "a page that changes while its log is flushed");
+  ok (asked.calls > 2, "has it flushed again, %u times", asked.calls);
+  must (oriel_file_close (file), "close");
+  ok (asked.calls > 6 && store_has (0, 506), "and is written");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+}
+
+/* More pages than the pool has frames, each with an lsn of its own. */
+static void
+make_room (void)
+{
+  oriel_options opt = test_options ();
+
+  opt.pool_size = 64 * 4096;
+  pool = must_open_pool ("small", &opt);
+  file = must_open_file (pool, scratch_file ("long"), ORIEL_CREATE);
+  must (oriel_file_on_flush_log (file, says_durable, NULL), "a callback");
+  asked.calls = 0;
+  for (uint64_t i = 0; i < 200; i++) {
+    oriel_page page;
+    int rc = oriel_pin (file, i, ORIEL_WRITE | ORIEL_FRESH, &page);
+
+    if (rc != 0) {
+      is_rc (rc, 0, "a page finds room");
+      break;
+    }
+    must (oriel_dirty (&page, i + 1), "oriel_dirty");
+    must (oriel_unpin (&page), "oriel_unpin");
+  }
+  ok (asked.calls > 0, "who wants room has the log flushed, %u times",
+      asked.calls);
+  must (oriel_file_close (file), "close");
+  must (oriel_pool_close (pool), "oriel_pool_close");
 }
 
 int
@@ -195,5 +262,7 @@ main (void)
   is_rc (oriel_checkpoint (pool, file, NULL), -EACCES, "read-only: checkpoint");
   must (oriel_file_close (file), "close");
   must (oriel_pool_close (pool), "oriel_pool_close");
+  what_changes_meanwhile ();
+  make_room ();
   return done_testing ();
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* When every frame of the pool is pinned the next pin is -ENOBUFS, in this
- * process and in others, and works again after an unpin. */
+/*
+ * When every frame of the pool is pinned the next pin is -ENOBUFS, in this process
+ * and in others, and works again after an unpin, or when who has them is dead.
+ */
 #include "util.h"
 
 #define FRAMES 16
@@ -29,6 +31,20 @@ pins_one (void *arg)
   oriel_file_close (file);
   oriel_pool_close (pool);
   return -rc;
+}
+
+static int
+pins_all (void *arg)
+{
+  oriel_options opt = small_options ();
+  oriel_pool *pool = must_open_pool ("test", &opt);
+  oriel_file *file = must_open_file (pool, scratch_file ("data"), 0);
+
+  (void) arg;
+  for (uint64_t i = 0; i < FRAMES; i++)
+    must_pin (file, i, ORIEL_READ);
+  raise (SIGKILL);
+  return 1;
 }
 
 int
@@ -60,6 +76,10 @@ main (void)
   ok (is_stamped (pages[5].data, 4096, 6, 21), "and the page is right");
   for (int i = 0; i < FRAMES; i++)
     must (oriel_unpin (&pages[i]), "oriel_unpin");
+  is_int (in_child (pins_all, NULL), 128 + SIGKILL,
+          "one who has pinned all is killed");
+  is_rc (oriel_pin (file, 40, ORIEL_READ, &extra), 0, "another page is pinned");
+  must (oriel_unpin (&extra), "oriel_unpin");
   must (oriel_file_close (file), "oriel_file_close");
   must (oriel_pool_close (pool), "oriel_pool_close");
   return done_testing ();

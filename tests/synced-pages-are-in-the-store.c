@@ -2,7 +2,8 @@
 /*
  * What was written through the pool is in the store's file after sync, as
  * plain read(2) finds it: with and without the page cache, in pages of several
- * sizes, in files that end within a page, and nothing else is changed.
+ * sizes, in files that end within a page, and nothing else is changed; and each
+ * page of a pool that is full of dirty ones, however many it has.
  */
 #include "util.h"
 
@@ -83,6 +84,35 @@ try (uint32_t page_size, unsigned flags, size_t tail)
   must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
 }
 
+static void
+try_all (uint64_t frames)
+{
+  oriel_options opt = test_options ();
+  const char *path = scratch_file ("all");
+  uint64_t good = 0;
+  oriel_pool *pool;
+  oriel_file *file;
+
+  unlink (path);
+  opt.pool_size = frames * 4096;
+  pool = must_open_pool ("test", &opt);
+  file = must_open_file (pool, path, ORIEL_CREATE);
+  is_int ((long long) oriel_pool_frames (pool), (long long) frames, "frames");
+  for (uint64_t i = 0; i < frames; i++)
+    stamp_page (pool, file, i, 3);
+  is_int ((long long) get_stats (pool).frames_dirty, (long long) frames,
+          "all have dirty pages");
+  must (oriel_sync (file), "oriel_sync");
+  for (uint64_t i = 0; i < frames; i++) {
+    plain_read (path, (off_t) i * 4096, found, 4096);
+    good += (uint64_t) is_stamped (found, 4096, 3, i);
+  }
+  is_int ((long long) good, (long long) frames, "the store has each");
+  must (oriel_file_close (file), "oriel_file_close");
+  must (oriel_pool_close (pool), "oriel_pool_close");
+  must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
+}
+
 int
 main (void)
 {
@@ -94,5 +124,8 @@ main (void)
     for (size_t f = 0; f < COUNT (flags); f++)
       for (size_t t = 0; t < COUNT (tails); t++)
         try (page_sizes[p], flags[f], tails[t]);
+  try_all (64);
+  try_all (65);
+  try_all (127);
   return done_testing ();
 }

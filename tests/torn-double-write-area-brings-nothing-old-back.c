@@ -5,30 +5,15 @@
  * A batch whose table is half the old one counts for nothing, also if its pages
  * are whole: else what they were a lap ago would be put over what they are.
  */
-#include "util.h"
+#include "double.h"
 
-#include "double-write.h"
 #include "sys.h"
 
 #define PAGES 60                /* more than a sector of a batch's table names */
 #define NAMED 20                /* of which a sector names so many */
 
 static ssize_t (*real_pwritev) (int, const struct iovec *, int, off_t);
-static const char *data;
 static int where;               /* in the head, what is wrong */
-
-static int
-is_area (int fd)
-{
-  char path[40], name[600] = "";
-  size_t n;
-
-  snprintf (path, sizeof path, "/proc/self/fd/%d", fd);
-  if (readlink (path, name, sizeof name - 1) < 0)
-    bail_out ("readlink: %s", strerror (errno));
-  n = strlen (name);
-  return n > 3 && strcmp (name + n - 3, ".dw") == 0;
-}
 
 static ssize_t
 write_no_head_and_die (int fd, const struct iovec *iov, int n, off_t at)
@@ -59,19 +44,6 @@ write_half_a_table_and_die (int fd, const struct iovec *iov, int n, off_t at)
   return -EIO;
 }
 
-static oriel_pool *
-open_both (oriel_file **file)
-{
-  oriel_pool *pool = test_pool ();
-  oriel_file_options how;
-
-  oriel_file_options_init (&how);
-  how.torn = ORIEL_TORN_DOUBLE;
-  how.flags = ORIEL_CREATE;
-  must (oriel_file_open_with (pool, data, &how, file), "oriel_file_open_with");
-  return pool;
-}
-
 static void
 stamp_all (oriel_pool *pool, oriel_file *file, uint64_t tag)
 {
@@ -84,7 +56,7 @@ static int
 writes_half_a_table (void *unused)
 {
   oriel_file *file;
-  oriel_pool *pool = open_both (&file);
+  oriel_pool *pool = open_both (4096, &file);
 
   (void) unused;
   stamp_all (pool, file, 1);
@@ -92,7 +64,7 @@ writes_half_a_table (void *unused)
   stamp_all (pool, file, 2);
   must (oriel_file_close (file), "oriel_file_close");
   must (oriel_pool_close (pool), "oriel_pool_close");
-  pool = open_both (&file);
+  pool = open_both (4096, &file);
   stamp_all (pool, file, 3);
   orl_sys.pwritev = write_half_a_table_and_die;
   oriel_flush (file);
@@ -103,7 +75,7 @@ static int
 writes_no_head (void *unused)
 {
   oriel_file *file;
-  oriel_pool *pool = open_both (&file);
+  oriel_pool *pool = open_both (4096, &file);
 
   (void) unused;
   stamp_all (pool, file, 4);
@@ -134,7 +106,7 @@ opened_again (uint64_t tag, const char *what)
   oriel_pool *pool;
 
   must (oriel_pool_destroy ("test", pool_dir (), 0), "oriel_pool_destroy");
-  pool = open_both (&file);
+  pool = open_both (4096, &file);
   is_int (in_store (tag), PAGES, what);
   must (oriel_file_close (file), "oriel_file_close");
   must (oriel_pool_close (pool), "oriel_pool_close");
@@ -145,10 +117,7 @@ main (void)
 {
   static const int bytes[] = { 0, 9, 24, 511 };
 
-  if (!orl_dw_works ())
-    skip_all ("this build has no xxHash");
-  data = strdup (scratch_file ("data"));
-  pool_dir ();
+  begin_double ();
   real_pwritev = orl_sys.pwritev;
   is_int (in_child (writes_half_a_table, NULL), 128 + SIGKILL,
           "the power goes in a batch's table");

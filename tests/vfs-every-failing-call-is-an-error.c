@@ -136,7 +136,8 @@ statfs (const char *name, struct statfs *fs)
   return hits ("libc statfs") ? -1 : real (name, fs);
 }
 
-int
+/* SQLite's library calls it. */
+__attribute__ ((visibility ("default"))) int
 fdatasync (int fd)
 {
   return hits ("libc fdatasync") ? -1 : (int) syscall (SYS_fdatasync, fd);

@@ -2,18 +2,36 @@
 /*
  * Who queues to write is not told that the database is busy because of one who
  * only copies the log, however slow that is, or stopped: the lock is free, and
- * after a while the waiter takes it.
+ * after a while the waiter takes it.  Until then it waits, also if it is alone;
+ * who does not sleep when told BUSY does not wait.
  */
 #include "waiting.h"
 
-enum { HELD = 8, TICKETS = 9, TIMES = 11 }; /* words, as in queue.c */
+#include <stdbool.h>
+
+enum { TICKETS = 9, TIMES = 11, COPIES = 15 }; /* words, as in queue.c */
+
+#define PAUSED (1ull << 63)
 
 #define ROUNDS 3
 
+#define TRIES 20
+
+#define RECENT_US 50000         /* so long a ticket counts (RECENT_MS) */
+
+#define A_WHILE 0.03            /* s; the waiter tries after 0.1 (OBEDIENT_US) */
+
 static oriel_pool *pool;
 
-/* What vfs_queue_pause() does while someone waits: one who lives, and has no
- * lock, says that others are not to write. */
+/* What vfs_queue_pause() does: one who lives, and has no lock, says that others
+ * are not to write. */
+static void
+copy (uint64_t *words)
+{
+  __atomic_store_n (&words[COPIES], oriel_self (pool) | PAUSED, __ATOMIC_SEQ_CST);
+}
+
+/* The same while someone waits. */
 static void
 copy_for_ever (uint64_t *words)
 {
@@ -24,7 +42,7 @@ copy_for_ever (uint64_t *words)
   __atomic_store_n ((uint32_t *) &words[TIMES],
                     (uint32_t) (now.tv_sec * 1000 + now.tv_nsec / 1000000),
                     __ATOMIC_SEQ_CST);
-  __atomic_store_n (&words[HELD], oriel_self (pool), __ATOMIC_SEQ_CST);
+  copy (words);
 }
 
 /* The second peer is one that sleeps when it is told BUSY, and is known for it
@@ -39,6 +57,35 @@ wait_once (const struct peer *peers)
   if (peer_receive (&peers[1]).rc != SQLITE_OK)
     bail_out ("a peer cannot write");
   peer_run (&peers[1], "COMMIT");
+}
+
+/* No one else waits.  On a busy machine the wait seems to be longer. */
+static void
+alone (const struct peer *peers, uint64_t *words)
+{
+  bool waited = false;
+  int who;
+
+  for (int i = 0; i < TRIES && !waited; i++) {
+    double start = seconds_now (), took;
+
+    copy (words);
+    begin_to_write (&peers[1]);
+    waited = await_answer (&peers[1], 1, A_WHILE, &who) >= A_WHILE && who < 0;
+    took = seconds_now () - start;
+    __atomic_store_n (&words[COPIES], 0, __ATOMIC_SEQ_CST);
+    if (peer_receive (&peers[1]).rc != SQLITE_OK)
+      bail_out ("the waiter is told BUSY");
+    peer_run (&peers[1], "COMMIT");
+    if (took > 3 * A_WHILE)
+      diag ("%.3f s passed", took);
+  }
+  ok (waited, "who sleeps waits for the copy, though no one else does");
+  copy (words);
+  peer_run (&peers[0], "PRAGMA busy_timeout = 0");
+  is_int (peer_ask (&peers[0], 'R', "BEGIN IMMEDIATE").rc, SQLITE_OK,
+          "who does not sleep has the lock");
+  peer_run (&peers[0], "COMMIT");
 }
 
 static void
@@ -61,6 +108,8 @@ in (const char *journal, const struct peer *peers)
             "the free lock is had");
     peer_run (&peers[1], "COMMIT; PRAGMA busy_timeout = 20000");
   }
+  usleep (2 * RECENT_US);
+  alone (peers, words);
   for (int i = 0; i < 2; i++)
     peer_close (&peers[i]);
 }

@@ -7,7 +7,8 @@
 
 #include "vfs.h"
 
-enum { OWNER, WRITING, STATE, WAL, LOG = 12, COPIED, SUM };
+enum { OWNER = VFS_WORDS_STATE, WRITING, STATE, WAL,
+       LOG = VFS_WORDS_LOG, COPIED, SUM };
 
 static inline uint64_t
 load (const struct vfs_file *f, int word)

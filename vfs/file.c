@@ -300,6 +300,7 @@ lock_shm (struct vfs_connection *c, int first, int n, int flags)
       vfs_queue_pause (c);
       vfs_lock_taken (c);
       c->checkpointing = true;
+      c->copy_sync = 0;
       vfs_write_begin (c);
     }
   return SQLITE_OK;

@@ -10,10 +10,7 @@
 
 enum { NONE, IDLE, USED, GOING };
 
-#define LEASES 4                /* words, after those of coherence.c */
-#define SIGNALS 5
-#define ATTEMPT 6
-#define COMMIT 7
+enum { LEASES = VFS_WORDS_LEASE, SIGNALS, ATTEMPT, COMMIT };
 
 #define MARKS 5                 /* of the wal-index */
 #define COUNT_BITS 12

@@ -135,10 +135,20 @@ struct vfs_turn {
   uint32_t acquired;            /* the count when it locked */
   uint8_t gaps;                 /* times that it did not come back at once */
   bool sleeps;                  /* when told BUSY, as SQLite's handler does */
-  bool pauses;                  /* while it copies the log, others wait */
+  bool copies;                  /* the log, and has said so */
 };
 
 /* An open main database.  Used by one thread at a time, as SQLite promises. */
+/* The words of a file in the pool (oriel_file_words()): from where on they are
+ * whose. */
+enum {
+  VFS_WORDS_STATE = 0,          /* coherence.h: 4 */
+  VFS_WORDS_LEASE = 4,          /* lease.h: 4 */
+  VFS_WORDS_QUEUE = 8,          /* queue.c: 4 */
+  VFS_WORDS_LOG = 12,           /* coherence.h: 3 */
+  VFS_WORDS_COPIES = 15         /* queue.c: 1 */
+};
+
 struct vfs_connection {
   sqlite3_file *lower;          /* the default VFS's file, behind this struct */
   struct vfs_file *shared;      /* NULL: the pool is not used */
@@ -175,6 +185,8 @@ struct vfs_connection {
   uint64_t dirty;               /* bytes written since the last flush */
   uint64_t safe_page;           /* of a checkpoint: 0 not known; from here on
                                    each write is flushed at once */
+  uint64_t unsynced;            /* bytes written since the last sync */
+  int copy_sync;                /* by which this checkpoint syncs; 0: not at all */
   struct vfs_run *written;      /* since the last sync; or NULL */
   unsigned nwritten;
   int chunk_size;               /* SQLITE_FCNTL_CHUNK_SIZE */
@@ -461,6 +473,7 @@ uint32_t vfs_wal_commits (const volatile void *region);
 
 /* Frames in the log, 0 if we do not know. */
 uint32_t vfs_wal_frames (const struct vfs_connection *c);
+uint32_t vfs_wal_untried (const struct vfs_connection *c);
 
 /* The page of a frame (from 1 on), also of one behind the log's end, if it was
  * before the log started anew; 0: there is none, -1: it is not known. */

@@ -455,7 +455,11 @@ x_sync (sqlite3_file *file, int flags)
   struct vfs_wal *w = wal_of (file);
   int rc = flush_or_forget (w);
 
-  return rc == SQLITE_OK ? w->lower->pMethods->xSync (w->lower, flags) : rc;
+  if (rc == SQLITE_OK)
+    rc = w->lower->pMethods->xSync (w->lower, flags);
+  if (rc == SQLITE_OK && w->main && w->main->checkpointing)
+    w->main->copy_sync = flags;
+  return rc;
 }
 
 static int

@@ -153,6 +153,16 @@ vfs_wal_frames (const struct vfs_connection *c)
   return get (c->region[0], MX_FRAME);
 }
 
+/* Frames that no checkpoint has tried to copy. */
+uint32_t
+vfs_wal_untried (const struct vfs_connection *c)
+{
+  uint32_t end = vfs_wal_frames (c);
+  uint32_t tried = end > 0 ? get (c->region[0], ATTEMPTED) : 0;
+
+  return end > tried ? end - tried : 0;
+}
+
 /*
  * A reader uses mark 0 when the whole log has been copied, and never else; then
  * nothing can change.  Else it uses a mark at the last frame, if there is one.

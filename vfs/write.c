@@ -41,6 +41,9 @@
  * default.  The kernel gives back the others when it has to. */
 #define RUNS_MAX 4096
 
+/* To sync less by itself costs more than it saves. */
+#define SYNC_MIN (256 * 1024)
+
 struct vfs_run {
   uint64_t start;               /* bytes of the file */
   uint64_t end;
@@ -192,8 +195,23 @@ vfs_sync (struct vfs_connection *c, int flags)
   if (rc == SQLITE_OK)
     rc = c->lower->pMethods->xSync (c->lower, flags);
   if (rc == SQLITE_OK)
-    drop_written (c);
+    {
+      c->unsynced = 0;
+      drop_written (c);
+    }
   return rc;
+}
+
+/* The last page of a checkpoint was written.  SQLite syncs the database only if
+ * that was all of the log; where others write on, the one that copies all would
+ * have to wait for the pages of those before it, and all others for that one.
+ * (Two terminals of TPC-C: 5.5 ms in each 25, in which no one wrote.) */
+static int
+flush_last (struct vfs_connection *c)
+{
+  if (c->copy_sync && c->unsynced >= SYNC_MIN && vfs_wal_untried (c) > 0)
+    return vfs_sync (c, c->copy_sync);
+  return vfs_flush (c);
 }
 
 int
@@ -222,9 +240,10 @@ vfs_write (struct vfs_connection *c, const void *data, int amount,
       return write_beside (c, data, amount, offset);
     }
   remember (c, (uint64_t) offset, (uint64_t) offset + (uint64_t) amount);
-  if (c->dirty >= c->shared->pool->dirty_max || is_last (c, amount, offset))
-    return vfs_flush (c);
-  return SQLITE_OK;
+  c->unsynced += (uint64_t) amount;
+  if (is_last (c, amount, offset))
+    return flush_last (c);
+  return c->dirty >= c->shared->pool->dirty_max ? vfs_flush (c) : SQLITE_OK;
 }
 
 int

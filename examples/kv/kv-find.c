@@ -22,9 +22,8 @@
 #include "kv-impl.h"
 
 int
-kv_find (kv *store, const struct kv_txn *t, const void *key,
-         size_t key_length, bool last, struct kv_path *path,
-         struct kv_view *leaf)
+kv_find (kv *store, const struct kv_txn *t, const void *key, size_t key_length,
+         bool last, struct kv_path *path, struct kv_view *leaf)
 {
   struct kv_view view[2];       /* of the parent and of the child, in turns */
   unsigned d = path->fixed > 0 ? path->fixed - 1 : 0, level = KV_DEPTH - d;
@@ -88,10 +87,8 @@ get_once (kv *store, const kv_op *op, size_t *length)
   path.fixed = 0;
   if (!kv_is_key (store, op->key, op->key_length))
     return -EINVAL;
-  KV_TRY (kv_find (store, NULL, op->key, op->key_length, false, &path,
-                   &leaf));
-  r = kv_page_search (leaf.data, store->size, op->key, op->key_length,
-                      &found);
+  KV_TRY (kv_find (store, NULL, op->key, op->key_length, false, &path, &leaf));
+  r = kv_page_search (leaf.data, store->size, op->key, op->key_length, &found);
   if (r >= 0 && found && op->length > 0
       && kv_page_item (leaf.data, store->size, (unsigned) r, &item))
     memcpy (op->value, item.value,

@@ -19,6 +19,7 @@
 #define KV_IMPL_H
 
 #include <errno.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -69,8 +70,7 @@ struct kv_slot {
 /* Key and value follow; an inner page's value is the number of the page with
  * this key and those behind it. */
 struct kv_cell {
-  uint16_t key_length;
-  uint16_t length;
+  uint16_t key_length, length;
 };
 
 struct kv_meta {
@@ -82,8 +82,7 @@ struct kv_meta {
 struct kv_item {
   const unsigned char *key;
   const unsigned char *value;
-  uint16_t key_length;
-  uint16_t length;
+  uint16_t key_length, length;
 };
 
 #define kv_head(page) ((struct kv_head *) (page))
@@ -148,13 +147,18 @@ struct kv_shared {
   _Atomic uint64_t log_end;     /* behind the last whole record */
   _Atomic uint64_t applied;     /* what is before it is in the pages, or will be
                                    by who has the log */
-  uint64_t unused[2];
+  _Atomic uint64_t syncing;     /* what is before it is being made durable */
+  _Atomic uint32_t waits;       /* for a sync, so far */
+  _Atomic uint32_t synced;      /* of them, when the last sync began */
   /* seldom written: all that a reader looks at */
   _Atomic uint64_t state;       /* KV_NEW: it has to be recovered */
   _Atomic uint64_t changes;     /* odd: pages are changing together */
   _Atomic uint64_t log_start;   /* the file's pages have what is before it */
   _Atomic uint64_t log_size;    /* of the ring */
   struct kv_lock checkpoint;    /* and recovery */
+  /* written by every sync */
+  _Atomic uint32_t wanted;      /* waits, before the next one begins */
+  _Atomic uint32_t turn[3];     /* kv-log.c */
 };
 
 _Static_assert (sizeof (struct kv_shared) <= ORIEL_FILE_WORDS * 8,
@@ -212,10 +216,13 @@ struct kv_path {
 };
 
 /* kv-txn.c */
-/* 1: its owner had died; -EAGAIN: we have waited for some ms, and not got it. */
-int kv_lock_soon (kv *store, struct kv_lock *lock, unsigned spins);
+/* 1: its owner had died; -EAGAIN: we have waited, for some ms at most, as long as
+ * the futex was value and no one woke it. */
+int kv_lock_soon (kv *store, struct kv_lock *lock, unsigned spins,
+                  _Atomic uint32_t *futex, uint32_t value);
 int kv_lock (kv *store, struct kv_lock *lock);
 void kv_unlock (struct kv_lock *lock);
+void kv_wake (_Atomic uint32_t *futex, int most);
 /* Take the log, and finish what one began who died with it. */
 int kv_take_log (kv *store);
 /* Look at a page; at t's copy, if it has one.  -EAGAIN: again from the root. */

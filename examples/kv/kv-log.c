@@ -15,8 +15,9 @@
  * A record is written to the page cache by who has the log's lock.  It is made
  * durable by whoever needs it first and finds no one at it: what others wrote
  * meanwhile goes along, and they wait for that one, or do it when that one has
- * died.  A page is written to its file only when the log is durable up to its last
- * change; Oriel sees to that, by the lsn of oriel_dirty().
+ * died.  Of those who come too late for it one begins the next sync when it ends.
+ * A page is written to its file only when the log is durable up to its last change;
+ * Oriel sees to that, by the lsn of oriel_dirty().
  *
  * Checkpoint: all pages that are dirty are written; then the head says that
  * recovery is to begin where the log was when that began, and what is before it
@@ -35,14 +36,11 @@
 #define CHUNK (16 * BLOCK)      /* its length is a multiple of this */
 #define GRAIN 32                /* bytes of a page that are logged at least */
 #define STRIDE 256              /* and that are looked at first */
+#define IDLE 32                 /* yields in vain, until a sync waits no more */
 #define MAGIC UINT64_C (0x332d676f6c2d766b) /* "kv-log-3" */
 
 struct log_head {
-  uint64_t sum;
-  uint64_t magic;
-  uint64_t start;
-  uint64_t log_size;
-  uint64_t page_size;
+  uint64_t sum, magic, start, log_size, page_size;
 };
 
 struct record {
@@ -74,16 +72,14 @@ transfer (kv *store, bool writing, uint64_t lsn, void *data, size_t length)
 {
   uint64_t size = store->shared->log_size, at = lsn % size;
   size_t n = length < size - at ? length : size - at;
-  ssize_t done = writing
-                     ? pwrite (store->log, data, n, (off_t) (RING + at))
-                     : pread (store->log, data, n, (off_t) (RING + at));
+  ssize_t done = writing ? pwrite (store->log, data, n, (off_t) (RING + at))
+                         : pread (store->log, data, n, (off_t) (RING + at));
 
   if (done <= 0 && !(done < 0 && errno == EINTR))
     return done < 0 ? -errno : -EBADMSG;
   n = done < 0 ? 0 : (size_t) done;
-  return n == length ? 0
-                     : transfer (store, writing, lsn + n,
-                                 (unsigned char *) data + n, length - n);
+  return n == length ? 0 : transfer (store, writing, lsn + n,
+                                     (unsigned char *) data + n, length - n);
 }
 
 /* What differs of a page, at the end of the record: its head at least. */
@@ -117,13 +113,13 @@ kv_log_append (kv *store, const struct kv_txn *t)
   struct kv_shared *s = store->shared;
   uint64_t lsn = s->log_end, size = s->log_size;
   struct record *rec = (struct record *) store->record;
-  size_t all;
 
   *rec = (struct record) { .lsn = lsn, .length = sizeof *rec };
   for (unsigned i = 0; i < t->n; i++)
     add_parts (store, rec, &t->change[i]);
   rec->sum = kv_sum (rec, rec->length, 0);
-  all = rec->length;
+  size_t all = rec->length;
+
   /* A block that is begun is written whole, so that the kernel need not read
    * what it had. */
   if (lsn % BLOCK == 0 || lsn / BLOCK != (lsn + all - 1) / BLOCK) {
@@ -213,33 +209,63 @@ kv_log_redo (kv *store)
 /* ------------------------------------------------------------------ */
 /* Making durable                                                     */
 
+/* Who waits for a sync sleeps by when it will have the record: TURN_LATE if the one
+ * under way has it, else by whether the one after has an even or an odd number.
+ * turn, the same in all three, is odd while a sync is under way.  It becomes even
+ * when the lock is free: who saw it before, and found no lock, sleeps in time to be
+ * woken, or not at all.  When one dies who was to wake others, they find out as those
+ * do who wait for a lock, some milliseconds later. */
+#define TURN_LATE 2
+#define TURN_NEXT(turn) (((turn) + 3) / 2 % 2)
+
 /* Whoever gets the lock makes all durable that was written until then, so the
- * others need not.  Those whom the last one released are about to write more: a
- * processor is left to them first, as long as some do. */
+ * others need not.  Those whom the last sync woke are about to write more: they are
+ * waited for, as long as one comes now and then.
+ *
+ * Of those for whom it began too early one is woken, to begin the next; all of them
+ * if none may begin, or one has died who was to wake some.  Before the others come
+ * those who were late: they ran on a processor that had other work, and can go on
+ * there while the rest is woken here. */
 int
 kv_log_sync (void *arg, uint64_t end)
 {
   kv *store = arg;
   struct kv_shared *s = store->shared;
+  uint32_t turn, waits;
 
-  while (oriel_file_durable_lsn (store->file) < end && s->state != KV_BROKEN) {
-    uint64_t all;
-    int round = 0;
+  s->waits++;
+  while (turn = s->turn[0], oriel_file_durable_lsn (store->file) < end
+                                && s->state != KV_BROKEN) {
+    int which = turn % 2 && end <= s->syncing ? TURN_LATE : TURN_NEXT (turn);
+    int died = kv_lock_soon (store, &s->sync, 1, &s->turn[which], turn);
 
-    if (kv_lock_soon (store, &s->sync, 1) < 0)
+    if (died < 0)
       continue;
-    do {
-      all = s->log_end;
+    for (int i = 0; i < IDLE && (int32_t) (s->wanted - s->waits) > 0;) {
+      waits = s->waits;
       sched_yield ();
-    } while (s->log_end != all && ++round < 8);
+      i = s->waits == waits ? i + 1 : 0;
+    }
+    waits = s->waits - s->synced; /* they have written before */
+    s->synced += waits;
+    turn = (s->turn[0] + 1) | 1;
+    s->syncing = s->log_end;    /* before turn says so */
+    s->turn[0] = s->turn[1] = s->turn[2] = turn;
     KV_POINT ("sync.begun");
-    if (oriel_file_durable_lsn (store->file) < end
-        && (fdatasync (store->log) < 0
-            || oriel_file_durable (store->file, all) < 0))
+    if (fdatasync (store->log) < 0
+        || oriel_file_durable (store->file, s->syncing) < 0)
       /* What was lost the kernel does not know any more. */
       s->state = KV_BROKEN;
     KV_POINT ("sync.done");
-    kv_unlock (&s->sync);
+    s->wanted = s->waits + waits;
+    s->sync.owner = 0;
+    for (int i = 0; i < 3; i++)
+      atomic_compare_exchange_strong (&s->turn[i], &(uint32_t) { turn },
+                                      turn + 1);
+    kv_wake (&s->turn[TURN_LATE], INT_MAX);
+    kv_wake (&s->turn[TURN_NEXT (turn)],
+             died || s->state == KV_BROKEN ? INT_MAX : 1);
+    kv_wake (&s->turn[!TURN_NEXT (turn)], INT_MAX);
   }
   return s->state == KV_BROKEN ? -EIO : 0;
 }

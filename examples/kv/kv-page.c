@@ -83,8 +83,7 @@ kv_page_search (const void *page, size_t size, const void *key,
   const struct kv_slot *slot = kv_slots (page);
   unsigned n = kv_u16 (&kv_head (page)->n), from, to;
   uint16_t prefix = kv_u16 (&kv_head (page)->prefix);
-  struct kv_item item, its = { .key = key,
-                               .key_length = (uint16_t) key_length };
+  struct kv_item item, its = { key, NULL, (uint16_t) key_length, 0 };
   uint32_t begin = begin_of (&its, prefix);
   int c;
 
@@ -128,8 +127,7 @@ kv_page_init (void *page, size_t size, unsigned level)
 }
 
 void
-kv_page_insert (void *page, size_t size, unsigned i,
-                const struct kv_item *item)
+kv_page_insert (void *page, size_t size, unsigned i, const struct kv_item *item)
 {
   struct kv_head *head = kv_head (page);
   struct kv_slot *slot = kv_slots (page);

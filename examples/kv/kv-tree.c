@@ -201,8 +201,7 @@ balance (kv *store, struct kv_txn *t, const struct kv_path *path, unsigned d,
     s.cut[2] = s.items;
   } else
     while (!cut_evenly (store, &s, s.n == 1   ? most / 4 * 3
-                                   : s.n == 2 ? most / 16 * 15
-                                              : most))
+                                   : s.n == 2 ? most / 16 * 15 : most))
       if (++s.n > SHARES)
         return -EBADMSG;
   has = kv_page_room (parent);
@@ -262,9 +261,7 @@ change_leaf (kv *store, unsigned char *leaf, const struct kv_item *new,
     kv_page_remove (leaf, store->size, *at);
   }
   if (!new->value)
-    return !found                             ? -ENOENT
-           : is_too_empty (leaf, store->size) ? TOO_EMPTY
-                                              : 0;
+    return !found ? -ENOENT : is_too_empty (leaf, store->size) ? TOO_EMPTY : 0;
   if (kv_page_room (leaf) < kv_item_size (new))
     return NO_ROOM;
   kv_page_insert (leaf, store->size, *at, new);
@@ -319,8 +316,7 @@ apply (kv *store, const kv_op *ops, size_t n, bool batch, unsigned flags)
   for (size_t i = 0; i < n; i++) {
     if (!kv_is_key (store, ops[i].key, ops[i].key_length))
       return -EINVAL;
-    if (ops[i].value
-        && ops[i].key_length + ops[i].length > kv_pair_max (store))
+    if (ops[i].value && ops[i].key_length + ops[i].length > kv_pair_max (store))
       return -EMSGSIZE;
   }
   for (bool locked = n != 1;; locked = true) {

@@ -20,7 +20,6 @@
  * durable; who waits for it has no latch.  What stays in one leaf is prepared
  * without it, so writers meet only in 2 to 6.
  */
-#include <limits.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -35,7 +34,8 @@
 /* Locks                                                              */
 
 int
-kv_lock_soon (kv *store, struct kv_lock *lock, unsigned spins)
+kv_lock_soon (kv *store, struct kv_lock *lock, unsigned spins,
+              _Atomic uint32_t *futex, uint32_t value)
 {
   const struct timespec patience = { 0, PATIENCE * 1000000L };
   uint64_t owner = 0;
@@ -49,15 +49,13 @@ kv_lock_soon (kv *store, struct kv_lock *lock, unsigned spins)
   }
   lock->sleepers = 1;
   owner = lock->owner;
-  return owner != 0
-                 && syscall (SYS_futex, &lock->sleepers, FUTEX_WAIT, 1,
-                             &patience, NULL, 0) < 0
-                 && errno == ETIMEDOUT && owner != store->self
-                 && !oriel_alive (store->pool, owner)
-                 && atomic_compare_exchange_strong (&lock->owner, &owner,
-                                                    store->self)
-             ? 1
-             : -EAGAIN;
+  if (owner != 0
+      && syscall (SYS_futex, futex, FUTEX_WAIT, value, &patience, NULL, 0) < 0
+      && errno == ETIMEDOUT && owner != store->self
+      && !oriel_alive (store->pool, owner)
+      && atomic_compare_exchange_strong (&lock->owner, &owner, store->self))
+    return 1;
+  return -EAGAIN;
 }
 
 int
@@ -65,7 +63,7 @@ kv_lock (kv *store, struct kv_lock *lock)
 {
   int r;
 
-  while ((r = kv_lock_soon (store, lock, SPINS)) < 0)
+  while ((r = kv_lock_soon (store, lock, SPINS, &lock->sleepers, 1)) < 0)
     ;
   return r;
 }
@@ -75,7 +73,13 @@ kv_unlock (struct kv_lock *lock)
 {
   lock->owner = 0;
   if (lock->sleepers && atomic_exchange (&lock->sleepers, 0))
-    syscall (SYS_futex, &lock->sleepers, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+    kv_wake (&lock->sleepers, INT_MAX);
+}
+
+void
+kv_wake (_Atomic uint32_t *futex, int most)
+{
+  syscall (SYS_futex, futex, FUTEX_WAKE, most, NULL, NULL, 0);
 }
 
 int
@@ -111,8 +115,7 @@ pin (kv *store, uint64_t page, unsigned flags, oriel_page *pinned)
 }
 
 int
-kv_look (kv *store, const struct kv_txn *t, uint64_t page,
-         struct kv_view *view)
+kv_look (kv *store, const struct kv_txn *t, uint64_t page, struct kv_view *view)
 {
   view->pinned = false;
   for (unsigned i = 0; t && i < t->n; i++)

@@ -7,7 +7,6 @@
  * later finds all in the pool, whether those who were there still live or not.
  */
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -89,8 +88,7 @@ recover (kv *store, uint64_t log_size)
 }
 
 int
-kv_open (oriel_pool *pool, const char *path, const kv_options *opt,
-         kv **store)
+kv_open (oriel_pool *pool, const char *path, const kv_options *opt, kv **store)
 {
   kv *s;
   int r;
@@ -105,8 +103,7 @@ kv_open (oriel_pool *pool, const char *path, const kv_options *opt,
   s->size = oriel_pool_page_size (pool);
   s->self = oriel_self (pool);
   r = s->size < 1024 || s->size > KV_PAGE_MAX
-          ? -EINVAL
-          : open_files (s, path, opt && opt->copied);
+          ? -EINVAL : open_files (s, path, opt && opt->copied);
   if (r == 0)
     r = recover (s, opt ? opt->log_size : 0);
   if (r == 0) {
