@@ -4,8 +4,12 @@
  * is woken, as its put is durable or as it is to begin the next sync: nobody looks
  * at the clock here, by which it would else find out some milliseconds later.  Those
  * who come while a sync is under way share the next one.  A sync that fails wakes all
- * who wait.  With the clock, all puts return when processes are killed, be it in one.
+ * who wait.  With the clock, all puts return when processes are killed, be it in one,
+ * and where a killed one left some words changed and others not.
  */
+#define KV_POINT(name) at_point (name)
+static void at_point (const char *name);
+
 #include "kv.h"
 
 #include <linux/futex.h>
@@ -15,7 +19,7 @@
 #define SYNC 50                 /* us that a sync takes, at least */
 
 static struct {
-  bool timeless;
+  bool timeless, breaks;
   _Atomic int puts, syncs, fail;
   _Atomic int began[WRITERS];   /* of each writer: it has the store open */
   _Atomic long longest;         /* us that a put took */
@@ -62,6 +66,14 @@ fdatasync (int fd)
   return shared->fail ? -1 : 0;
 }
 
+/* Another's sync failed, and this one saw the state before. */
+static void
+at_point (const char *name)
+{
+  if (shared->breaks && strcmp (name, "sync.begun") == 0)
+    store->shared->state = KV_BROKEN;
+}
+
 static int
 put (long who, int i)
 {
@@ -72,18 +84,18 @@ put (long who, int i)
 }
 
 static oriel_pool *
-begin (void)
+begin (const char *name)
 {
   oriel_pool *pool = test_pool ();
 
-  store = kv_must_open (pool, kv_file ("a.kv"), 1 * MiB);
+  store = kv_must_open (pool, kv_file (name), 1 * MiB);
   return pool;
 }
 
 static int
 writer (void *arg)
 {
-  oriel_pool *pool = begin ();
+  oriel_pool *pool = begin ("a.kv");
 
   for (int i = 1; i <= ROUNDS; i++) {
     must (put ((long) (intptr_t) arg, i), "kv_put");
@@ -101,7 +113,7 @@ restless (void *arg)
 {
   int r = 0;
 
-  begin ();
+  begin ("a.kv");
   shared->began[(intptr_t) arg] = 1;
   for (int i = 1; r == 0; i++) {
     double before = seconds_now ();
@@ -114,6 +126,28 @@ restless (void *arg)
     shared->puts++;
   }
   _exit (r == -EIO ? 1 : 2);
+}
+
+#define DEAD (1ull << 60 | 1)   /* a token that no one has */
+
+/* Who had the lock was killed before all three words said so. */
+static int
+heir (void *arg)
+{
+  struct kv_shared *s;
+
+  (void) arg;
+  begin ("b.kv");
+  s = store->shared;
+  must (put (WRITERS, 1), "kv_put");
+  for (int i = 0; i < 4; i++) {
+    s->turn[0] = (s->turn[0] + 1) | 1;
+    s->sync.owner = DEAD;
+    must (put (WRITERS, 2), "kv_put");
+  }
+  shared->breaks = true;
+  shared->syncs = 0;
+  return put (WRITERS, 3) == -EIO && shared->syncs == 0 ? 0 : 1;
 }
 
 int
@@ -160,5 +194,8 @@ main (void)
   for (int i = 0; i < WRITERS; i++)
     failed += reap (pid[i]) == 1;
   is_int (failed, WRITERS, "a sync that fails is an error for all who wait");
+  shared->timeless = shared->fail = 0;
+  is_int (reap (spawn (heir, NULL)), 0,
+          "a lock is inherited with its words, and no sync follows a failed one");
   return done_testing ();
 }

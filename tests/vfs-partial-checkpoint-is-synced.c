@@ -13,6 +13,8 @@
 
 #define MANY 100                /* pages; 64 of them are enough */
 #define FEW 30
+#define LOTS 2000
+#define LAST_OF_LOTS "1980"
 
 static dev_t device;
 static ino_t inode;             /* of the database */
@@ -81,6 +83,18 @@ done (sqlite3 *db, const struct peer *reader)
 }
 
 static void
+copy (const char *path, const char *vfs, const struct peer *reader, int pages,
+      const char *before, int most, const char *what)
+{
+  sqlite3 *db = with_reader (path, vfs, reader, pages);
+
+  run (db, "%s", before);
+  run (db, "PRAGMA wal_checkpoint (PASSIVE)");
+  is_int (syncs, most, what);
+  done (db, reader);
+}
+
+static void
 failing (const char *path, const struct peer *reader)
 {
   sqlite3 *db = with_reader (path, "oriel", reader, MANY);
@@ -110,10 +124,14 @@ main (void)
   const char *path = scratch_file ("synced.db");
   sqlite3 *db;
 
-  db = with_reader (path, "unix", &reader, MANY);
-  run (db, "PRAGMA wal_checkpoint (PASSIVE)");
-  is_int (syncs, 0, "SQLite does not sync what is incomplete");
-  done (db, &reader);
+  copy (path, "unix", &reader, MANY, "", 0,
+        "SQLite does not sync what is incomplete");
+  copy (path, "oriel", &reader, FEW, "", 0, "little is left to the next");
+  copy (path, "oriel", &reader, MANY, "PRAGMA synchronous = OFF", 0,
+        "nothing is synced where SQLite does not");
+  copy (path, "oriel", &reader, LOTS,
+        "UPDATE t SET x = 2 WHERE rowid > " LAST_OF_LOTS, 1,
+        "once, though it is not known which page is the last");
 
   db = with_reader (path, "oriel", &reader, MANY);
   run (db, "PRAGMA wal_checkpoint (PASSIVE)");
@@ -121,16 +139,6 @@ main (void)
   peer_run (&reader, "COMMIT; BEGIN");
   run (db, "PRAGMA wal_checkpoint (PASSIVE)");
   is_int (syncs, 2, "the rest by SQLite, once");
-  done (db, &reader);
-
-  db = with_reader (path, "oriel", &reader, FEW);
-  run (db, "PRAGMA wal_checkpoint (PASSIVE)");
-  is_int (syncs, 0, "little is left to the next");
-  done (db, &reader);
-
-  db = with_reader (path, "oriel", &reader, MANY);
-  run (db, "PRAGMA synchronous = OFF; PRAGMA wal_checkpoint (PASSIVE)");
-  is_int (syncs, 0, "nothing is synced where SQLite does not");
   done (db, &reader);
 
   failing (path, &reader);

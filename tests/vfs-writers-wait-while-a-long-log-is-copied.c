@@ -2,7 +2,7 @@
 /*
  * A first checkpoint lets others write.  One that has little left to copy, or a
  * log that has become long, by frames or by bytes, says that they are to wait;
- * and so does a writer when the log becomes twice as long while someone copies.
+ * and so does a writer when the log grows much while someone copies.
  * After the checkpoint no one says so.
  */
 #include "vfs.h"
@@ -94,20 +94,57 @@ grow (unsigned page, unsigned frames, bool longish, const struct peer *reader,
   close_db (db);
 }
 
+/* While someone copies, that is, who does not end. */
 static void
-far_too_long (void)
+grow_meanwhile (const struct peer *reader)
 {
   const char *path = scratch_file ("longer.db");
-  sqlite3 *db = with_log (path, 512, 15000);
+  sqlite3 *db = with_log (path, 512, 1000);
 
-  __atomic_store_n (&words[COPIES], oriel_self (pool), __ATOMIC_SEQ_CST);
-  run (db, "UPDATE u SET x = 1");
-  ok (copies () == oriel_self (pool), "a writer does not say so too early");
-  run (db, "INSERT INTO t VALUES (zeroblob (700000))");
-  ok (copies () == (oriel_self (pool) | PAUSED), "but of a log as long as that");
+  peer_open (reader, path, "unix", "");
+  peer_run (reader, "BEGIN");
+  go_on (db, reader);
   checkpoint (db, false, "a first checkpoint");
-  run (db, "UPDATE u SET x = 2");
+  __atomic_store_n (&words[COPIES], oriel_self (pool), __ATOMIC_SEQ_CST);
+  run (db, "INSERT INTO t VALUES (zeroblob (%u))", 3500 * 508);
+  ok (copies () == oriel_self (pool), "a writer does not say so too early");
+  run (db, "INSERT INTO t VALUES (zeroblob (%u))", 1000 * 508);
+  ok (copies () == (oriel_self (pool) | PAUSED), "but when much has come");
+  go_on (db, reader);
+  checkpoint (db, false, "much is to do");
+  run (db, "INSERT INTO t VALUES (zeroblob (%u))", 5000 * 508);
   ok (copies () == 0, "and not if no one copies");
+  peer_run (reader, "COMMIT");
+  peer_close (reader);
+  close_db (db);
+}
+
+/* Who has to wait for a writer before it can end has no one wait. */
+static void
+wait_for_writer (const struct peer *reader, const struct peer *copier)
+{
+  const char *path = scratch_file ("restart.db");
+  sqlite3 *db = with_log (path, 4096, 1000);
+
+  peer_open (reader, path, "unix", "");
+  peer_run (reader, "BEGIN");
+  go_on (db, reader);
+  checkpoint (db, false, "a first checkpoint");
+  peer_run (reader, "COMMIT");
+  peer_close (reader);
+  run (db, "BEGIN IMMEDIATE; UPDATE u SET x = 7");
+  peer_open (copier, path, "oriel", POOL);
+  peer_run (copier, "PRAGMA busy_timeout = 60000");
+  peer_send (copier, 'R', "", "", "PRAGMA wal_checkpoint (RESTART)");
+  while (copies () == 0)
+    usleep (1000);
+  usleep (50000);
+  ok (copies () != 0, "a checkpoint waits for a writer");
+  ok (!(copies () & PAUSED), "and no one for it");
+  run (db, "COMMIT");
+  is_int (peer_receive (copier).rc, SQLITE_OK, "it ends");
+  ok (copies () == 0, "and says so");
+  peer_close (copier);
   close_db (db);
 }
 
@@ -115,12 +152,14 @@ int
 main (void)
 {
   struct peer reader = peer_start ();
+  struct peer copier = peer_start ();
 
   pool = test_pool ();
   grow (4096, 1000, false, &reader, "1000 frames");
   grow (512, 6000, true, &reader, "more than 8000 frames");
   grow (16384, 1500, true, &reader, "32 MiB of more than 2000 frames");
   grow (65536, 300, false, &reader, "few frames");
-  far_too_long ();
+  grow_meanwhile (&reader);
+  wait_for_writer (&reader, &copier);
   return done_testing ();
 }

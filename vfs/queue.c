@@ -102,14 +102,19 @@ enum { HELD = VFS_WORDS_QUEUE, TICKETS, TURNS, TIMES,
  * of one who only copies the log, slowly, or was stopped. */
 #define OBEDIENT_US 100000
 
+/* While others copy the rest of the log, who waits for nothing else tries after
+ * this time.  (Most copies take 5 to 12 ms.) */
+#define PAUSE_US 20000
+
 /* And how often one looks whether he has it. */
 #define POLL_US 50
 
 /* What a last checkpoint may have left to copy: an eighth of the log. */
 #define REST 8
 
-/* A log that is this long is begun anew even so: so many frames, or bytes, but
- * not of few frames.  (Two terminals of TPC-C, writes of 8 processes, by 2000
+/* A log that is this long is begun anew even so, if no more than that is left, and
+ * half as much may come while it is copied: so many frames, or bytes, but not few
+ * frames.  (Two terminals of TPC-C, writes of 8 processes, by 2000
  * frames: with 4000 1.10 and 1.15, with 8000 1.13 and 1.33, with 16,000 1.18.) */
 #define LONG_LOG 8000
 #define LONG_BYTES (32 << 20)
@@ -189,11 +194,17 @@ change_token (uint64_t *words, int word, uint64_t from, uint64_t to)
                                       __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
+static bool
+is_paused (uint64_t *words)
+{
+  return (token (words, COPIES) & PAUSED) != 0;
+}
+
 /* Has someone the lock, or are others not to have it? */
 static bool
 is_busy (uint64_t *words)
 {
-  return token (words, HELD) != 0 || (token (words, COPIES) & PAUSED);
+  return token (words, HELD) != 0 || is_paused (words);
 }
 
 static uint32_t
@@ -253,19 +264,27 @@ wake_head (uint64_t *words)
 /* ------------------------------------------------------------------ */
 /* This thread's turn                                                 */
 
+/* The dead keep nothing from others. */
+static bool
+is_paused_by_who_lives (oriel_pool *pool, uint64_t *words)
+{
+  uint64_t copies = token (words, COPIES);
+
+  return (copies & PAUSED)
+         && (oriel_alive (pool, copies & ~PAUSED)
+             || !change_token (words, COPIES, copies, 0));
+}
+
 /* The lock is not held, or kept from others, by a user of the pool who lives. */
 static bool
 is_free (bool look)
 {
   uint64_t held = token (self.words, HELD);
-  uint64_t copies = token (self.words, COPIES);
 
-  if ((copies & PAUSED) && look
-      && !oriel_alive (self.pool->pool, copies & ~PAUSED)
-      && change_token (self.words, COPIES, copies, 0))
-    copies = 0;
-  return !(copies & PAUSED)
-         && (held == 0 || (look && !oriel_alive (self.pool->pool, held)));
+  if (look ? is_paused_by_who_lives (self.pool->pool, self.words)
+           : is_paused (self.words))
+    return false;
+  return held == 0 || (look && !oriel_alive (self.pool->pool, held));
 }
 
 /* Has the lock been free for so long, as far as we saw?  look: ask whether its
@@ -289,6 +308,9 @@ is_time (uint64_t now, bool napped)
 {
   uint32_t rank = rank_of (self.words, self.ticket);
 
+  if (rank == 0 && now - self.since >= PAUSE_US
+      && token (self.words, HELD) == 0 && is_paused (self.words))
+    return true;
   if (rank == 0 && load (LEFT_TO (self.words)) == self.ticket + 1
       && is_free (false))
     return true;
@@ -376,14 +398,15 @@ vfs_queue_try (struct vfs_connection *c)
 {
   uint64_t *words;
   uint64_t now;
-
   bool waiters;
 
   if (!is_on (c) || c->turn.copies)
     return true;
   words = c->shared->words;
   waiters = has_waiters (words);
-  if (!waiters && (!c->turn.sleeps || !is_busy (words)))
+  if (!waiters
+      && (!c->turn.sleeps
+          || !is_paused_by_who_lives (c->shared->pool->pool, words)))
     return true;
   now = vfs_now_us ();
   measure_gap (c, now);
@@ -392,7 +415,7 @@ vfs_queue_try (struct vfs_connection *c)
            || is_time (now, true);
   if (!waiters)
     return false;
-  if (keeps_turn (c) && !is_over (c, now))
+  if (keeps_turn (c) && !is_over (c, now) && !is_paused (words))
     return true;
   if (keeps_turn (c))
     end_turn (c);
@@ -401,22 +424,29 @@ vfs_queue_try (struct vfs_connection *c)
   return !let_go_first (words) || !c->turn.sleeps;
 }
 
-static bool
-is_long (const struct vfs_connection *c, uint32_t frames)
+/* Frames of a long log. */
+static uint32_t
+long_log (const struct vfs_connection *c)
 {
-  return frames >= LONG_LOG
-         || (frames >= SHORT_LOG
-             && (uint64_t) frames * vfs_wal_page_size (c) >= LONG_BYTES);
+  uint32_t page = vfs_wal_page_size (c);
+  uint32_t most = page > 0 ? LONG_BYTES / page : LONG_LOG;
+
+  return most > LONG_LOG ? LONG_LOG : most < SHORT_LOG ? SHORT_LOG : most;
 }
 
-/* Is this the checkpoint after which the log is to begin anew? */
+/* Is this the checkpoint after which the log is to begin anew?  Not if that is
+ * to take long. */
 static bool
 has_to_end (const struct vfs_connection *c)
 {
   struct vfs_log log;
+  uint32_t rest;
 
-  return vfs_wal_look (c, &log) && vfs_wal_untried (c) < log.end
-         && (log.end - log.copied <= log.end / REST || is_long (c, log.end));
+  if (!vfs_wal_look (c, &log) || vfs_wal_untried (c) == log.end)
+    return false;
+  rest = log.end - log.copied;
+  return rest <= long_log (c)
+         && (rest <= log.end / REST || log.end >= long_log (c));
 }
 
 void
@@ -462,8 +492,14 @@ vfs_queue_moved (struct vfs_connection *c)
 void
 vfs_queue_busy (struct vfs_connection *c)
 {
+  uint64_t me;
+
   if (!is_on (c))
     return;
+  /* Who waits itself has no one wait. */
+  me = c->shared->pool->self;
+  if (c->turn.copies)
+    change_token (c->shared->words, COPIES, me | PAUSED, me);
   vfs_queue_moved (c);
   if (!is_self (c))
     {
@@ -504,14 +540,18 @@ vfs_queue_had (struct vfs_connection *c)
     }
 }
 
-/* The log has become far too long while someone copies it: that is to end. */
+/* While someone copies it the log grows: so much that it does not end. */
 static void
 pause_for (struct vfs_connection *c)
 {
   uint64_t *words = c->shared->words;
   uint64_t who = token (words, COPIES);
+  uint32_t untried;
 
-  if (who != 0 && !(who & PAUSED) && is_long (c, vfs_wal_frames (c) / 2))
+  if (who == 0 || (who & PAUSED))
+    return;
+  untried = vfs_wal_untried (c);
+  if (untried >= long_log (c) / 2 && untried < vfs_wal_frames (c))
     change_token (words, COPIES, who, who | PAUSED);
 }
 

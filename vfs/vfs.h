@@ -186,7 +186,8 @@ struct vfs_connection {
   uint64_t safe_page;           /* of a checkpoint: 0 not known; from here on
                                    each write is flushed at once */
   uint64_t unsynced;            /* bytes written since the last sync */
-  int copy_sync;                /* by which this checkpoint syncs; 0: not at all */
+  int copy_sync;                /* flags by which this checkpoint is to sync what
+                                   it copies of the log, once; 0: not */
   struct vfs_run *written;      /* since the last sync; or NULL */
   unsigned nwritten;
   int chunk_size;               /* SQLITE_FCNTL_CHUNK_SIZE */

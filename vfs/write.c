@@ -41,8 +41,10 @@
  * default.  The kernel gives back the others when it has to. */
 #define RUNS_MAX 4096
 
-/* To sync less by itself costs more than it saves. */
+/* To sync less by itself costs more than it saves; and where it is not known which
+ * page is the last, it should be most of what a checkpoint copies by default. */
 #define SYNC_MIN (256 * 1024)
+#define SYNC_MIN_UNKNOWN (2048 * 1024)
 
 struct vfs_run {
   uint64_t start;               /* bytes of the file */
@@ -209,9 +211,13 @@ vfs_sync (struct vfs_connection *c, int flags)
 static int
 flush_last (struct vfs_connection *c)
 {
-  if (c->copy_sync && c->unsynced >= SYNC_MIN && vfs_wal_untried (c) > 0)
-    return vfs_sync (c, c->copy_sync);
-  return vfs_flush (c);
+  int flags = c->copy_sync;
+
+  if (!flags || vfs_wal_untried (c) == 0
+      || c->unsynced < (c->safe_page > 1 ? SYNC_MIN : SYNC_MIN_UNKNOWN))
+    return vfs_flush (c);
+  c->copy_sync = 0;
+  return vfs_sync (c, flags);
 }
 
 int

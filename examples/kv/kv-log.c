@@ -213,8 +213,9 @@ kv_log_redo (kv *store)
  * under way has it, else by whether the one after has an even or an odd number.
  * turn, the same in all three, is odd while a sync is under way.  It becomes even
  * when the lock is free: who saw it before, and found no lock, sleeps in time to be
- * woken, or not at all.  When one dies who was to wake others, they find out as those
- * do who wait for a lock, some milliseconds later. */
+ * woken, or not at all.  When one dies who was to wake others, or between two of the
+ * three, they find out as those do who wait for a lock: some milliseconds later, or
+ * at once. */
 #define TURN_LATE 2
 #define TURN_NEXT(turn) (((turn) + 3) / 2 % 2)
 
@@ -252,9 +253,9 @@ kv_log_sync (void *arg, uint64_t end)
     s->syncing = s->log_end;    /* before turn says so */
     s->turn[0] = s->turn[1] = s->turn[2] = turn;
     KV_POINT ("sync.begun");
-    if (fdatasync (store->log) < 0
+    /* What was lost the kernel does not know any more, once it has said so. */
+    if (s->state == KV_BROKEN || fdatasync (store->log) < 0
         || oriel_file_durable (store->file, s->syncing) < 0)
-      /* What was lost the kernel does not know any more. */
       s->state = KV_BROKEN;
     KV_POINT ("sync.done");
     s->wanted = s->waits + waits;

@@ -51,8 +51,7 @@ kv_lock_soon (kv *store, struct kv_lock *lock, unsigned spins,
   owner = lock->owner;
   if (owner != 0
       && syscall (SYS_futex, futex, FUTEX_WAIT, value, &patience, NULL, 0) < 0
-      && errno == ETIMEDOUT && owner != store->self
-      && !oriel_alive (store->pool, owner)
+      && owner != store->self && !oriel_alive (store->pool, owner)
       && atomic_compare_exchange_strong (&lock->owner, &owner, store->self))
     return 1;
   return -EAGAIN;
