@@ -250,7 +250,6 @@ tests_alone = \
 	tests/vfs-leases-are-recalled \
 	tests/vfs-waiting-writers-are-bounded \
 	tests/vfs-writers-wait-their-turn \
-	tests/vfs-writers-wait-while-a-long-log-is-copied \
 	$(NULL)
 
 # Linked with libcore, and may include headers of src.

@@ -24,7 +24,7 @@ enum { HELD = 8, TICKETS = 9, TIMES = 11, COPIES = 15 }; /* words, as in queue.c
 
 static oriel_pool *pool;
 
-/* What vfs_queue_pause() does: one who lives, and has no lock, says that others
+/* What vfs_queue_copies() does: one who lives, and has no lock, says that others
  * are not to write. */
 static void
 copy (uint64_t *words)

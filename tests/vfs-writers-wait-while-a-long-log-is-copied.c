@@ -72,25 +72,41 @@ go_on (sqlite3 *db, const struct peer *reader)
   run (db, "UPDATE u SET x = x + 1");
 }
 
-static void
-grow (unsigned page, unsigned frames, bool longish, const struct peer *reader,
-      const char *what)
+/* A log of which a checkpoint has copied all but what someone does not see. */
+static sqlite3 *
+with_copied_log (const char *path, unsigned page, unsigned frames,
+                 const struct peer *reader)
 {
-  const char *path = scratch_file ("long.db");
   sqlite3 *db = with_log (path, page, frames);
 
-  diag ("%s", what);
   peer_open (reader, path, "unix", "");
   peer_run (reader, "BEGIN");
   go_on (db, reader);
   checkpoint (db, false, "a first checkpoint");
+  return db;
+}
+
+static void
+end_reader (const struct peer *reader)
+{
+  peer_run (reader, "COMMIT");
+  peer_close (reader);
+}
+
+static void
+grow (unsigned page, unsigned frames, bool longish, const struct peer *reader,
+      const char *what)
+{
+  sqlite3 *db;
+
+  diag ("%s", what);
+  db = with_copied_log (scratch_file ("long.db"), page, frames, reader);
   run (db, "INSERT INTO t VALUES (zeroblob (%u))", frames / 2 * page);
   go_on (db, reader);
   checkpoint (db, longish, "a second with much to do");
   go_on (db, reader);
   checkpoint (db, true, "one with little to do");
-  peer_run (reader, "COMMIT");
-  peer_close (reader);
+  end_reader (reader);
   close_db (db);
 }
 
@@ -98,13 +114,9 @@ grow (unsigned page, unsigned frames, bool longish, const struct peer *reader,
 static void
 grow_meanwhile (const struct peer *reader)
 {
-  const char *path = scratch_file ("longer.db");
-  sqlite3 *db = with_log (path, 512, 1000);
+  sqlite3 *db
+      = with_copied_log (scratch_file ("longer.db"), 512, 1000, reader);
 
-  peer_open (reader, path, "unix", "");
-  peer_run (reader, "BEGIN");
-  go_on (db, reader);
-  checkpoint (db, false, "a first checkpoint");
   __atomic_store_n (&words[COPIES], oriel_self (pool), __ATOMIC_SEQ_CST);
   run (db, "INSERT INTO t VALUES (zeroblob (%u))", 3500 * 508);
   ok (copies () == oriel_self (pool), "a writer does not say so too early");
@@ -114,8 +126,7 @@ grow_meanwhile (const struct peer *reader)
   checkpoint (db, false, "much is to do");
   run (db, "INSERT INTO t VALUES (zeroblob (%u))", 5000 * 508);
   ok (copies () == 0, "and not if no one copies");
-  peer_run (reader, "COMMIT");
-  peer_close (reader);
+  end_reader (reader);
   close_db (db);
 }
 
@@ -124,14 +135,9 @@ static void
 wait_for_writer (const struct peer *reader, const struct peer *copier)
 {
   const char *path = scratch_file ("restart.db");
-  sqlite3 *db = with_log (path, 4096, 1000);
+  sqlite3 *db = with_copied_log (path, 4096, 1000, reader);
 
-  peer_open (reader, path, "unix", "");
-  peer_run (reader, "BEGIN");
-  go_on (db, reader);
-  checkpoint (db, false, "a first checkpoint");
-  peer_run (reader, "COMMIT");
-  peer_close (reader);
+  end_reader (reader);
   run (db, "BEGIN IMMEDIATE; UPDATE u SET x = 7");
   peer_open (copier, path, "oriel", POOL);
   peer_run (copier, "PRAGMA busy_timeout = 60000");

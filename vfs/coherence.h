@@ -9,6 +9,8 @@
 
 enum { OWNER = VFS_WORDS_STATE, WRITING, STATE, WAL,
        LOG = VFS_WORDS_LOG, COPIED, SUM };
+_Static_assert ((int) WAL < VFS_WORDS_LEASE && (int) SUM < VFS_WORDS_COPIES,
+                "no word is another's");
 
 static inline uint64_t
 load (const struct vfs_file *f, int word)

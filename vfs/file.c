@@ -297,10 +297,9 @@ lock_shm (struct vfs_connection *c, int first, int n, int flags)
     vfs_lease_end_recall (c);
   if (is_checkpoint (first, n, flags))
     {
-      vfs_queue_pause (c);
+      vfs_queue_copies (c);
       vfs_lock_taken (c);
       c->checkpointing = true;
-      c->copy_sync = 0;
       vfs_write_begin (c);
     }
   return SQLITE_OK;
@@ -318,8 +317,9 @@ unlock_shm (struct vfs_connection *c, int first, int n, int flags)
     {
       vfs_lease_note_attempt (c); /* before WRITING goes: see lease.c */
       vfs_write_end (c);
-      vfs_queue_resume (c);
+      vfs_queue_copied (c);
       c->checkpointing = false;
+      c->copy_sync = 0;
     }
   /* A writer that has all marks but the first may have started it anew. */
   if ((flags & SQLITE_SHM_EXCLUSIVE) && first > VFS_SHM_READ && n > 1

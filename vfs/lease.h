@@ -11,6 +11,7 @@
 enum { NONE, IDLE, USED, GOING };
 
 enum { LEASES = VFS_WORDS_LEASE, SIGNALS, ATTEMPT, COMMIT };
+_Static_assert ((int) COMMIT < VFS_WORDS_QUEUE, "no word is another's");
 
 #define MARKS 5                 /* of the wal-index */
 #define COUNT_BITS 12

@@ -59,6 +59,8 @@
  * WHO DIES, or is stopped:
  * - with the lock: the kernel releases it if it was killed.  Waiters look at
  *   HELD after a nap.
+ * - while it copies the log: others wait no longer than PAUSE_US, and not for the
+ *   dead; the next that copies says so in its place.
  * - waiting, as first or later: no one takes its turn, and others do without
  *   it.
  * - in between two words: each word is right by itself.  A lock that was taken
@@ -77,6 +79,8 @@
 
 enum { HELD = VFS_WORDS_QUEUE, TICKETS, TURNS, TIMES,
        COPIES = VFS_WORDS_COPIES };
+_Static_assert ((int) TIMES < VFS_WORDS_LOG && (int) COPIES < ORIEL_FILE_WORDS,
+                "no word is another's");
 
 #define PAUSED (1ull << 63)     /* no token has it */
 
@@ -450,7 +454,7 @@ has_to_end (const struct vfs_connection *c)
 }
 
 void
-vfs_queue_pause (struct vfs_connection *c)
+vfs_queue_copies (struct vfs_connection *c)
 {
   uint64_t *words;
   bool ends;
@@ -467,7 +471,7 @@ vfs_queue_pause (struct vfs_connection *c)
 }
 
 void
-vfs_queue_resume (struct vfs_connection *c)
+vfs_queue_copied (struct vfs_connection *c)
 {
   uint64_t old;
 
@@ -583,7 +587,6 @@ vfs_queue_left (struct vfs_connection *c)
   if (is_over (c, now))
     end_turn (c);
 }
-
 
 void
 vfs_queue_ended (struct vfs_connection *c)

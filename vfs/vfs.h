@@ -138,7 +138,6 @@ struct vfs_turn {
   bool copies;                  /* the log, and has said so */
 };
 
-/* An open main database.  Used by one thread at a time, as SQLite promises. */
 /* The words of a file in the pool (oriel_file_words()): from where on they are
  * whose. */
 enum {
@@ -149,6 +148,7 @@ enum {
   VFS_WORDS_COPIES = 15         /* queue.c: 1 */
 };
 
+/* An open main database.  Used by one thread at a time, as SQLite promises. */
 struct vfs_connection {
   sqlite3_file *lower;          /* the default VFS's file, behind this struct */
   struct vfs_file *shared;      /* NULL: the pool is not used */
@@ -610,8 +610,8 @@ void vfs_queue_leave (struct vfs_connection *c);
 void vfs_queue_left (struct vfs_connection *c);
 
 /* It copies the log; it has done so. */
-void vfs_queue_pause (struct vfs_connection *c);
-void vfs_queue_resume (struct vfs_connection *c);
+void vfs_queue_copies (struct vfs_connection *c);
+void vfs_queue_copied (struct vfs_connection *c);
 
 /* It has got another lock; it has given up all. */
 void vfs_queue_moved (struct vfs_connection *c);

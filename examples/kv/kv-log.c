@@ -113,13 +113,13 @@ kv_log_append (kv *store, const struct kv_txn *t)
   struct kv_shared *s = store->shared;
   uint64_t lsn = s->log_end, size = s->log_size;
   struct record *rec = (struct record *) store->record;
+  size_t all;
 
   *rec = (struct record) { .lsn = lsn, .length = sizeof *rec };
   for (unsigned i = 0; i < t->n; i++)
     add_parts (store, rec, &t->change[i]);
   rec->sum = kv_sum (rec, rec->length, 0);
-  size_t all = rec->length;
-
+  all = rec->length;
   /* A block that is begun is written whole, so that the kernel need not read
    * what it had. */
   if (lsn % BLOCK == 0 || lsn / BLOCK != (lsn + all - 1) / BLOCK) {
