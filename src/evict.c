@@ -310,15 +310,15 @@ sweep (struct orl_thread *me, uint32_t want, enum spared spared,
             taken += consider (me, &b, at, left > harsh ? spared : USED,
                                dirty);
           if (++at == n)
-            at = 0;
+            {
+              at = 0;
+              orl_heat_round (me, true);
+            }
         }
       /* Those not looked at are the next sweep's, if no other went on. */
       if (i < step)
         atomic_compare_exchange_strong (&shm->super->hand, &to, hand + i);
-      step = i;
-      if (hand / n != (hand + step) / n)
-        orl_heat_round (me, true);
-      left -= step;
+      left -= step = i;
       if (taken + b.n >= want || left == 0)
         taken += finish (me, &b);
       if (taken == 0 && dirty && dirty->n == ORL_BATCH)

@@ -3,8 +3,8 @@
  * ghost.c - what is known of pages that are not in the pool
  *
  * A bucket is one line of eight words; a page falls into one of them, and takes
- * the place of the oldest there.  With two words for each frame the table
- * remembers about as many evictions as the pool has frames twice over.
+ * the place of the oldest there.  With six words for each frame the table remembers
+ * about as many evictions as the pool has frames six times over.
  *
  *     gone at 14 | idle 14 | span 14 | uses 4 | fingerprint 18
  *
@@ -43,7 +43,7 @@ gone_at (uint64_t word)
 static struct orl_ghosts *
 bucket (const struct orl_shm *shm, uint64_t hash)
 {
-  uint64_t lines = (uint64_t) orl_frames (shm) * 2 / ORL_GHOST_WORDS;
+  uint64_t lines = (uint64_t) orl_frames (shm) * ORL_GHOSTS / ORL_GHOST_WORDS;
 
   return &shm->ghosts[(hash >> 32) * lines >> 32];
 }

@@ -46,7 +46,7 @@
 #define COLD_MAX 2              /* a half */
 #define NOT_COUNTED (1u << 31)  /* more than there are frames */
 #define SAMPLE 8                /* judge by no fewer */
-#define REMEMBERED 4            /* times the frames: no ghost is older */
+#define REMEMBERED 8            /* times the frames: no ghost is older */
 
 static uint32_t
 now_of (const struct orl_shm *shm)
@@ -439,11 +439,11 @@ orl_heat_round (struct orl_thread *me, bool over)
 }
 
 static uint32_t
-halve (orl_a32 *counter)
+fade (orl_a32 *counter)
 {
   uint32_t n = atomic_load_explicit (counter, memory_order_relaxed);
 
-  atomic_store_explicit (counter, n / 2, memory_order_relaxed);
+  atomic_store_explicit (counter, n - n / 4, memory_order_relaxed);
   return n;
 }
 
@@ -461,10 +461,10 @@ adjust (const struct orl_shm *shm, uint32_t now)
       || atomic_load_explicit (&s->marginal, memory_order_relaxed) < SAMPLE
       || !atomic_compare_exchange_strong (&s->adjusted, &last, now))
     return;
-  returned = halve (&s->returned);
-  evicted = halve (&s->evicted);
-  wanted = halve (&s->wanted);
-  marginal = halve (&s->marginal);
+  returned = fade (&s->returned);
+  evicted = fade (&s->evicted);
+  wanted = fade (&s->wanted);
+  marginal = fade (&s->marginal);
   /* A third in favour of the hot: where both are equal, as with pages that are
    * used at random, the share must not wander. */
   if (3 * returned * marginal > 4 * wanted * evicted)

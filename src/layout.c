@@ -155,7 +155,7 @@ orl_layout_compute (struct orl_geometry *geo)
   geo->buckets = place (&end, buckets * sizeof (struct orl_bucket));
   geo->frames = place (&end, geo->nframes * sizeof (struct orl_frame));
   geo->firsts = place (&end, geo->nframes * sizeof (orl_a64));
-  geo->nghosts = (uint32_t) (geo->nframes * 2 / ORL_GHOST_WORDS);
+  geo->nghosts = (uint32_t) (geo->nframes * ORL_GHOSTS / ORL_GHOST_WORDS);
   geo->ghosts = place (&end, geo->nghosts * sizeof (struct orl_ghosts));
   geo->dirty = place (&end, (geo->nframes + 63) / 64 * sizeof (orl_a64));
   geo->nimages = images (geo);
@@ -181,7 +181,7 @@ orl_layout_ranges (const struct orl_geometry *geo, uint64_t n,
   r[1] = (struct orl_range){ geo->firsts, geo->firsts + n * sizeof (orl_a64) };
   r[2] = (struct orl_range){ geo->ghosts,
                              geo->ghosts
-                                 + n * 2 / ORL_GHOST_WORDS
+                                 + n * ORL_GHOSTS / ORL_GHOST_WORDS
                                        * sizeof (struct orl_ghosts) };
   r[3] = (struct orl_range){ geo->dirty,
                              geo->dirty + (n + 63) / 64 * sizeof (orl_a64) };

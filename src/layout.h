@@ -26,7 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ORL_FORMAT 3
+#define ORL_FORMAT 4
 #define ORL_MAGIC "ORIEL\r\n\032"
 #define ORL_LINE 64             /* bytes of a cache line */
 
@@ -294,6 +294,7 @@ struct orl_frame {
 };
 
 #define ORL_GHOST_WORDS 8
+#define ORL_GHOSTS 6            /* words for each frame */
 
 /* Pages that were evicted; ghost.c.  0: none. */
 struct orl_ghosts {

@@ -77,6 +77,7 @@ tests_c = \
 	tests/list-names-the-pools \
 	tests/locked-window-takes-no-major-fault \
 	tests/locking-beyond-the-limit-is-eperm \
+	tests/loops-larger-than-the-pool-keep-a-part \
 	tests/names-and-version \
 	tests/neighbours-are-shown-by-one-call \
 	tests/null-arguments-are-einval \

@@ -2,7 +2,8 @@
 /*
  * Eviction: pages that are used again and again stay while a scan of eight times
  * the pool goes by, and the scan's own pages go.  A page that was evicted, and is
- * wanted again soon, is taken for one of the former, as it is remembered.
+ * wanted again, soon or after five times as many others as the pool has frames, is
+ * taken for one of the former, as it is remembered.
  */
 #include "util.h"
 
@@ -10,6 +11,7 @@
 #define HOT 400
 #define SOON 100
 #define FIRST_SOON 1000
+#define FIRST_LATE 1500
 #define FIRST_SCAN 2000
 #define SCAN (8 * FRAMES)
 
@@ -53,13 +55,13 @@ main (void)
 {
   oriel_options opt = test_options ();
   uint64_t next = FIRST_SCAN;
-  int hot, soon, once;
+  int hot, soon, late, once;
 
   opt.pool_size = FRAMES * 4096;
   opt.store = ORIEL_STORE_POSIX;
   pool = must_open_pool ("test", &opt);
   file = must_open_file (pool, scratch_file ("data"), ORIEL_CREATE);
-  must (oriel_file_truncate (file, (FIRST_SCAN + 4 * SCAN) * 4096),
+  must (oriel_file_truncate (file, (FIRST_SCAN + 9 * SCAN) * 4096),
         "oriel_file_truncate");
   /* With some others between, so that the hand goes round. */
   for (int i = 0; i < 20; i++) {
@@ -87,6 +89,19 @@ main (void)
   next += SCAN;
   soon = resident (FIRST_SOON, SOON);
   ok (soon > SOON / 2, "of %d pages that came back %d stay", SOON, soon);
+
+  /* What is hot was not used for so long that these are hotter. */
+  use (next, 3 * SCAN);
+  next += 3 * SCAN;
+  use (FIRST_LATE, SOON);
+  use (next, 5 * FRAMES);
+  next += 5 * FRAMES;
+  is_int (resident (FIRST_LATE, SOON), 0, "after five times the pool none is there");
+  use (FIRST_LATE, SOON);
+  use (next, SCAN);
+  next += SCAN;
+  late = resident (FIRST_LATE, SOON);
+  ok (late > SOON / 2, "of %d that came back late %d stay", SOON, late);
   must (oriel_file_close (file), "oriel_file_close");
   must (oriel_pool_close (pool), "oriel_pool_close");
   return done_testing ();

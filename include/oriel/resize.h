@@ -7,7 +7,7 @@
  * A pool is laid out for the greatest size that it may have, max_size in
  * oriel_options.  What is not in use of that is a hole in its file: it costs
  * address space (linear windows reserve all of it) and, of memory, 16 bytes for
- * each page; all other tables grow with the pool, by 88 bytes a page.  They do
+ * each page; all other tables grow with the pool, by 120 bytes a page.  They do
  * not shrink with it.
  */
 #ifndef ORIEL_RESIZE_H
