@@ -442,7 +442,7 @@ const struct test tests[] = {
     ALL, run_statements,
     { { "reads", "1/s", 1, false, { { "best", BEST, 1.3 } } },
       { "scan", "s", 1, true, { { "best", BEST, 1 } } } },
-    { .processes = 2, .data = 4 * SMALL, .memory = SMALL, .pool = 52 * MiB,
+    { .processes = 2, .data = 4 * SMALL, .memory = SMALL, .pool = 56 * MiB,
       .zipf = true, .scanner = true } },
   { "memory", "16 processes on one database, all of it at hand", ALL,
     run_memory,

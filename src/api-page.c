@@ -82,7 +82,7 @@ static inline bool
 is_plain (unsigned flags)
 {
   return !(flags & ~(ORIEL_OPTIMISTIC | ORIEL_SHOWN))
-         || flags == (ORIEL_OPTIMISTIC | ORIEL_ANYTHREAD | ORIEL_SHOWN);
+         || (flags & ~ORIEL_SHOWN) == (ORIEL_OPTIMISTIC | ORIEL_ANYTHREAD);
 }
 
 /* Is this the pool that the thread used last?  In a forked child, in a strict

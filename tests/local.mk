@@ -391,6 +391,7 @@ tests_sqlite = \
 	tests/vfs-log-is-written-before-it-is-published \
 	tests/vfs-log-of-busy-writers-is-bounded \
 	tests/vfs-lost-pages-are-read-again-at-once \
+	tests/vfs-missed-pages-are-in-memory-once \
 	tests/vfs-no-read-is-stale \
 	tests/vfs-null-io-is-refused-with-a-pool \
 	tests/vfs-old-sqlite-is-refused \

@@ -6,10 +6,15 @@
  * back; fetched twice, it is pinned once.  Its content changes as that of a
  * mapped file would: not while SQLite's locks protect it.
  *
- * Only what is at hand is fetched: in the pool, and shown by a slot.  All else is
- * answered by "use xRead", which always works: it copies the page, which SQLite
- * then keeps in its own cache, and counts what is wanted often, so that the page
- * is loaded, or its extent gets a slot, and the next fetch finds it.
+ * In a window that is swapped only what is at hand is fetched: in the pool, and
+ * shown by a slot.  All else is answered by "use xRead", which always works: it
+ * copies the page, which SQLite then keeps in its own cache, and counts what is
+ * wanted often, so that the page is loaded, or its extent gets a slot, and the next
+ * fetch finds it.  A linear window shows all that the pool has, so there a fetch
+ * loads what is missing: copies of what was missed would fill the cache of each
+ * connection, which SQLite asks only for what cannot be fetched.  But where an
+ * application asked for a larger cache it is to be used: SQLite looks into it when
+ * a fetch finds nothing.
  *
  * PLACES.  A connection has up to VFS_KEPT_MAX places, and a page can be in one of
  * them only, by its number.  There it stays pinned when SQLite gives it up, until
@@ -84,8 +89,8 @@
  * share after so many. */
 #define TURNS_A_QUOTA 1024
 
-/* What is at hand, or -EAGAIN. */
-#define FLAGS (ORIEL_OPTIMISTIC | ORIEL_ANYTHREAD | ORIEL_SHOWN)
+/* Bytes: up to here it is SQLite's default, or less.  More was asked for. */
+#define OWN_CACHE_MAX 2048000
 
 struct hint {
   uint32_t number;
@@ -126,6 +131,7 @@ struct vfs_fetches {
   uint64_t pinned;              /* a bit each */
   uint32_t quota;               /* of the process's bound; 0: none was asked for */
   uint32_t turns;               /* transactions that ended in a lease */
+  bool renew;                   /* the pins have other flags than now */
   /* beside them */
   uint32_t held;                /* pages */
   uint32_t granted;             /* of the process's bound */
@@ -270,8 +276,10 @@ vfs_fetch_turn (struct vfs_connection *c)
 
   if (!f || ++f->turns % TURNS_A_LOOK != 0)
     return;
-  if (f->turns % TURNS_A_QUOTA == 0 && is_short (c->shared->pool))
+  if (f->renew
+      || (f->turns % TURNS_A_QUOTA == 0 && is_short (c->shared->pool)))
     {
+      f->renew = false;
       vfs_fetch_return (c);
       return;
     }
@@ -330,8 +338,17 @@ note_room (const struct vfs_connection *c, struct vfs_place *s)
   s->room_frame = s->page.frame;
 }
 
+/* Of a pin. */
+static inline unsigned
+flags_of (const struct vfs_connection *c)
+{
+  bool loads = c->shared->pool->slot_size == 0 && !c->own_cache;
+
+  return ORIEL_OPTIMISTIC | ORIEL_ANYTHREAD | (loads ? 0 : ORIEL_SHOWN);
+}
+
 /* Pin the page, where it is thought to be: in place of what page has, or
- * anew. */
+ * anew.  false: it is not at hand, or cannot be read, which xRead tells. */
 static bool
 pin (struct vfs_connection *c, uint64_t number, oriel_page *page)
 {
@@ -339,7 +356,8 @@ pin (struct vfs_connection *c, uint64_t number, oriel_page *page)
   uint32_t frame = hint->number == number ? hint->frame : UINT32_MAX;
   int r = page->ledger_entry
               ? oriel_pin_move (page, number, frame)
-              : oriel_pin_hint (vfs_oriel (c), number, frame, FLAGS, page);
+              : oriel_pin_hint (vfs_oriel (c), number, frame, flags_of (c),
+                                page);
 
   if (r < 0)
     return false;
@@ -622,6 +640,19 @@ vfs_fetch_raise (sqlite3 *db)
    * fail: then pages are copied. */
   if (c->shared && c->raise && c->mmap_limit == 0)
     sqlite3_exec (db, "PRAGMA mmap_size = 2147418112", NULL, NULL, NULL);
+}
+
+void
+vfs_fetch_own_cache (struct vfs_connection *c, long size)
+{
+  bool large = size < 0 ? size < -OWN_CACHE_MAX / 1024
+                        : (uint64_t) size
+                              > OWN_CACHE_MAX / c->shared->pool->page_size;
+
+  /* Those that are pinned go by the old flags.  They may be the lease's. */
+  if (c->fetches && large != c->own_cache)
+    c->fetches->renew = true;
+  c->own_cache = large;
 }
 
 void

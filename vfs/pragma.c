@@ -263,6 +263,15 @@ pool (struct vfs_connection *c, char **arg)
   return SQLITE_OK;
 }
 
+/* SQLite's own pragma, which goes on to it. */
+static void
+note_cache_size (struct vfs_connection *c, char **arg)
+{
+  if (vfs_has_pool (c) && arg[ARGUMENT]
+      && sqlite3_stricmp (arg[NAME], "cache_size") == 0)
+    vfs_fetch_own_cache (c, strtol (arg[ARGUMENT], NULL, 10));
+}
+
 static const struct {
   const char *name;
   int (*run) (struct vfs_connection *c, char **arg);
@@ -284,5 +293,6 @@ vfs_pragma (struct vfs_connection *c, char **arg)
         rc = vfs_has_pool (c) ? pragmas[i].run (c, arg) : status (c, arg);
         return rc == SQLITE_OK && !arg[RESULT] ? SQLITE_NOMEM : rc;
       }
+  note_cache_size (c, arg);
   return SQLITE_NOTFOUND;
 }

@@ -201,6 +201,7 @@ struct vfs_connection {
   /* fetch.c */
   sqlite3_int64 mmap_limit;
   bool raise;                   /* vfs_fetch_raise() has to */
+  bool own_cache;               /* SQLite was told to have a large one */
   char why_not[160];            /* why shared is NULL */
   /* wal.c */
   struct vfs_connection *wal_next; /* its list, and what points at this one */
@@ -401,6 +402,9 @@ void vfs_fetch_turn (struct vfs_connection *c);
 /* A connection was opened: unless its mmap_size is set or oriel_fetch is 0, set it,
  * or SQLite would never ask. */
 void vfs_fetch_raise (sqlite3 *db);
+
+/* PRAGMA cache_size = size: KiB if it is negative, else pages. */
+void vfs_fetch_own_cache (struct vfs_connection *c, long size);
 
 /* Give back whatever is still fetched. */
 void vfs_fetch_close (struct vfs_connection *c);
