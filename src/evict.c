@@ -319,6 +319,7 @@ sweep (struct orl_thread *me, uint32_t want, enum spared spared,
       if (i < step)
         atomic_compare_exchange_strong (&shm->super->hand, &to, hand + i);
       left -= step = i;
+      orl_heat_round (me, false);
       if (taken + b.n >= want || left == 0)
         taken += finish (me, &b);
       if (taken == 0 && dirty && dirty->n == ORL_BATCH)

@@ -10,6 +10,8 @@
 
 #include "layout.h"
 
+#define ORL_GHOST_AGE 8         /* times the frames: none that counts is older */
+
 /* Of a page that was evicted; times are those of the clock in heat.c, rounded
  * to 1/256 of the pool's frames. */
 struct orl_ghost {

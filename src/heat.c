@@ -46,7 +46,6 @@
 #define COLD_MAX 2              /* a half */
 #define NOT_COUNTED (1u << 31)  /* more than there are frames */
 #define SAMPLE 8                /* judge by no fewer */
-#define REMEMBERED 8            /* times the frames: no ghost is older */
 
 static uint32_t
 now_of (const struct orl_shm *shm)
@@ -266,7 +265,7 @@ remember (const struct orl_shm *shm, const struct orl_frame *f, uint32_t now,
   if (g.gone <= orl_frames (shm) - hot_pages (shm))
     add (&shm->super->returned, 1);
   ago = (uint64_t) g.gone + g.idle;
-  if (ago > REMEMBERED * (uint64_t) orl_frames (shm))
+  if (ago > ORL_GHOST_AGE * (uint64_t) orl_frames (shm))
     return false;
   *p = (struct past){ now - (uint32_t) ago - g.span, now - (uint32_t) ago,
                       g.uses };
@@ -438,12 +437,13 @@ orl_heat_round (struct orl_thread *me, bool over)
     atomic_store_explicit (&s->hot, seen, memory_order_relaxed);
 }
 
+/* Down to 0 at last: what is left of one would count against the other for ever. */
 static uint32_t
 fade (orl_a32 *counter)
 {
   uint32_t n = atomic_load_explicit (counter, memory_order_relaxed);
 
-  atomic_store_explicit (counter, n - n / 4, memory_order_relaxed);
+  atomic_store_explicit (counter, n - (n + 3) / 4, memory_order_relaxed);
   return n;
 }
 
@@ -465,9 +465,9 @@ adjust (const struct orl_shm *shm, uint32_t now)
   evicted = fade (&s->evicted);
   wanted = fade (&s->wanted);
   marginal = fade (&s->marginal);
-  /* A third in favour of the hot: where both are equal, as with pages that are
-   * used at random, the share must not wander. */
-  if (3 * returned * marginal > 4 * wanted * evicted)
+  /* By half in favour of the hot: where both are equal, as with pages that are used
+   * at random, the share must not wander. */
+  if (returned * marginal > 2 * wanted * evicted)
     target += target / 10;
   else
     target -= target / 10;

@@ -130,7 +130,7 @@ struct orl_super {
   orl_a64 cold;                 /* pages that should be, times 65536 */
   orl_a32 round_hot;            /* pages that the hand has seen this round */
   orl_a32 adjusted;             /* clock */
-  orl_a32 evicted;              /* since then, and half of before: pages */
+  orl_a32 evicted;              /* since then, and what is left of before: pages */
   orl_a32 returned;             /* of those, loaded again soon */
   orl_a32 marginal;             /* the coldest hot pages that were looked at */
   orl_a32 wanted;               /* of those, used */

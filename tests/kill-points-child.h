@@ -284,7 +284,8 @@ doubt (oriel_pool *p, bool makes)
   need (oriel_file_close (file) == 0);
 }
 
-/* Until a frame that goes is the next in its stash; then uses it. */
+/* Until a frame that goes is the next in its stash; then uses it.  All are free
+ * first, as else those that go may have what is hot. */
 struct stasher {
   oriel_pool *pool;
   oriel_file *file;
@@ -298,6 +299,7 @@ stashes (void *arg)
   struct orl_thread *me;
 
   need (orl_thread_self (s->pool, &me) == 0);
+  need (oriel_pool_evict (s->pool, NULL) == 0);
   for (uint64_t i = 0; i < 20 * PAGES
                        && (me->nstash == 0
                            || me->stash[me->nstash - 1] < FRAMES); i++)

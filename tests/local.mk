@@ -94,6 +94,7 @@ tests_c = \
 	tests/pages-of-a-file-are-listed \
 	tests/pages-read-ahead-evict-no-hot-page \
 	tests/pages-wait-for-their-log \
+	tests/pages-wanted-again-later-are-kept \
 	tests/pages-without-a-log-leave-room-to-others \
 	tests/pin-anythread-outlives-its-thread \
 	tests/pin-beyond-largest-offset-is-efbig \

@@ -65,6 +65,7 @@
  * No locks: a connection is used by one thread.  While its lease is IDLE, pages are
  * not in use, and kept ones are theirs who make the lease GOING.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,7 +132,7 @@ struct vfs_fetches {
   uint64_t pinned;              /* a bit each */
   uint32_t quota;               /* of the process's bound; 0: none was asked for */
   uint32_t turns;               /* transactions that ended in a lease */
-  bool renew;                   /* the pins have other flags than now */
+  bool renew;                   /* pins have other flags than flags_of() */
   /* beside them */
   uint32_t held;                /* pages */
   uint32_t granted;             /* of the process's bound */
@@ -276,10 +277,8 @@ vfs_fetch_turn (struct vfs_connection *c)
 
   if (!f || ++f->turns % TURNS_A_LOOK != 0)
     return;
-  if (f->renew
-      || (f->turns % TURNS_A_QUOTA == 0 && is_short (c->shared->pool)))
+  if (f->turns % TURNS_A_QUOTA == 0 && is_short (c->shared->pool))
     {
-      f->renew = false;
       vfs_fetch_return (c);
       return;
     }
@@ -516,10 +515,19 @@ fetch_slowly (struct vfs_connection *c, uint64_t offset, uint64_t amount)
 
   /* Not before there is something to fetch by. */
   c->fetch_limit = f ? end : 0;
+  /* Of a page that is in several frames nothing is to be loaded. */
   if (offset + amount > end
+      || (offset & (c->shared->pool->page_size - 1)) + amount
+             > c->shared->pool->page_size
       || (!f && !(f = c->fetches = make (c->shared->pool))))
     return NULL;
   c->fetch_limit = end;
+  /* The lease, if there is one, is in use. */
+  if (f->renew)
+    {
+      vfs_fetch_return (c);
+      f->renew = false;
+    }
   number = offset >> f->shift;
   in = offset & f->in;
   if (!get_quota (c))
@@ -540,9 +548,10 @@ fetch_slowly (struct vfs_connection *c, uint64_t offset, uint64_t amount)
 /* The most frequent case: the page has its place, or is in a frame that is
  * remembered and gets its place from another.  Where the pin of one that has it
  * does not hold any more, as a file was dropped, or a pool shrinks, all are given
- * back. */
+ * back.  *failed: it is of no use to try again. */
 static inline void *
-fetch (struct vfs_connection *c, uint64_t offset, uint64_t amount)
+fetch (struct vfs_connection *c, uint64_t offset, uint64_t amount,
+       bool *failed)
 {
   struct vfs_fetches *f = c->fetches;
   uint64_t number = offset >> f->shift;
@@ -561,11 +570,12 @@ fetch (struct vfs_connection *c, uint64_t offset, uint64_t amount)
     }
   if (s->uses == 0)
     {
-      bool is_pinned = oriel_pin_move (&s->page, number, frame) == 0;
+      int r = oriel_pin_move (&s->page, number, frame);
 
-      if (!is_pinned)
+      *failed = r < 0 && r != -EAGAIN;
+      if (r < 0)
         forget (f, s);
-      if (!is_pinned || s->page.frame != frame)
+      if (r < 0 || s->page.frame != frame)
         {
           if (has_it)
             vfs_fetch_return (c);
@@ -583,11 +593,14 @@ int
 vfs_fetch (struct vfs_connection *c, sqlite3_int64 offset, int amount,
            void **data)
 {
+  bool failed = false;
   void *at = NULL;
 
   if ((uint64_t) offset + (uint64_t) amount <= c->fetch_limit)
-    at = fetch (c, (uint64_t) offset, (uint64_t) amount);
-  *data = at ? at : fetch_slowly (c, (uint64_t) offset, (uint64_t) amount);
+    at = fetch (c, (uint64_t) offset, (uint64_t) amount, &failed);
+  *data = at || failed
+              ? at
+              : fetch_slowly (c, (uint64_t) offset, (uint64_t) amount);
   return SQLITE_OK;
 }
 
@@ -649,9 +662,14 @@ vfs_fetch_own_cache (struct vfs_connection *c, long size)
                         : (uint64_t) size
                               > OWN_CACHE_MAX / c->shared->pool->page_size;
 
-  /* Those that are pinned go by the old flags.  They may be the lease's. */
+  /* Those that are pinned go by the old flags.  They may be the lease's: the next
+   * fetch sees to them. */
   if (c->fetches && large != c->own_cache)
-    c->fetches->renew = true;
+    {
+      c->fetches->renew = true;
+      c->kept_limit = 0;
+      vfs_fetch_stop (c);
+    }
   c->own_cache = large;
 }
 

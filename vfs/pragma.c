@@ -263,13 +263,21 @@ pool (struct vfs_connection *c, char **arg)
   return SQLITE_OK;
 }
 
-/* SQLite's own pragma, which goes on to it. */
+/* SQLite's own pragmas, which go on to it. */
 static void
 note_cache_size (struct vfs_connection *c, char **arg)
 {
-  if (vfs_has_pool (c) && arg[ARGUMENT]
-      && sqlite3_stricmp (arg[NAME], "cache_size") == 0)
-    vfs_fetch_own_cache (c, strtol (arg[ARGUMENT], NULL, 10));
+  const char *size = arg[ARGUMENT];
+  bool is_hex = size && size[0] == '0' && (size[1] | 0x20) == 'x';
+  long n;
+
+  if (!vfs_has_pool (c) || !size)
+    return;
+  n = strtol (size, NULL, is_hex ? 16 : 10);
+  if (sqlite3_stricmp (arg[NAME], "cache_size") == 0)
+    vfs_fetch_own_cache (c, n);
+  else if (sqlite3_stricmp (arg[NAME], "default_cache_size") == 0)
+    vfs_fetch_own_cache (c, labs (n));
 }
 
 static const struct {
