@@ -64,7 +64,7 @@ orl_ghost_put (const struct orl_shm *shm, uint64_t file, uint64_t page,
   uint64_t hash = orl_hash (file, page);
   struct orl_ghosts *b = bucket (shm, hash);
   uint32_t at = now / unit (shm) & TIME_MAX, oldest = 0, best = 0;
-  uint32_t limit = in_units (shm, ORL_GHOST_AGE * orl_frames (shm)) + 1;
+  uint32_t limit = ORL_GHOST_AGE * (orl_frames (shm) / unit (shm) + 1);
 
   for (uint32_t i = 0; i < ORL_GHOST_WORDS; i++)
     {

@@ -480,7 +480,6 @@ orl_heat_end (struct orl_thread *me)
   const struct orl_shm *shm = &me->pool->shm;
   uint32_t now = now_of (shm);
 
-  orl_heat_round (me, false);
   while (is_crowded (shm) && demote (me, 0, now))
     ;
   for (uint32_t i = 0; i < me->ncool; i++)

@@ -9,6 +9,7 @@ vfs_sources = \
 	vfs/coherence.c \
 	vfs/coherence.h \
 	vfs/control.c \
+	vfs/fetch-cells.h \
 	vfs/fetch.c \
 	vfs/file.c \
 	vfs/futex.c \
