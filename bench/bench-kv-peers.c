@@ -67,7 +67,9 @@ ours_open (const struct place *place)
   snprintf (pool, sizeof pool, "%s/oriel-bench-kv-%d", pool_directory (),
             (int) getppid ());
   oriel_options_init (&opt);
-  opt.pool_size = place->cache;
+  /* With what it keeps of each page, some 160 bytes. */
+  opt.page_size = place->page;
+  opt.pool_size = place->cache / (place->page + 160) * place->page;
   opt.max_threads = opt.max_processes = 16; /* a little memory for each */
   /* Others of the round may still be there, and have it. */
   ours_must (oriel_pool_open (pool, &opt, &o->pool), "oriel_pool_open");
@@ -78,7 +80,7 @@ ours_open (const struct place *place)
     oriel_file *file;
 
     ours_must (oriel_file_open (o->pool, path, 0, &file), "oriel_file_open");
-    ours_must (oriel_prefetch (file, 0, oriel_file_size (file) / PAGE),
+    ours_must (oriel_prefetch (file, 0, oriel_file_size (file) / place->page),
                "oriel_prefetch");
     ours_must (oriel_file_abandon (file), "oriel_file_abandon");
   }
@@ -139,12 +141,11 @@ ours_scan (void *session, const void *key, unsigned n, void *value)
 {
   struct our_session *s = session;
   unsigned got = 0;
-  const void *its;
-  size_t length;
+  kv_pair pair;
 
   ours_must (kv_seek (s->cursor, key, KEY), "kv_seek");
-  while (got < n && kv_next (s->cursor, NULL, NULL, &its, &length) == 0) {
-    memcpy (value, its, length);
+  while (got < n && kv_next (s->cursor, &pair) == 0) {
+    memcpy (value, pair.value, pair.length);
     got++;
   }
   return got;
@@ -398,7 +399,7 @@ bdb_open (const struct place *place)
   bdb_must (env->set_lg_dir (env, place->path), "set_lg_dir");
   bdb_must (env->open (env, home, parts, 0600), home);
   bdb_must (db_create (&b->table, env, 0), "db_create");
-  bdb_must (b->table->set_pagesize (b->table, PAGE), "set_pagesize");
+  bdb_must (b->table->set_pagesize (b->table, place->page), "set_pagesize");
   bdb_must (b->table->open (b->table, NULL, "store.db", NULL, DB_BTREE,
                             DB_CREATE | DB_AUTO_COMMIT | DB_THREAD, 0600),
             "DB->open");

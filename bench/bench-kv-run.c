@@ -99,12 +99,12 @@ by_share (const void *a, const void *b)
 }
 
 /* Leaves are full, as LMDB's can be, whose cells and pages have the least besides
- * key and value; nothing else takes memory, and the leaves that are read most are
+ * key and value; nothing else takes memory, and the pages that are read most are
  * always there. */
 double
-least_read (const struct dataset *data, uint64_t memory)
+least_read (const struct dataset *data, uint64_t memory, uint32_t page)
 {
-  uint32_t each = (PAGE - 16) / (KEY + data->value + 10);
+  uint32_t fit = (page - 16) / (KEY + data->value + 10), each = fit ? fit : 1;
   uint32_t n = data->records, pages = (n + each - 1) / each;
   struct popular *p = calloc (n, sizeof *p);
   double zeta = zipf_of (n).zeta, missed = 0;
@@ -120,10 +120,10 @@ least_read (const struct dataset *data, uint64_t memory)
     p[i / each].share += share;
   }
   qsort (p, pages, sizeof *p, by_share);
-  for (uint64_t i = memory / PAGE; i < pages; i++)
+  for (uint64_t i = memory / page; i < pages; i++)
     missed += p[i].share;
   free (p);
-  return missed * PAGE;
+  return missed * page;
 }
 
 /* ------------------------------------------------------------------ */

@@ -23,6 +23,9 @@
 #include "figures.h"
 
 #define ENGINES 4
+/* Seconds until what counts is measured: in the first ones of zipf's reads a cache
+ * learns what is popular. */
+#define WARM_LARGER 20
 
 static const struct engine *const engines[ENGINES]
     = { &oriel_engine, &lmdb_engine, &lmdb_random_engine, &bdb_engine };
@@ -31,26 +34,26 @@ static struct dataset small = { "values of 100 bytes", 500000, 100 };
 static struct dataset large = { "values of 1000 bytes", 250000, 1000 };
 
 static const struct work works[] = {
-  { "memory-threads", &small, { 0 }, 1, 2, false, false, false, 0.8, 2,
+  { "memory-threads", &small, { 0 }, 1, 2, false, false, false, PAGE, 0.8, 2,
     "reads in memory, keys evenly, 2 threads" },
-  { "memory-processes", &small, { 0 }, 2, 1, false, false, false, 0.8, 2,
+  { "memory-processes", &small, { 0 }, 2, 1, false, false, false, PAGE, 0.8, 2,
     "reads in memory, keys evenly, 2 processes" },
-  { "durable", &small, { .update = 100 }, 8, 1, false, true, false, 3, 2,
+  { "durable", &small, { .update = 100 }, 8, 1, false, true, false, PAGE, 3, 2,
     "durable single puts, 8 processes" },
-  { "larger", &large, { 0 }, 1, 2, true, false, true, 2, 2,
+  { "larger", &large, { 0 }, 1, 2, true, false, true, 1024, 2, 2,
     "zipf(0.99) reads, data four times memory, 2 threads" },
-  { "larger-8", &large, { 0 }, 1, 8, true, false, true, 0, 0,
+  { "larger-8", &large, { 0 }, 1, 8, true, false, true, 1024, 0, 0,
     "the same by 8 threads, as many reads as the disk takes" },
-  { "ycsb-a", &large, { .update = 50 }, 1, 2, true, false, false, 0, 0,
+  { "ycsb-a", &large, { .update = 50 }, 1, 2, true, false, false, PAGE, 0, 0,
     "half reads, half updates" },
-  { "ycsb-b", &large, { .update = 5 }, 1, 2, true, false, false, 0, 0,
+  { "ycsb-b", &large, { .update = 5 }, 1, 2, true, false, false, PAGE, 0, 0,
     "95 of 100 reads, 5 updates" },
-  { "ycsb-c", &large, { 0 }, 1, 2, true, false, false, 0, 0, "reads" },
+  { "ycsb-c", &large, { 0 }, 1, 2, true, false, false, PAGE, 0, 0, "reads" },
   { "ycsb-d", &large, { .insert = 5, .latest = true }, 1, 2, true, false,
-    false, 0, 0, "95 of 100 reads of what is new, 5 inserts" },
+    false, PAGE, 0, 0, "95 of 100 reads of what is new, 5 inserts" },
   { "ycsb-e", &large, { .insert = 5, .scan = 95 }, 1, 2, true, false, false,
-    0, 0, "95 of 100 scans of up to 100, 5 inserts" },
-  { "ycsb-f", &large, { .modify = 50 }, 1, 2, true, false, false, 0, 0,
+    PAGE, 0, 0, "95 of 100 scans of up to 100, 5 inserts" },
+  { "ycsb-f", &large, { .modify = 50 }, 1, 2, true, false, false, PAGE, 0, 0,
     "half reads, half reads with a write after" },
 };
 
@@ -60,6 +63,7 @@ static struct outcome outcome[WORKS][ENGINES][ROUNDS];
 static bool failed[WORKS][ENGINES];
 static char home[200];          /* of the stores */
 static bool brief, keep;
+static uint32_t bdb_page = PAGE;
 
 /* ------------------------------------------------------------------ */
 
@@ -81,19 +85,21 @@ setup_of (const struct run *run, const struct work *w, int e)
   struct setup s = { .work = w, .engine = engines[e], .number = e };
   uint64_t bytes = (uint64_t) w->data->records * (KEY + w->data->value);
 
-  /* Of a cgroup's memory a tenth is for what is no page, and no less than 6 MiB;
-   * LMDB has it, too. */
+  /* As much of a cgroup's memory as each can have for pages, and for what it
+   * keeps of them: Berkeley DB needs a tenth for its locks and log, and no less
+   * than 6 MiB.  To LMDB it is the page cache. */
   s.memory = !w->larger ? 0 : run->quick ? 64 * MiB : bytes / 4;
   s.place.tight = w->larger;
-  s.place.cache = !w->larger             ? bytes * 3
-                  : s.memory < 60 * MiB ? s.memory - 6 * MiB
-                                         : s.memory / 10 * 9;
+  s.place.cache = !w->larger                   ? bytes * 3
+                  : engines[e] == &oriel_engine ? s.memory - 5 * MiB / 2
+                  : s.memory < 60 * MiB        ? s.memory - 6 * MiB
+                                                : s.memory / 10 * 9;
   if (!w->larger && s.place.cache < 128 * MiB)
     s.place.cache = 128 * MiB;
   s.place.map = 16 * bytes + GiB;
   s.place.durable = w->durable;
   s.place.warm = !w->larger;
-  s.warm = w->larger ? 4 : 0.5;
+  s.warm = w->larger ? WARM_LARGER : 0.5;
   s.seconds = w->larger ? 4 : 2;
   if (brief) {
     s.warm /= 2;
@@ -101,8 +107,11 @@ setup_of (const struct run *run, const struct work *w, int e)
   }
   if (run->quick)
     s.warm = s.seconds = 0.2;
-  snprintf (s.place.path, sizeof s.place.path, "%s/%s-%u", home,
-            engines[e]->file, w->data->value);
+  s.place.page = engines[e] == &bdb_engine      ? bdb_page
+                 : engines[e] == &oriel_engine ? w->page
+                                               : PAGE;
+  snprintf (s.place.path, sizeof s.place.path, "%s/%s-%u-%u", home,
+            engines[e]->file, w->data->value, s.place.page);
   return s;
 }
 
@@ -237,7 +246,7 @@ floor_of (size_t w, const struct run *run)
 {
   struct setup s = setup_of (run, &works[w], 0);
 
-  return least_read (works[w].data, s.memory);
+  return least_read (works[w].data, s.memory, s.place.page);
 }
 
 static void
@@ -261,8 +270,8 @@ write_work (size_t w, const struct run *run)
         && fields[i].offset == offsetof (struct outcome, read_bytes)) {
       double least = floor_of (w, run);
 
-      printf ("floor : %s: a cache that knows which pages are read most reads "
-              "%.0f bytes an operation\n", works[w].name, least);
+      printf ("floor : %s: a cache that knows which of our pages are read most "
+              "reads %.0f bytes an operation\n", works[w].name, least);
       figures_series ("optimal cache", FIGURES_FLOOR, &least, 1);
     }
   }
@@ -280,8 +289,10 @@ begin_figures (const struct run *run, int argc, char **argv)
                  "returns; ycsb: no put is waited for; the same for all");
   figures_setup ("data", "%u keys with %s, %u with %s", small.records,
                  small.name, large.records, large.name);
+  figures_setup ("pages", "4096 bytes; larger: ours 1024, so that each value has "
+                 "one; Berkeley DB %u", bdb_page);
   figures_setup ("warm-up", "larger: %d s; else all is read before",
-                 brief ? 2 : 4);
+                 brief ? WARM_LARGER / 2 : WARM_LARGER);
   for (int e = 0; e < ENGINES; e++)
     if (!engines[e]->open)
       figures_left_out ("%s: not found by configure", engines[e]->name);
@@ -290,7 +301,7 @@ begin_figures (const struct run *run, int argc, char **argv)
 /* ------------------------------------------------------------------ */
 
 static const char usage[]
-    = "Usage: bench-kv [OPTION]... [short] [in=DIR]\n"
+    = "Usage: bench-kv [OPTION]... [short] [in=DIR] [bdb-page=N]\n"
       "\n"
       "  --only REGEX   cases: memory-threads, memory-processes, durable, larger,\n"
       "                 larger-8, ycsb-a to ycsb-f\n"
@@ -299,6 +310,7 @@ static const char usage[]
       "  --quick        little data, very short rounds: does it work?\n"
       "  short          less data, and half as long\n"
       "  in=DIR         keep the stores there, or use those that are there\n"
+      "  bdb-page=N     bytes of Berkeley DB's pages (4096)\n"
       "\n"
       "Stores are made in $TMPDIR, or /var/tmp, and removed.  Exit status 3: a\n"
       "target was missed; 1: something failed.\n";
@@ -317,7 +329,9 @@ main (int argc, char **argv)
   keep = word < argc && strncmp (argv[word], "in=", 3) == 0;
   if (keep)
     snprintf (home, sizeof home, "%s", argv[word++] + 3);
-  if (word < argc
+  if (word < argc && strncmp (argv[word], "bdb-page=", 9) == 0)
+    bdb_page = (uint32_t) strtoul (argv[word++] + 9, NULL, 10);
+  if (word < argc || bdb_page == 0
       || (run.only
           && regcomp (&only, run.only, REG_EXTENDED | REG_NOSUB) != 0)) {
     fputs (usage, stderr);

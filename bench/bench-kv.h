@@ -32,6 +32,7 @@ struct dataset {
 struct place {
   char path[300];               /* a directory of its own */
   uint64_t cache;               /* bytes that it may use for pages */
+  uint32_t page;                /* bytes of a page */
   uint64_t map;                 /* that the store may grow to */
   bool tight;                   /* memory has room for little besides */
   bool durable;                 /* a put returns when it is */
@@ -76,6 +77,7 @@ struct work {
   bool zipf;
   bool durable;
   bool larger;                  /* than memory, four times */
+  uint32_t page;                /* bytes of our pages */
   double lmdb, bdb;             /* ratios that are wanted; 0: none */
   const char *what;
 };
@@ -117,9 +119,9 @@ struct setup {
 extern struct board *board;
 void key_of (uint32_t number, char key[KEY]);
 /* The least bytes for each zipf read of such data that a cache of so much memory
- * reads in the long run, if it does not know the future: in pages of PAGE, with the
- * keys in order. */
-double least_read (const struct dataset *data, uint64_t memory);
+ * reads in the long run, if it does not know the future: in such pages, with the
+ * keys in order, or where one has room for nothing but a value, of values. */
+double least_read (const struct dataset *data, uint64_t memory, uint32_t page);
 /* A directory and what is in it. */
 void remove_all (const char *path);
 /* What engines have in memory, of this process's children. */

@@ -131,16 +131,15 @@ work (int which, int moves)
 static long
 add_up (void)
 {
-  const void *value;
   kv_cursor *cursor;
-  size_t length;
+  kv_pair pair;
   long sum = 0;
   int balance;
 
   check (kv_cursor_open (store, &cursor));
   check (kv_seek (cursor, "account", 7));
-  while (kv_next (cursor, NULL, NULL, &value, &length) == 0) {
-    memcpy (&balance, value, sizeof balance);
+  while (kv_next (cursor, &pair) == 0) {
+    memcpy (&balance, pair.value, sizeof balance);
     sum += balance;
   }
   kv_cursor_close (cursor);

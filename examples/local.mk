@@ -45,7 +45,7 @@ kv_sources = \
 	examples/kv/kv-find.c \
 	examples/kv/kv-impl.h \
 	examples/kv/kv-log.c \
-	examples/kv/kv-page.c \
+	examples/kv/kv-page.h \
 	examples/kv/kv-tree.c \
 	examples/kv/kv-txn.c \
 	examples/kv/kv.c \

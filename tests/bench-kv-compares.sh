@@ -58,7 +58,15 @@ fi
 "$bench" --quick --only ycsb-c "in=$TMPDIR/kept" > "$scratch/out" 2>&1
 is $? 0 'stores can be kept'
 has '^loading oriel kv'
-: > "$TMPDIR/kept/oriel-1000/store.kv"
+"$bench" --quick --only ycsb-c "in=$TMPDIR/kept" bdb-page=8192 \
+  > "$scratch/out" 2>&1
+is $? 0 'pages of Berkeley DB can be chosen'
+if grep -q '^Berkeley DB' "$scratch/out"; then
+  ok 'and have a store of their own' test -e "$TMPDIR/kept/bdb-1000-8192/loaded"
+else
+  skip 'built without Berkeley DB'
+fi
+: > "$TMPDIR/kept/oriel-1000-4096/store.kv"
 "$bench" --quick --only ycsb-c "in=$TMPDIR/kept" > "$scratch/out" 2>&1
 is $? 1 'one that cannot be opened is told by the exit status'
 has '^FAILED: ycsb-c, oriel kv'
@@ -67,6 +75,8 @@ is "$(ls "$ORIEL_DIR")" '' 'no pool is left then, either'
 "$bench" --quick nonesuch > "$scratch/out" 2>&1
 is $? 2 'an unknown word is refused'
 
+"$bench" --quick bdb-page=none > "$scratch/out" 2>&1
+is $? 2 'and no number of bytes'
 "$bench" --nonesuch > "$scratch/out" 2>&1
 is $? 2 'an unknown option is refused'
 "$bench" --rounds 99 > "$scratch/out" 2>&1

@@ -44,29 +44,30 @@ static unsigned
 walk (bool back, uint64_t *random)
 {
   kv_cursor *cursor;
-  const void *key;
   unsigned seen = 0;
-  size_t length;
+  kv_pair pair;
   char last[20] = "";
 
   must (kv_cursor_open (store, &cursor), "kv_cursor_open");
   must (kv_seek (cursor, back ? NULL : "", 0), "kv_seek");
-  while ((back ? kv_prev : kv_next) (cursor, &key, &length, NULL, NULL) == 0) {
+  while ((back ? kv_prev : kv_next) (cursor, &pair) == 0) {
     char its[20];
     int order;
 
-    snprintf (its, sizeof its, "%.*s", (int) length, (const char *) key);
+    snprintf (its, sizeof its, "%.*s", (int) pair.key_length,
+              (const char *) pair.key);
     order = strcmp (its, last);
     if (last[0] && (back ? order >= 0 : order <= 0)) {
       diag ("%s after %s", its, last);
       break;
     }
     strcpy (last, its);
-    if (length == 5 && (unsigned) atoi (its) != (back ? KEYS - 1 - seen : seen)) {
+    if (pair.key_length == 5
+        && (unsigned) atoi (its) != (back ? KEYS - 1 - seen : seen)) {
       diag ("%s is the %u-th", its, seen);
       break;
     }
-    seen += length == 5;
+    seen += pair.key_length == 5;
     change ((unsigned) atoi (its), random);
   }
   kv_cursor_close (cursor);

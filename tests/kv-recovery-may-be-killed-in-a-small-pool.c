@@ -13,7 +13,6 @@ static void kv_point (const char *name);
 
 #include "../examples/kv/kv-find.c"
 #include "../examples/kv/kv-log.c"
-#include "../examples/kv/kv-page.c"
 #include "../examples/kv/kv-tree.c"
 #include "../examples/kv/kv-txn.c"
 #include "../examples/kv/kv.c"

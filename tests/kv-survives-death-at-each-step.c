@@ -13,7 +13,6 @@ static void kv_point (const char *name);
 
 #include "../examples/kv/kv-find.c"
 #include "../examples/kv/kv-log.c"
-#include "../examples/kv/kv-page.c"
 #include "../examples/kv/kv-tree.c"
 #include "../examples/kv/kv-txn.c"
 #include "../examples/kv/kv.c"
@@ -24,9 +23,9 @@ static void kv_point (const char *name);
 
 static const char *const points[] = {
   "alone.changed", "append.begun", "append.written", "commit.logged",
-  "commit.begun", "commit.dirtied", "commit.unpinning", "commit.unpinned", "commit.seen",
-  "commit.applied", "sync.begun", "sync.done", "checkpoint.begun",
-  "checkpoint.pages", "checkpoint.head", "begin.inherited", "redo.part",
+  "commit.begun", "commit.dirtied", "commit.unpinning", "commit.unpinned",
+  "commit.seen", "commit.applied", "sync.begun", "sync.done", "checkpoint.begun",
+  "checkpoint.pages", "checkpoint.head", "redo.begun", "redo.part",
   "redo.done", "recover.pages", "recover.head",
 };
 
@@ -162,7 +161,7 @@ try (const char *point, int times, int *done)
   die_at = point;
   die_after = times;
   /* These happen only where another died before, or nothing is in memory. */
-  if (strncmp (point, "redo.", 5) == 0 || strncmp (point, "begin.", 6) == 0) {
+  if (strncmp (point, "redo.", 5) == 0) {
     die_at = "commit.unpinning";
     told->done = *done;
     if (in_child (dies, done) != 128 + SIGKILL)

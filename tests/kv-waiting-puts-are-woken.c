@@ -44,7 +44,6 @@ wait_for (long number, _Atomic uint32_t *futex, int op, int value,
 
 #include "../examples/kv/kv-find.c"
 #include "../examples/kv/kv-log.c"
-#include "../examples/kv/kv-page.c"
 #include "../examples/kv/kv-tree.c"
 #include "../examples/kv/kv.c"
 

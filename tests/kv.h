@@ -89,8 +89,10 @@ kv_page_wrong (const void *page, size_t size, const struct kv_item *low,
             != (int) i
         || !found)
       return "a key is not found in its place";
-    if (head->level > 0 && item.length != sizeof (uint64_t))
-      return "a child has no number";
+    if ((head->level > 0 || item.far) && item.length != sizeof (uint32_t))
+      return "a child, or a value's page, has no number";
+    if (head->level > 0 && item.far)
+      return "a child is a value";
     used += kv_cell_size (&item);
   }
   if (head->heap + used != size)
@@ -101,6 +103,21 @@ kv_page_wrong (const void *page, size_t size, const struct kv_item *low,
                                &found) != head->n || found))
     return "a key is above the page's bound";
   return NULL;
+}
+
+UTIL int
+kv_check_value (struct kv_tree_check *c, uint64_t page)
+{
+  struct kv_view view;
+  int r = kv_look_once (c, page, &view);
+
+  if (r < 0)
+    return r;
+  if (kv_head (view.data)->level != KV_VALUE
+      || kv_head (view.data)->n > kv_value_max (c->store))
+    r = kv_wrong (c, page, "not a value");
+  kv_unlook (&view);
+  return r;
 }
 
 UTIL int
@@ -126,6 +143,9 @@ kv_check_tree (struct kv_tree_check *c, uint64_t page, int level,
     r = kv_wrong (c, page, wrong);
   if (r == 0 && head->level == 0)
     c->keys += head->n;
+  for (unsigned i = 0; r == 0 && head->level == 0 && i < head->n; i++)
+    if (kv_page_item (head, size, i, &item) && item.far)
+      r = kv_check_value (c, kv_page_child (head, size, i + 1));
   for (unsigned i = 0; r == 0 && head->level > 0 && i <= head->n; i++) {
     if (i > 0)
       kv_page_item (head, size, i - 1, &item);

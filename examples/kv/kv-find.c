@@ -34,22 +34,23 @@ kv_find (kv *store, const struct kv_txn *t, const void *key, size_t key_length,
     struct kv_view *here = &view[d % 2], *next = &view[(d + 1) % 2];
     unsigned its = kv_u16 (&kv_head (here->data)->level);
     unsigned n = kv_u16 (&kv_head (here->data)->n);
-    bool found = false;
     int i = -1;
 
+    path->found = false;
     if (its < level) {          /* else it is no child */
+      i = (int) (d < path->fixed ? path->step[d].at : last ? n : 0);
+      if (key && d >= path->fixed)
+        i = kv_page_search (here->data, store->size, key, key_length,
+                            &path->found);
+      i += its > 0 && path->found;
       path->step[d].page = page;
-      if (its == 0) {
-        path->depth = d;
+      path->step[d].at = (unsigned) i;
+      path->step[d].n = n;
+      path->depth = d;
+      if (its == 0 && i >= 0) {
         *leaf = *here;
         return 0;
       }
-      i = (int) (d < path->fixed ? path->step[d].at : last ? n : 0);
-      if (key && d >= path->fixed)
-        i = kv_page_search (here->data, store->size, key, key_length, &found);
-      i += found;
-      path->step[d].at = (unsigned) i;
-      path->step[d].n = n;
     }
     /* If this one is changing it may be any number: then that page is looked at
      * for nothing. */
@@ -68,10 +69,10 @@ kv_find (kv *store, const struct kv_txn *t, const void *key, size_t key_length,
 /* ------------------------------------------------------------------ */
 /* Getting                                                            */
 
-bool
-kv_is_key (const kv *store, const void *key, size_t length)
+size_t
+kv_value_max (const kv *store)
 {
-  return key && length > 0 && length <= kv_key_max (store);
+  return store->size - offsetof (struct kv_head, link);
 }
 
 /* -EAGAIN: it was changing. */
@@ -80,24 +81,37 @@ get_once (kv *store, const kv_op *op, size_t *length)
 {
   struct kv_item item = { 0 };
   struct kv_path path;
-  struct kv_view leaf;
-  bool found;
-  int r;
+  struct kv_view view;
+  uint32_t page;
+  int r = 0;
 
   path.fixed = 0;
   if (!kv_is_key (store, op->key, op->key_length))
     return -EINVAL;
-  KV_TRY (kv_find (store, NULL, op->key, op->key_length, false, &path, &leaf));
-  r = kv_page_search (leaf.data, store->size, op->key, op->key_length, &found);
-  if (r >= 0 && found && op->length > 0
-      && kv_page_item (leaf.data, store->size, (unsigned) r, &item))
+  KV_TRY (kv_find (store, NULL, op->key, op->key_length, false, &path, &view));
+  if (path.found
+      && !kv_page_item (view.data, store->size, path.step[path.depth].at, &item))
+    item = (struct kv_item) { 0 };
+  if (item.far) {
+    page = kv_page_child (view.data, store->size, path.step[path.depth].at + 1);
+    KV_TRY (kv_unlook (&view));
+    KV_TRY (kv_look (store, NULL, page, &view));
+    item.value = (unsigned char *) &kv_head (view.data)->link;
+    item.length = kv_u16 (&kv_head (view.data)->n);
+    if (kv_u16 (&kv_head (view.data)->level) != KV_VALUE
+        || item.length > kv_value_max (store)) {
+      item.length = 0;
+      r = -EBADMSG;
+    }
+  }
+  if (item.length > 0 && op->length > 0)
     memcpy (op->value, item.value,
             item.length < op->length ? item.length : op->length);
-  if (kv_unlook (&leaf) < 0)
+  if (kv_unlook (&view) < 0)
     r = -EAGAIN;
   KV_POINT ("get.one");
-  *length = found ? item.length : KV_NONE;
-  return r < 0 ? r : 0;
+  *length = path.found ? item.length : KV_NONE;
+  return r;
 }
 
 int
@@ -140,6 +154,7 @@ struct kv_cursor {
   unsigned at;                  /* it stands before this cell of the leaf */
   struct kv_path path;
   unsigned char leaf[KV_PAGE_MAX];
+  unsigned char value[KV_PAGE_MAX]; /* a far one */
 };
 
 /* Copy the leaf that kv_find() finds, but for what is between slots and cells, and
@@ -150,7 +165,6 @@ take (kv_cursor *c, unsigned fixed, const void *key, size_t length, bool after)
 {
   size_t size = c->store->size, slots, heap;
   struct kv_view leaf;
-  bool found;
   int r;
 
   c->path.fixed = fixed;
@@ -171,12 +185,8 @@ take (kv_cursor *c, unsigned fixed, const void *key, size_t length, bool after)
     if (!kv_is_moment (c->store, c->moment))
       r = -EAGAIN;
   } while (r == -EAGAIN && fixed == 0);
-  KV_TRY (r);
-  if (key)
-    KV_TRY (r = kv_page_search (c->leaf, size, key, length, &found));
-  c->at = key ? (unsigned) r + (after && found)
-              : after ? kv_head (c->leaf)->n : 0;
-  return 0;
+  c->at = c->path.step[c->path.depth].at + (after && c->path.found);
+  return r;
 }
 
 /* The leaf behind, or the one before. */
@@ -241,38 +251,39 @@ kv_seek (kv_cursor *c, const void *key, size_t length)
 }
 
 static int
-step (kv_cursor *c, bool back, const void **key, size_t *key_length,
-      const void **value, size_t *length)
+step (kv_cursor *c, bool back, kv_pair *pair)
 {
   struct kv_item item;
+  size_t has;
+  int r;
 
-  if (!c)
+  if (!c || !pair)
     return -EINVAL;
-  while (back ? c->at == 0 : c->at >= kv_head (c->leaf)->n)
-    KV_TRY (neighbour (c, back));
-  if (!kv_page_item (c->leaf, c->store->size, back ? --c->at : c->at++, &item))
-    return -EBADMSG;
-  if (key)
-    *key = item.key;
-  if (key_length)
-    *key_length = item.key_length;
-  if (value)
-    *value = item.value;
-  if (length)
-    *length = item.length;
+  do {
+    while (back ? c->at == 0 : c->at >= kv_head (c->leaf)->n)
+      KV_TRY (neighbour (c, back));
+    if (!kv_page_item (c->leaf, c->store->size, c->at - back, &item))
+      return -EBADMSG;
+    has = item.length;
+    r = item.far ? kv_get (c->store, item.key, item.key_length, c->value,
+                           sizeof c->value, &has) : 0;
+    if (r < 0 && r != -ENOENT)
+      return r;
+    c->at += back ? -1u : 1u;
+  } while (r < 0);              /* it has gone since the leaf was copied */
+  *pair = (kv_pair) { item.key, item.far ? c->value : item.value,
+                      item.key_length, has };
   return 0;
 }
 
 int
-kv_next (kv_cursor *c, const void **key, size_t *key_length,
-         const void **value, size_t *length)
+kv_next (kv_cursor *c, kv_pair *pair)
 {
-  return step (c, false, key, key_length, value, length);
+  return step (c, false, pair);
 }
 
 int
-kv_prev (kv_cursor *c, const void **key, size_t *key_length,
-         const void **value, size_t *length)
+kv_prev (kv_cursor *c, kv_pair *pair)
 {
-  return step (c, true, key, key_length, value, length);
+  return step (c, true, pair);
 }

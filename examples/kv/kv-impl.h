@@ -3,7 +3,7 @@
  * kv-impl.h - what the parts of the store share
  *
  *   kv.c        opening and closing, what Oriel asks of us
- *   kv-page.c   cells in a page
+ *   kv-page.h   cells in a page
  *   kv-txn.c    locks; looking at pages, and changing some together
  *   kv-log.c    the write-ahead log: group commit, checkpoints, recovery
  *   kv-find.c   finding: gets and cursors
@@ -18,17 +18,19 @@
 #ifndef KV_IMPL_H
 #define KV_IMPL_H
 
-#include <errno.h>
 #include <limits.h>
+#include <linux/futex.h>
 #include <stdatomic.h>
-#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-#include "kv.h"
+#include "kv-page.h"
 
-/* Tests die at each of these. */
+/* Tests die at each of these points; a step has one behind it. */
 #ifndef KV_POINT
 # define KV_POINT(name) ((void) 0)
 #endif
+#define KV_STEP(name, what) do { what; KV_POINT (name); } while (0)
 
 /* An error is given on to the caller: it returns from the function it is in. */
 #define KV_TRY(call) \
@@ -38,94 +40,11 @@
       return r_; \
   } while (0)
 
-/* ------------------------------------------------------------------ */
-/* Pages                                                              */
-
-#define KV_META 0               /* page numbers */
-#define KV_ROOT 1               /* always: a root that is split moves down */
-#define KV_FREE 0xffff          /* the level of a page that is not in use */
-#define KV_DEPTH 16
-#define KV_PAGE_MAX 16384
-
-/* The cells' places follow it, in the order of keys; the cells are at the end. */
-struct kv_head {
-  uint64_t sum;                 /* of the rest, in the file */
-  uint64_t lsn;                 /* where the record of its last change begins,
-                                   plus 1 */
-  uint64_t link;                /* inner: the child before the first key; free:
-                                   the next free page or 0 */
-  uint16_t n;                   /* cells */
-  uint16_t level;               /* 0: leaf */
-  uint16_t heap;                /* where the cells begin */
-  uint16_t prefix;              /* bytes that all keys have in common */
-};
-
-/* Where a cell is, and of its key the bytes behind the common ones, as most keys
- * differ there: so a search comes to few cells. */
-struct kv_slot {
-  uint16_t at;
-  uint32_t begin;
-} __attribute__ ((packed, aligned (2)));
-
-/* Key and value follow; an inner page's value is the number of the page with
- * this key and those behind it. */
-struct kv_cell {
-  uint16_t key_length, length;
-};
-
 struct kv_meta {
   struct kv_head head;          /* link: the first free page */
   uint64_t pages;               /* that the file has */
 };
 
-/* A cell that was found; or that is to be put. */
-struct kv_item {
-  const unsigned char *key;
-  const unsigned char *value;
-  uint16_t key_length, length;
-};
-
-#define kv_head(page) ((struct kv_head *) (page))
-#define kv_slots(page) ((struct kv_slot *) (kv_head (page) + 1))
-
-/* Of a page that others may be changing: read once. */
-#define kv_u16(at) __atomic_load_n (at, __ATOMIC_RELAXED)
-
-/* What the cell takes, and with its slot. */
-static inline size_t
-kv_cell_size (const struct kv_item *item)
-{
-  return (sizeof (struct kv_cell) + item->key_length + item->length + 1u)
-         & ~(size_t) 1;
-}
-
-static inline size_t
-kv_item_size (const struct kv_item *item)
-{
-  return kv_cell_size (item) + sizeof (struct kv_slot);
-}
-
-/* Bytes between slots and cells. */
-static inline size_t
-kv_page_room (const void *page)
-{
-  return kv_head (page)->heap - sizeof (struct kv_head)
-         - kv_head (page)->n * sizeof (struct kv_slot);
-}
-
-/* False: it does not lie inside the page. */
-bool kv_page_item (const void *page, size_t size, unsigned i,
-                   struct kv_item *item);
-/* The first cell that is not less than key; *found: it is the key.  -EBADMSG. */
-int kv_page_search (const void *page, size_t size, const void *key,
-                    size_t key_length, bool *found);
-void kv_page_init (void *page, size_t size, unsigned level);
-/* There has to be room. */
-void kv_page_insert (void *page, size_t size, unsigned i,
-                     const struct kv_item *item);
-void kv_page_remove (void *page, size_t size, unsigned i);
-/* The child that is i-th, 0 the one before the first key. */
-uint64_t kv_page_child (const void *page, size_t size, unsigned i);
 /* Put bytes into a page of the pool, at which others may be looking. */
 void kv_page_show (void *at, const void *from, size_t length);
 
@@ -175,7 +94,6 @@ struct kv_txn {
   } *change;
 };
 
-#define KV_HINTS 65536
 /* The longest record: of each page all, and what says where it was. */
 #define KV_RECORD (KV_PAGES * (KV_PAGE_MAX + KV_PAGE_MAX / 2) + KV_PAGE_MAX)
 
@@ -187,8 +105,6 @@ struct kv {
   size_t size;                  /* of a page */
   uint64_t self;
   int log;                      /* descriptor */
-  _Atomic uint32_t hint[KV_HINTS]; /* in what frame a page was, by the number's
-                                      low bits */
   /* for who has the log */
   struct kv_change change[KV_PAGES];
   unsigned char copy[KV_PAGES][KV_PAGE_MAX];
@@ -209,9 +125,11 @@ struct kv_view {
 struct kv_path {
   unsigned depth;               /* of the leaf */
   unsigned fixed;               /* so many steps are not to be looked for */
+  bool found;                   /* the leaf has the key */
   struct {
     uint64_t page;
-    unsigned at, n;             /* the child taken, and the last */
+    unsigned at, n;             /* the child taken, and the last; in the leaf the
+                                   first cell not less than the key */
   } step[KV_DEPTH];
 };
 
@@ -222,7 +140,8 @@ int kv_lock_soon (kv *store, struct kv_lock *lock, unsigned spins,
                   _Atomic uint32_t *futex, uint32_t value);
 int kv_lock (kv *store, struct kv_lock *lock);
 void kv_unlock (struct kv_lock *lock);
-void kv_wake (_Atomic uint32_t *futex, int most);
+#define kv_wake(futex, most) \
+  syscall (SYS_futex, futex, FUTEX_WAKE, most, NULL, NULL, 0)
 /* Take the log, and finish what one began who died with it. */
 int kv_take_log (kv *store);
 /* Look at a page; at t's copy, if it has one.  -EAGAIN: again from the root. */
@@ -237,9 +156,9 @@ bool kv_is_moment (kv *store, uint64_t moment);
 int kv_copy (kv *store, struct kv_txn *t, struct kv_view *view,
              unsigned char **data);
 int kv_edit (kv *store, struct kv_txn *t, uint64_t page, unsigned char **data);
-int kv_alloc (kv *store, struct kv_txn *t, unsigned level, uint64_t *page,
+int kv_alloc (kv *store, struct kv_txn *t, unsigned level, uint32_t *page,
               unsigned char **data);
-int kv_free (kv *store, struct kv_txn *t, uint64_t page);
+int kv_free (kv *store, struct kv_txn *t, uint32_t page);
 /* Log it, and let others see it; together: readers must not see part of it.  The
  * log is ours after it, if t->locked.  -EAGAIN: the pages have changed. */
 int kv_commit (kv *store, struct kv_txn *t, bool together);
@@ -260,7 +179,8 @@ int kv_log_sync (void *store, uint64_t end);
 int kv_log_checkpoint (kv *store, bool need);
 
 /* kv-find.c */
-bool kv_is_key (const kv *store, const void *key, size_t length);
+#define kv_is_key(store, key, length) \
+  ((key) && (length) > 0 && (length) <= kv_key_max (store))
 /* The leaf where key belongs, looked at, and the way to it; key NULL: the first
  * under the steps that are fixed, or the last.  -EAGAIN. */
 int kv_find (kv *store, const struct kv_txn *t, const void *key,

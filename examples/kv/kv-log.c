@@ -24,7 +24,6 @@
  * may be overwritten.
  */
 #include <sched.h>
-#include <unistd.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -37,7 +36,7 @@
 #define GRAIN 32                /* bytes of a page that are logged at least */
 #define STRIDE 256              /* and that are looked at first */
 #define IDLE 32                 /* yields in vain, until a sync waits no more */
-#define MAGIC UINT64_C (0x332d676f6c2d766b) /* "kv-log-3" */
+#define MAGIC UINT64_C (0x342d676f6c2d766b) /* "kv-log-4" */
 
 struct log_head {
   uint64_t sum, magic, start, log_size, page_size;
@@ -131,8 +130,7 @@ kv_log_append (kv *store, const struct kv_txn *t)
   if (lsn + all > s->log_start + size)
     return -EXFULL;
   KV_POINT ("append.begun");
-  KV_TRY (transfer (store, true, lsn, rec, all));
-  KV_POINT ("append.written");
+  KV_STEP ("append.written", KV_TRY (transfer (store, true, lsn, rec, all)));
   s->log_end = lsn + rec->length;
   return 0;
 }
@@ -189,6 +187,7 @@ kv_log_redo (kv *store)
   uint64_t at;
   int r;
 
+  KV_POINT ("redo.begun");
   atomic_fetch_or (&s->changes, 1);
   while ((r = read_record (store, at = s->applied)) == 0) {
     at += rec->length;
@@ -196,8 +195,7 @@ kv_log_redo (kv *store)
      * who had come farther: for them it must not go back. */
     if (s->log_end < at)
       s->log_end = at;
-    KV_TRY (redo_record (store));
-    KV_POINT ("redo.done");
+    KV_STEP ("redo.done", KV_TRY (redo_record (store)));
     s->applied = at;
   }
   if (r != -ENOENT || at < s->log_end)
@@ -251,8 +249,7 @@ kv_log_sync (void *arg, uint64_t end)
     s->synced += waits;
     turn = (s->turn[0] + 1) | 1;
     s->syncing = s->log_end;    /* before turn says so */
-    s->turn[0] = s->turn[1] = s->turn[2] = turn;
-    KV_POINT ("sync.begun");
+    KV_STEP ("sync.begun", s->turn[0] = s->turn[1] = s->turn[2] = turn);
     /* What was lost the kernel does not know any more, once it has said so. */
     if (s->state == KV_BROKEN || fdatasync (store->log) < 0
         || oriel_file_durable (store->file, s->syncing) < 0)
@@ -284,8 +281,8 @@ settle (kv *store, uint64_t end, uint64_t start)
 
   head.sum = kv_sum (&head, sizeof head, 0);
   KV_TRY (kv_log_sync (store, end));
-  KV_TRY (oriel_checkpoint (store->pool, store->file, NULL));
-  KV_POINT ("checkpoint.pages");
+  KV_STEP ("checkpoint.pages",
+           KV_TRY (oriel_checkpoint (store->pool, store->file, NULL)));
   if (pwrite (store->log, &head, sizeof head, 0) != (ssize_t) sizeof head
       || fdatasync (store->log) < 0)
     return -EIO;
@@ -305,8 +302,7 @@ kv_log_checkpoint (kv *store, bool need)
       && (s->checkpoint.owner != 0 || s->log_end - before <= s->log_size / 2))
     return 0;
   KV_POINT ("checkpoint.needed");
-  kv_lock (store, &s->checkpoint);
-  KV_POINT ("checkpoint.begun");
+  KV_STEP ("checkpoint.begun", kv_lock (store, &s->checkpoint));
   r = kv_take_log (store);
   if (r == 0) {
     end = s->log_end;
@@ -359,11 +355,10 @@ kv_log_recover (kv *store, uint64_t size)
 
   KV_TRY (read_head (store, &head, size));
   s->applied = head.start;
-  KV_TRY (kv_log_redo (store));
-  KV_POINT ("recover.pages");
+  KV_STEP ("recover.pages", KV_TRY (kv_log_redo (store)));
   s->log_end = s->applied;
-  KV_TRY (settle (store, s->applied, s->applied + s->log_size));
-  KV_POINT ("recover.head");
+  KV_STEP ("recover.head",
+           KV_TRY (settle (store, s->applied, s->applied + s->log_size)));
   s->applied = s->log_end = s->log_start;
   atomic_compare_exchange_strong (&s->state, &state, KV_READY);
   return 0;

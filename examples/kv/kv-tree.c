@@ -8,6 +8,10 @@
  * made by one at a time, who has the log: batches, and what makes leaves more or
  * fewer.  So inner pages change for no one but that one.
  *
+ * So do pages that have far values, but for one value in place of another, which
+ * is prepared alone, too.  No leaf is changed then: whether the page is still that
+ * key's its own lsn says, as it changes when the page is freed.
+ *
  * A page that has no room shares with its neighbour; if both are full, their
  * cells go to three pages.  So pages are two thirds full at least when keys come
  * at random, and full when they come in order, as a leaf at the end gets a new
@@ -21,11 +25,7 @@
 /* What change_leaf() says besides 0 and errors. */
 enum { NO_ROOM = 1, TOO_EMPTY };
 
-static bool
-is_too_empty (const void *page, size_t size)
-{
-  return size - kv_page_room (page) < size / 4;
-}
+#define is_too_empty(page, size) ((size) - kv_page_room (page) < (size) / 4)
 
 /* ------------------------------------------------------------------ */
 /* Sharing                                                            */
@@ -35,7 +35,7 @@ static int
 deepen (kv *store, struct kv_txn *t)
 {
   unsigned char *root, *below;
-  uint64_t page;
+  uint32_t page;
 
   KV_TRY (kv_edit (store, t, KV_ROOT, &root));
   if (kv_head (root)->level + 2 >= KV_DEPTH)
@@ -53,7 +53,7 @@ struct share {
   unsigned had, n;              /* pages: before, after */
   unsigned level, items;        /* store->item; they point into copies */
   size_t bytes;
-  uint64_t page[SHARES];
+  uint32_t page[SHARES];
   unsigned char *data[SHARES];
   unsigned cut[SHARES + 1];     /* the first cell of each page */
   struct kv_item sep[SHARES];   /* and what is before it in the parent */
@@ -137,6 +137,7 @@ separate (const kv *store, struct share *s)
       sep->key_length = (uint16_t) (same + 1);
     sep->value = (unsigned char *) &s->page[k];
     sep->length = sizeof s->page[k];
+    sep->far = 0;
     bytes += kv_item_size (sep);
   }
   return bytes;
@@ -146,7 +147,7 @@ separate (const kv *store, struct share *s)
 static int
 deal (kv *store, struct kv_txn *t, unsigned char *parent, struct share *s)
 {
-  uint64_t link = kv_head (s->data[0])->link;
+  uint32_t link = kv_head (s->data[0])->link;
 
   if (s->n < s->had)
     KV_TRY (kv_free (store, t, s->page[1]));
@@ -232,39 +233,49 @@ kv_key_max (const kv *store)
   return store->size / 8;
 }
 
-/* So that two pages can have what one and a cell of this size have. */
-size_t
-kv_pair_max (const kv *store)
+/* A value that is longer, with its key, is far: so two pages can have what one and
+ * a cell have. */
+static bool
+is_far (const kv *store, const kv_op *op)
 {
-  return (store->size - sizeof (struct kv_head)) / 3 - sizeof (struct kv_cell)
-         - sizeof (struct kv_slot) - 2;
+  return op->value && op->key_length + op->length
+                          > (store->size - sizeof (struct kv_head)) / 3
+                                - sizeof (struct kv_cell)
+                                - sizeof (struct kv_slot) - 2;
 }
 
-/* NO_ROOM, TOO_EMPTY, -ENOENT; *at is the cell's place. */
+/* NO_ROOM, TOO_EMPTY, -ENOENT. */
 static int
-change_leaf (kv *store, unsigned char *leaf, const struct kv_item *new,
-             unsigned *at)
+change_leaf (kv *store, unsigned char *leaf, unsigned at, bool found,
+             const struct kv_item *new)
 {
   struct kv_item item;
-  bool found;
-  int r = kv_page_search (leaf, store->size, new->key, new->key_length, &found);
 
-  if (r < 0)
-    return r;
-  *at = (unsigned) r;
   if (found) {
-    kv_page_item (leaf, store->size, *at, &item);
-    if (new->value && item.length == new->length) {
+    kv_page_item (leaf, store->size, at, &item);
+    if (new->value && item.length == new->length && item.far == new->far) {
       memcpy ((void *) item.value, new->value, new->length);
       return 0;
     }
-    kv_page_remove (leaf, store->size, *at);
+    kv_page_remove (leaf, store->size, at);
   }
   if (!new->value)
     return !found ? -ENOENT : is_too_empty (leaf, store->size) ? TOO_EMPTY : 0;
   if (kv_page_room (leaf) < kv_item_size (new))
     return NO_ROOM;
-  kv_page_insert (leaf, store->size, *at, new);
+  kv_page_insert (leaf, store->size, at, new);
+  return 0;
+}
+
+/* A far value goes to its page. */
+static int
+fill (const kv *store, unsigned char *page, const kv_op *op)
+{
+  if (kv_head (page)->level != KV_VALUE)
+    return -EBADMSG;
+  kv_page_init (page, store->size, KV_VALUE);
+  kv_head (page)->n = (uint16_t) op->length;
+  memcpy (&kv_head (page)->link, op->value, op->length);
   return 0;
 }
 
@@ -272,24 +283,48 @@ change_leaf (kv *store, unsigned char *leaf, const struct kv_item *new,
 static int
 change (kv *store, struct kv_txn *t, const kv_op *op)
 {
-  const struct kv_item new = { op->key, op->value, (uint16_t) op->key_length,
-                               (uint16_t) op->length };
+  struct kv_item new = { op->key, op->value, (uint16_t) op->key_length,
+                         (uint16_t) op->length, 0 };
+  bool far = is_far (store, op);
+  uint32_t page;
 
   for (;;) {
-    struct kv_path path;
-    unsigned char *leaf;
-    struct kv_view view;
+    struct kv_item old = { 0 };
+    uint32_t was = 0;
     uint64_t moment;
+    struct kv_path path;
+    struct kv_view view;
+    unsigned char *data;
+    unsigned at;
     int r;
 
     path.fixed = 0;
     KV_TRY (kv_moment (store, &moment));
     KV_TRY (kv_find (store, t, op->key, op->key_length, false, &path, &view));
-    KV_TRY (kv_copy (store, t, &view, &leaf));
+    at = path.step[path.depth].at;
+    if (path.found && kv_page_item (view.data, store->size, at, &old) && old.far)
+      was = kv_page_child (view.data, store->size, at + 1);
+    if (was && far) {
+      KV_TRY (kv_unlook (&view));
+      KV_TRY (kv_edit (store, t, was, &data));
+    } else
+      KV_TRY (kv_copy (store, t, &view, &data));
     if (!kv_is_moment (store, moment))
       return -EAGAIN;
-    r = change_leaf (store, leaf, &new, &path.step[path.depth].at);
-    path.step[path.depth].n = kv_head (leaf)->n;
+    if (was && far)
+      return fill (store, data, op);
+    if (was)
+      KV_TRY (kv_free (store, t, was));
+    if (far && !new.far) {
+      unsigned char *value;
+
+      KV_TRY (kv_alloc (store, t, KV_VALUE, &page, &value));
+      KV_TRY (fill (store, value, op));
+      new = (struct kv_item) { op->key, (unsigned char *) &page,
+                               new.key_length, sizeof page, KV_FAR };
+    }
+    r = change_leaf (store, data, at, path.found, &new);
+    path.step[path.depth].n = kv_head (data)->n;
     KV_POINT ("alone.changed");
     if (r <= 0 || !t->locked)
       return r;
@@ -301,22 +336,21 @@ change (kv *store, struct kv_txn *t, const kv_op *op)
 }
 
 /* Of one change a first attempt is made without the log; what that cannot do, or
- * says is wrong, is begun anew with it.  batch: a key to be deleted need not be
- * there. */
-static int
-apply (kv *store, const kv_op *ops, size_t n, bool batch, unsigned flags)
+ * says is wrong, is begun anew with it. */
+int
+kv_apply (kv *store, const kv_op *ops, size_t n, unsigned flags)
 {
   unsigned char copy[KV_PAGE_MAX];
   struct kv_change leaf = { .data = copy };
   uint64_t end;
   int r;
 
-  if (!store || (n > 0 && !ops) || (flags & ~KV_NOSYNC))
+  if (!store || (n > 0 && !ops) || (flags & ~(KV_NOSYNC | KV_MUST)))
     return -EINVAL;
   for (size_t i = 0; i < n; i++) {
     if (!kv_is_key (store, ops[i].key, ops[i].key_length))
       return -EINVAL;
-    if (ops[i].value && ops[i].key_length + ops[i].length > kv_pair_max (store))
+    if (ops[i].value && ops[i].length > kv_value_max (store))
       return -EMSGSIZE;
   }
   for (bool locked = n != 1;; locked = true) {
@@ -328,7 +362,7 @@ apply (kv *store, const kv_op *ops, size_t n, bool batch, unsigned flags)
     r = 0;
     for (size_t i = 0; r == 0 && i < n; i++) {
       r = change (store, &t, &ops[i]);
-      if (r == -ENOENT && batch)
+      if (r == -ENOENT && !(flags & KV_MUST))
         r = 0;
     }
     if (r == 0)
@@ -355,7 +389,7 @@ kv_put (kv *store, const void *key, size_t key_length, const void *value,
   kv_op op = { key, (void *) (value ? value : ""), key_length,
                value ? length : 0 };
 
-  return apply (store, &op, 1, false, flags);
+  return kv_apply (store, &op, 1, flags);
 }
 
 int
@@ -363,13 +397,7 @@ kv_delete (kv *store, const void *key, size_t key_length, unsigned flags)
 {
   kv_op op = { key, NULL, key_length, 0 };
 
-  return apply (store, &op, 1, false, flags);
-}
-
-int
-kv_apply (kv *store, const kv_op *ops, size_t n, unsigned flags)
-{
-  return apply (store, ops, n, true, flags);
+  return kv_apply (store, &op, 1, flags | KV_MUST);
 }
 
 int

@@ -20,10 +20,7 @@
  * durable; who waits for it has no latch.  What stays in one leaf is prepared
  * without it, so writers meet only in 2 to 6.
  */
-#include <linux/futex.h>
 #include <sched.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "kv-impl.h"
 
@@ -60,11 +57,9 @@ kv_lock_soon (kv *store, struct kv_lock *lock, unsigned spins,
 int
 kv_lock (kv *store, struct kv_lock *lock)
 {
-  int r;
-
-  while ((r = kv_lock_soon (store, lock, SPINS, &lock->sleepers, 1)) < 0)
-    ;
-  return r;
+  for (int r;;)
+    if ((r = kv_lock_soon (store, lock, SPINS, &lock->sleepers, 1)) >= 0)
+      return r;
 }
 
 void
@@ -75,22 +70,14 @@ kv_unlock (struct kv_lock *lock)
     kv_wake (&lock->sleepers, INT_MAX);
 }
 
-void
-kv_wake (_Atomic uint32_t *futex, int most)
-{
-  syscall (SYS_futex, futex, FUTEX_WAKE, most, NULL, NULL, 0);
-}
-
 int
 kv_take_log (kv *store)
 {
   struct kv_shared *s = store->shared;
   int r = kv_lock (store, &s->log);
 
-  if (r == 1 || s->applied != s->log_end) {
-    KV_POINT ("begin.inherited");
+  if (r == 1 || s->applied != s->log_end)
     r = kv_log_redo (store);
-  }
   if (r == 0 && s->state == KV_BROKEN)
     r = -EIO;
   if (r < 0)
@@ -101,18 +88,6 @@ kv_take_log (kv *store)
 /* ------------------------------------------------------------------ */
 /* Looking                                                            */
 
-static int
-pin (kv *store, uint64_t page, unsigned flags, oriel_page *pinned)
-{
-  _Atomic uint32_t *hint = &store->hint[page % KV_HINTS];
-  uint32_t frame = atomic_load_explicit (hint, memory_order_relaxed);
-  int r = oriel_pin_hint (store->file, page, frame, flags, pinned);
-
-  if (r == 0 && pinned->frame != frame)
-    atomic_store_explicit (hint, pinned->frame, memory_order_relaxed);
-  return r;
-}
-
 int
 kv_look (kv *store, const struct kv_txn *t, uint64_t page, struct kv_view *view)
 {
@@ -122,7 +97,7 @@ kv_look (kv *store, const struct kv_txn *t, uint64_t page, struct kv_view *view)
       view->data = t->change[i].data;
       return 0;
     }
-  KV_TRY (pin (store, page, ORIEL_OPTIMISTIC, &view->pin));
+  KV_TRY (oriel_pin (store->file, page, ORIEL_OPTIMISTIC, &view->pin));
   view->pinned = true;
   view->data = view->pin.data;
   /* Where a search of a leaf begins: fetched while the rest is. */
@@ -208,7 +183,7 @@ kv_edit (kv *store, struct kv_txn *t, uint64_t page, unsigned char **data)
 }
 
 int
-kv_alloc (kv *store, struct kv_txn *t, unsigned level, uint64_t *page,
+kv_alloc (kv *store, struct kv_txn *t, unsigned level, uint32_t *page,
           unsigned char **data)
 {
   struct kv_meta *meta;
@@ -216,7 +191,9 @@ kv_alloc (kv *store, struct kv_txn *t, unsigned level, uint64_t *page,
   KV_TRY (kv_edit (store, t, KV_META, (unsigned char **) &meta));
   if (meta->pages == 0)
     meta->pages = KV_ROOT + 1;
-  *page = meta->head.link ? meta->head.link : meta->pages++;
+  if (meta->pages > UINT32_MAX && meta->head.link == 0)
+    return -EFBIG;
+  *page = meta->head.link ? meta->head.link : (uint32_t) meta->pages++;
   KV_TRY (kv_edit (store, t, *page, data));
   if (*page == meta->head.link) {
     if (kv_head (*data)->level != KV_FREE)
@@ -228,7 +205,7 @@ kv_alloc (kv *store, struct kv_txn *t, unsigned level, uint64_t *page,
 }
 
 int
-kv_free (kv *store, struct kv_txn *t, uint64_t page)
+kv_free (kv *store, struct kv_txn *t, uint32_t page)
 {
   unsigned char *meta, *data;
 
@@ -238,6 +215,12 @@ kv_free (kv *store, struct kv_txn *t, uint64_t page)
   kv_head (data)->link = kv_head (meta)->link;
   kv_head (meta)->link = page;
   return 0;
+}
+
+void
+kv_page_show (void *at, const void *from, size_t length)
+{
+  memcpy (at, from, length);
 }
 
 int
@@ -256,22 +239,20 @@ kv_commit (kv *store, struct kv_txn *t, bool together)
   while (r == 0 && pinned < t->n) {
     struct kv_change *c = &t->change[pinned];
 
-    r = pin (store, c->page, ORIEL_WRITE, &c->pin);
+    r = oriel_pin (store->file, c->page, ORIEL_WRITE, &c->pin);
     pinned += r == 0;
     if (r == 0 && kv_head (c->pin.data)->lsn != c->lsn)
       r = -EAGAIN;
   }
   if (r == 0)
-    r = kv_log_append (store, t);
-  KV_POINT ("commit.logged");
+    KV_STEP ("commit.logged", r = kv_log_append (store, t));
   end = s->log_end;
   if (r == 0 && together)
-    atomic_fetch_or (&s->changes, 1);
-  KV_POINT ("commit.begun");
+    KV_STEP ("commit.begun", atomic_fetch_or (&s->changes, 1));
   for (unsigned i = 0; r == 0 && i < pinned; i++) {
     kv_page_show (t->change[i].pin.data, t->change[i].data, store->size);
-    lost |= oriel_dirty (&t->change[i].pin, end) < 0;
-    KV_POINT ("commit.dirtied");
+    KV_STEP ("commit.dirtied",
+             lost |= oriel_dirty (&t->change[i].pin, end) < 0);
   }
   for (unsigned i = 0; i < pinned; i++) {
     KV_POINT ("commit.unpinning");
@@ -283,9 +264,7 @@ kv_commit (kv *store, struct kv_txn *t, bool together)
   if (lost) /* the pool's memory was taken away */
     s->state = KV_BROKEN;
   if (together)
-    atomic_fetch_add (&s->changes, 1);
-  KV_POINT ("commit.seen");
-  s->applied = end;
-  KV_POINT ("commit.applied");
+    KV_STEP ("commit.seen", atomic_fetch_add (&s->changes, 1));
+  KV_STEP ("commit.applied", s->applied = end);
   return lost ? -EIO : 0;
 }

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "kv-impl.h"
 
@@ -121,11 +120,10 @@ kv_open (oriel_pool *pool, const char *path, const kv_options *opt, kv **store)
 int
 kv_close (kv *store)
 {
-  int synced;
+  int synced = kv_sync (store);
 
   if (!store)
-    return -EINVAL;
-  synced = kv_sync (store);
+    return synced;
   KV_TRY (oriel_file_abandon (store->file));
   close (store->log);
   free (store);

@@ -20,6 +20,7 @@
  * oriel.h fail with, and with
  *   -EBADMSG  the tree, or the log, makes no sense;
  *   -ENOSPC   the disk has no room for the log; nothing was done;
+ *   -EFBIG    the store has 2^32 pages;
  *   -EIO      a page is not what was written to the file, by its checksum
  *             (oriel_error() has its number); or the log could not be made
  *             durable, or the pool's memory was taken away: then what was
@@ -35,7 +36,8 @@
  *   What others see may not be durable yet; it will be in any case before what
  *   they write themselves.
  * - kv_get() and kv_get_many() see no batch half.  A cursor sees each leaf of
- *   the tree (some ten keys) as it was at one moment, the next leaf at another.
+ *   the tree (some ten keys) as it was at one moment, the next leaf at another;
+ *   a value in a page of its own, as it is when the cursor comes to it.
  * - A killed process blocks the others for some milliseconds.  Its last change,
  *   if not acknowledged, is done or not.
  * - Keys are ordered as memcmp() does, a shorter one first.
@@ -59,6 +61,7 @@ typedef struct kv_options {
 } kv_options;
 
 #define KV_NOSYNC 1u    /* do not wait until it is durable */
+#define KV_MUST 2u      /* a key that is to be deleted must be there */
 
 /*
  * Open the store at path, making or recovering it first if need be.  The file is
@@ -71,10 +74,16 @@ int kv_open (oriel_pool *pool, const char *path, const kv_options *opt,
              kv **store);
 int kv_close (kv *store);
 
-/* Bytes that a key, and a key and its value together, can have: an eighth and a
- * third of a page, some less. */
+/*
+ * Bytes that a key can have, an eighth of a page, and a value: a page less 24.
+ *
+ * A value that with its key is more than a third of a page has a page of its own.
+ * So a store whose values are a little less than a page keeps the popular ones in
+ * memory, and not what lies beside them; leaves are small then, but values in the
+ * order of keys are read one by one.
+ */
 size_t kv_key_max (const kv *store);
-size_t kv_pair_max (const kv *store);
+size_t kv_value_max (const kv *store);
 
 /*
  * Copy the key's value, at most size bytes of it; *length, if not NULL, is what
@@ -88,21 +97,22 @@ int kv_get (kv *store, const void *key, size_t key_length, void *value,
 int kv_put (kv *store, const void *key, size_t key_length, const void *value,
             size_t length, unsigned flags);
 
-/* Errors: -ENOENT, -EINVAL. */
+/* Errors: -ENOENT; -EINVAL as above. */
 int kv_delete (kv *store, const void *key, size_t key_length, unsigned flags);
 
 /* What kv_apply() and kv_get_many() take. */
 typedef struct kv_op {
   const void *key;
-  void *value;          /* kv_apply(): NULL deletes the key, if it is there */
+  void *value;          /* kv_apply(): NULL deletes the key */
   size_t key_length;
   size_t length;        /* of value; kv_get_many(): its room */
 } kv_op;
 
 /*
- * Do all of it, in order, as one change.  Errors: as kv_put(); -E2BIG it touches
- * more than KV_PAGES pages, or its record is more than half of the log; -ENOBUFS
- * more than the pool can have pinned for writing.  Nothing was done then.
+ * Do all of it, in order, as one change.  Errors: as kv_put(); -ENOENT with KV_MUST;
+ * -E2BIG it touches more than KV_PAGES pages, or its record is more than half of the
+ * log; -ENOBUFS more than the pool can have pinned for writing.  Nothing was done
+ * then.
  */
 #define KV_PAGES 256
 int kv_apply (kv *store, const kv_op *ops, size_t n, unsigned flags);
@@ -124,14 +134,17 @@ int kv_checkpoint (kv *store);
  * it, kv_prev() the one before.  It begins before the first.  What they give is
  * good until the next call with the cursor.  Errors: -ENOENT there is none.
  */
+typedef struct kv_pair {
+  const void *key, *value;
+  size_t key_length, length;
+} kv_pair;
+
 int kv_cursor_open (kv *store, kv_cursor **cursor);
 void kv_cursor_close (kv_cursor *cursor);
 /* Before the first key that is not less than key; key_length 0: before all;
  * key NULL: behind all. */
 int kv_seek (kv_cursor *cursor, const void *key, size_t key_length);
-int kv_next (kv_cursor *cursor, const void **key, size_t *key_length,
-             const void **value, size_t *length);
-int kv_prev (kv_cursor *cursor, const void **key, size_t *key_length,
-             const void **value, size_t *length);
+int kv_next (kv_cursor *cursor, kv_pair *pair);
+int kv_prev (kv_cursor *cursor, kv_pair *pair);
 
 #endif /* KV_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * kv-page.c - cells in a page
+ * kv-page.h - cells in a page
  *
  *     head | slots ->     free     <- cells
  *
@@ -14,17 +14,84 @@
  * by kv_page_show(), which ThreadSanitizer is told of (tests/tsan-suppressions.txt):
  * a race with anything else it finds.
  */
+#ifndef KV_PAGE_H
+#define KV_PAGE_H
+
 #include <endian.h>
+#include <errno.h>
+#include <string.h>
 
-#include "kv-impl.h"
+#include "kv.h"
 
-bool
+#define KV_META 0               /* page numbers */
+#define KV_ROOT 1               /* always: a root that is split moves down */
+#define KV_FREE 0xffff          /* the level of a page that is not in use */
+#define KV_VALUE 0xfffe         /* and of one that has a far value */
+#define KV_DEPTH 16
+#define KV_PAGE_MAX 16384
+
+/* The cells' places follow it, in the order of keys; the cells are at the end. */
+struct kv_head {
+  uint64_t sum;                 /* of the rest, in the file */
+  uint64_t lsn;                 /* where the record of its last change begins,
+                                   plus 1 */
+  uint16_t n;                   /* cells; bytes of a far value */
+  uint16_t level;               /* 0: leaf */
+  uint16_t heap;                /* where the cells begin */
+  uint16_t prefix;              /* bytes that all keys have in common */
+  uint32_t link;                /* inner: the child before the first key; free:
+                                   the next free page or 0; here a far value
+                                   begins */
+};
+
+/* Where a cell is, and of its key the bytes behind the common ones, as most keys
+ * differ there: so a search comes to few cells. */
+struct kv_slot {
+  uint16_t at;
+  uint32_t begin;
+} __attribute__ ((packed, aligned (2)));
+
+/* Key and value follow; an inner page's value is the number of the page with
+ * this key and those behind it, that of a cell with KV_FAR the number of the page
+ * that has the key's value, and nothing else. */
+#define KV_FAR 0x8000
+struct kv_cell {
+  uint16_t key_length, length;  /* the former with KV_FAR or not */
+};
+
+/* A cell that was found; or that is to be put. */
+struct kv_item {
+  const unsigned char *key;
+  const unsigned char *value;
+  uint16_t key_length, length;
+  uint16_t far;                 /* KV_FAR or 0 */
+};
+
+#define kv_head(page) ((struct kv_head *) (page))
+#define kv_slots(page) ((struct kv_slot *) (kv_head (page) + 1))
+
+/* Of a page that others may be changing: read once. */
+#define kv_u16(at) __atomic_load_n (at, __ATOMIC_RELAXED)
+
+/* What the cell takes, and with its slot; bytes between slots and cells. */
+#define kv_cell_size(item) \
+  ((sizeof (struct kv_cell) + (item)->key_length + (item)->length + 1u) \
+   & ~(size_t) 1)
+#define kv_item_size(item) (kv_cell_size (item) + sizeof (struct kv_slot))
+#define kv_page_room(page) \
+  (kv_head (page)->heap - sizeof (struct kv_head) \
+   - kv_head (page)->n * sizeof (struct kv_slot))
+
+/* ------------------------------------------------------------------ */
+
+/* False: it does not lie inside the page. */
+static inline bool
 kv_page_item (const void *page, size_t size, unsigned i, struct kv_item *item)
 {
   size_t at = sizeof (struct kv_head) + i * sizeof (struct kv_slot);
   const struct kv_cell *cell;
 
-  *item = (struct kv_item) { NULL, NULL, 0, 0 };
+  *item = (struct kv_item) { NULL, NULL, 0, 0, 0 };
   if (at + sizeof (struct kv_slot) > size)
     return false;
   at = kv_u16 (&kv_slots (page)[i].at) & ~1u;
@@ -32,6 +99,8 @@ kv_page_item (const void *page, size_t size, unsigned i, struct kv_item *item)
     return false;
   cell = (const void *) ((const unsigned char *) page + at);
   item->key_length = kv_u16 (&cell->key_length);
+  item->far = item->key_length & KV_FAR;
+  item->key_length ^= item->far;
   item->length = kv_u16 (&cell->length);
   item->key = (const unsigned char *) (cell + 1);
   item->value = item->key + item->key_length;
@@ -39,8 +108,8 @@ kv_page_item (const void *page, size_t size, unsigned i, struct kv_item *item)
 }
 
 /* What a slot has of a key, to be compared as a number. */
-static uint32_t
-begin_of (const struct kv_item *item, size_t prefix)
+static inline uint32_t
+kv_begin_of (const struct kv_item *item, size_t prefix)
 {
   size_t n = item->key_length > prefix ? item->key_length - prefix : 0;
   uint32_t begin = 0;
@@ -54,8 +123,8 @@ begin_of (const struct kv_item *item, size_t prefix)
 
 /* The first slot that is not less.  Without a branch that a processor could
  * guess wrong. */
-static unsigned
-bound (const struct kv_slot *slot, unsigned n, uint32_t begin)
+static inline unsigned
+kv_bound (const struct kv_slot *slot, unsigned n, uint32_t begin)
 {
   unsigned from = 0;
 
@@ -66,8 +135,8 @@ bound (const struct kv_slot *slot, unsigned n, uint32_t begin)
   return from + (n > 0 && slot[from].begin < begin);
 }
 
-static int
-compare (const struct kv_item *item, const struct kv_item *key)
+static inline int
+kv_compare (const struct kv_item *item, const struct kv_item *key)
 {
   size_t n = item->key_length < key->key_length ? item->key_length
                                                 : key->key_length;
@@ -76,21 +145,22 @@ compare (const struct kv_item *item, const struct kv_item *key)
   return c ? c : item->key_length - key->key_length;
 }
 
-int
+/* The first cell that is not less than key; *found: it is the key.  -EBADMSG. */
+static inline int
 kv_page_search (const void *page, size_t size, const void *key,
                 size_t key_length, bool *found)
 {
   const struct kv_slot *slot = kv_slots (page);
   unsigned n = kv_u16 (&kv_head (page)->n), from, to;
   uint16_t prefix = kv_u16 (&kv_head (page)->prefix);
-  struct kv_item item, its = { key, NULL, (uint16_t) key_length, 0 };
-  uint32_t begin = begin_of (&its, prefix);
+  struct kv_item item, its = { key, NULL, (uint16_t) key_length, 0, 0 };
+  uint32_t begin = kv_begin_of (&its, prefix);
   int c;
 
   *found = false;
   if (sizeof (struct kv_head) + n * sizeof *slot > size)
     return -EBADMSG;
-  from = to = bound (slot, n, begin);
+  from = to = kv_bound (slot, n, begin);
   while (to < n && slot[to].begin == begin)
     to++;                       /* the slots cannot tell them apart: mostly one */
   while (from < to) {
@@ -98,7 +168,7 @@ kv_page_search (const void *page, size_t size, const void *key,
 
     if (!kv_page_item (page, size, middle, &item))
       return -EBADMSG;
-    c = compare (&item, &its);
+    c = kv_compare (&item, &its);
     *found = c == 0;
     if (c == 0)
       return (int) middle;
@@ -114,11 +184,11 @@ kv_page_search (const void *page, size_t size, const void *key,
     return -EBADMSG;
   item.key_length = item.key_length < prefix ? item.key_length : prefix;
   its.key_length = its.key_length < prefix ? its.key_length : prefix;
-  c = compare (&item, &its);
+  c = kv_compare (&item, &its);
   return c == 0 ? (int) from : c < 0 ? (int) n : 0;
 }
 
-void
+static inline void
 kv_page_init (void *page, size_t size, unsigned level)
 {
   memset (page, 0, size);
@@ -126,7 +196,8 @@ kv_page_init (void *page, size_t size, unsigned level)
   kv_head (page)->heap = (uint16_t) size;
 }
 
-void
+/* There has to be room. */
+static inline void
 kv_page_insert (void *page, size_t size, unsigned i, const struct kv_item *item)
 {
   struct kv_head *head = kv_head (page);
@@ -138,7 +209,7 @@ kv_page_insert (void *page, size_t size, unsigned i, const struct kv_item *item)
 
   head->heap = (uint16_t) (head->heap - kv_cell_size (item));
   cell = (struct kv_cell *) ((unsigned char *) page + head->heap);
-  *cell = (struct kv_cell) { item->key_length, item->length };
+  *cell = (struct kv_cell) { item->key_length | item->far, item->length };
   memcpy (cell + 1, item->key, item->key_length);
   memcpy ((unsigned char *) (cell + 1) + item->key_length, item->value,
           item->length);
@@ -157,11 +228,11 @@ kv_page_insert (void *page, size_t size, unsigned i, const struct kv_item *item)
   }
   for (; i < to; i++) {
     kv_page_item (page, size, i, &other);
-    slot[i].begin = begin_of (&other, head->prefix);
+    slot[i].begin = kv_begin_of (&other, head->prefix);
   }
 }
 
-void
+static inline void
 kv_page_remove (void *page, size_t size, unsigned i)
 {
   struct kv_head *head = kv_head (page);
@@ -182,11 +253,12 @@ kv_page_remove (void *page, size_t size, unsigned i)
       slot[i].at = (uint16_t) (slot[i].at + n);
 }
 
-uint64_t
+/* The child that is i-th, 0 the one before the first key; or KV_META. */
+static inline uint32_t
 kv_page_child (const void *page, size_t size, unsigned i)
 {
   struct kv_item item;
-  uint64_t child;
+  uint32_t child;
 
   if (i == 0)
     return __atomic_load_n (&kv_head (page)->link, __ATOMIC_RELAXED);
@@ -196,8 +268,4 @@ kv_page_child (const void *page, size_t size, unsigned i)
   return child;
 }
 
-void
-kv_page_show (void *at, const void *from, size_t length)
-{
-  memcpy (at, from, length);
-}
+#endif /* KV_PAGE_H */
