@@ -67,9 +67,9 @@ ours_open (const struct place *place)
   snprintf (pool, sizeof pool, "%s/oriel-bench-kv-%d", pool_directory (),
             (int) getppid ());
   oriel_options_init (&opt);
-  /* With what it keeps of each page, some 160 bytes. */
+  /* With what it keeps of each page, some 170 bytes. */
   opt.page_size = place->page;
-  opt.pool_size = place->cache / (place->page + 160) * place->page;
+  opt.pool_size = place->cache / (place->page + 170) * place->page;
   opt.max_threads = opt.max_processes = 16; /* a little memory for each */
   /* Others of the round may still be there, and have it. */
   ours_must (oriel_pool_open (pool, &opt, &o->pool), "oriel_pool_open");

@@ -86,13 +86,13 @@ setup_of (const struct run *run, const struct work *w, int e)
   uint64_t bytes = (uint64_t) w->data->records * (KEY + w->data->value);
 
   /* As much of a cgroup's memory as each can have for pages, and for what it
-   * keeps of them: Berkeley DB needs a tenth for its locks and log, and no less
-   * than 6 MiB.  To LMDB it is the page cache. */
+   * keeps of them: Berkeley DB wants a tenth for its locks and log, and no less
+   * than 4.5 MiB.  LMDB has the page cache. */
   s.memory = !w->larger ? 0 : run->quick ? 64 * MiB : bytes / 4;
   s.place.tight = w->larger;
   s.place.cache = !w->larger                   ? bytes * 3
                   : engines[e] == &oriel_engine ? s.memory - 5 * MiB / 2
-                  : s.memory < 60 * MiB        ? s.memory - 6 * MiB
+                  : s.memory < 60 * MiB        ? s.memory - 9 * MiB / 2
                                                 : s.memory / 10 * 9;
   if (!w->larger && s.place.cache < 128 * MiB)
     s.place.cache = 128 * MiB;
@@ -289,16 +289,27 @@ begin_figures (const struct run *run, int argc, char **argv)
                  "returns; ycsb: no put is waited for; the same for all");
   figures_setup ("data", "%u keys with %s, %u with %s", small.records,
                  small.name, large.records, large.name);
-  figures_setup ("pages", "4096 bytes; larger: ours 1024, so that each value has "
-                 "one; Berkeley DB %u", bdb_page);
-  figures_setup ("warm-up", "larger: %d s; else all is read before",
-                 brief ? WARM_LARGER / 2 : WARM_LARGER);
+  figures_setup ("pages", "4096 bytes, Berkeley DB's %u; larger: ours 1024, so that "
+                 "each value has one", bdb_page);
+  figures_setup ("warm-up", "larger: %g s; else all is read before",
+                 run->quick ? 0.2 : brief ? WARM_LARGER / 2. : WARM_LARGER);
   for (int e = 0; e < ENGINES; e++)
     if (!engines[e]->open)
       figures_left_out ("%s: not found by configure", engines[e]->name);
 }
 
 /* ------------------------------------------------------------------ */
+
+/* A power of two; 0: it is none that Berkeley DB takes. */
+static uint32_t
+page_of (const char *text)
+{
+  char *end;
+  unsigned long n = strtoul (text, &end, 10);
+
+  return *end == 0 && n >= 512 && n <= 65536 && !(n & (n - 1)) ? (uint32_t) n
+                                                                : 0;
+}
 
 static const char usage[]
     = "Usage: bench-kv [OPTION]... [short] [in=DIR] [bdb-page=N]\n"
@@ -310,7 +321,7 @@ static const char usage[]
       "  --quick        little data, very short rounds: does it work?\n"
       "  short          less data, and half as long\n"
       "  in=DIR         keep the stores there, or use those that are there\n"
-      "  bdb-page=N     bytes of Berkeley DB's pages (4096)\n"
+      "  bdb-page=N     bytes of Berkeley DB's pages, 512 to 65536 (4096)\n"
       "\n"
       "Stores are made in $TMPDIR, or /var/tmp, and removed.  Exit status 3: a\n"
       "target was missed; 1: something failed.\n";
@@ -330,7 +341,7 @@ main (int argc, char **argv)
   if (keep)
     snprintf (home, sizeof home, "%s", argv[word++] + 3);
   if (word < argc && strncmp (argv[word], "bdb-page=", 9) == 0)
-    bdb_page = (uint32_t) strtoul (argv[word++] + 9, NULL, 10);
+    bdb_page = page_of (argv[word++] + 9);
   if (word < argc || bdb_page == 0
       || (run.only
           && regcomp (&only, run.only, REG_EXTENDED | REG_NOSUB) != 0)) {

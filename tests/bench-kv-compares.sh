@@ -75,8 +75,10 @@ is "$(ls "$ORIEL_DIR")" '' 'no pool is left then, either'
 "$bench" --quick nonesuch > "$scratch/out" 2>&1
 is $? 2 'an unknown word is refused'
 
-"$bench" --quick bdb-page=none > "$scratch/out" 2>&1
-is $? 2 'and no number of bytes'
+for page in none 4096x 1000 131072 -1; do
+  "$bench" --quick "bdb-page=$page" > "$scratch/out" 2>&1
+  is $? 2 "and pages of $page bytes"
+done
 "$bench" --nonesuch > "$scratch/out" 2>&1
 is $? 2 'an unknown option is refused'
 "$bench" --rounds 99 > "$scratch/out" 2>&1

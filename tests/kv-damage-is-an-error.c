@@ -78,10 +78,46 @@ leaf_of (int k)
   return page;
 }
 
+/* Errors that a cursor has until it has been at the end, or at three, and whether
+ * keys came twice. */
+static int
+cursor_errors (bool *back)
+{
+  char last[20] = "";
+  kv_cursor *cursor;
+  kv_pair pair;
+  int errors = 0, r;
+
+  *back = false;
+  must (kv_cursor_open (store, &cursor), "kv_cursor_open");
+  while (errors < 3 && (r = kv_next (cursor, &pair)) != -ENOENT) {
+    errors += r < 0;
+    if (r == 0 && memcmp (pair.key, last, pair.key_length) <= 0)
+      *back = true;
+    if (r == 0)
+      memcpy (last, pair.key, pair.key_length);
+  }
+  kv_cursor_close (cursor);
+  return errors;
+}
+
+/* Change a bit of the page, in the file. */
+static void
+flip (uint64_t page)
+{
+  unsigned char byte;
+
+  plain_read (kv_file ("a.kv"), (off_t) page * 4096 + 3000, &byte, 1);
+  byte ^= 4;
+  plain_write (kv_file ("a.kv"), (off_t) page * 4096 + 3000, &byte, 1);
+}
+
 int
 main (void)
 {
   unsigned char byte, page[4096];
+  kv_cursor *cursor = NULL;
+  bool back;
   uint64_t leaf, other;
   char number[40];
   int wrong, n;
@@ -100,9 +136,7 @@ main (void)
   other = leaf_of (1500);
   close_all ();
 
-  plain_read (kv_file ("a.kv"), (off_t) leaf * 4096 + 3000, &byte, 1);
-  byte ^= 4;
-  plain_write (kv_file ("a.kv"), (off_t) leaf * 4096 + 3000, &byte, 1);
+  flip (leaf);
   is_rc (try_open (), 0, "a store with a changed byte can be opened");
   is_int (get (1000, number, sizeof number), -EIO,
           "a key of that page is an error");
@@ -113,13 +147,23 @@ main (void)
   n = errors (&wrong);
   ok (n > 1 && n < KEYS / 10, "so are the others there");
   is_int (wrong, 0, "and all else is right");
+  is_int (cursor_errors (&back), 3, "a cursor does not come by it");
+  ok (!back, "nor does it go back");
   close_all ();
 
-  byte ^= 4;
-  plain_write (kv_file ("a.kv"), (off_t) leaf * 4096 + 3000, &byte, 1);
+  flip (leaf);
   must (try_open (), "kv_open");
   is_int (errors (&wrong), 0, "with the byte put back all is right");
+  is_int (cursor_errors (&back), 0, "a cursor sees it, too");
+  ok (!back, "each key once");
   close_all ();
+
+  flip (KV_ROOT);
+  must (try_open (), "kv_open");
+  is_int (kv_cursor_open (store, &cursor), -EIO,
+          "with a damaged root no cursor can be opened");
+  close_all ();
+  flip (KV_ROOT);
 
   plain_read (kv_file ("a.kv"), (off_t) other * 4096, page, sizeof page);
   plain_write (kv_file ("a.kv"), (off_t) leaf * 4096, page, sizeof page);

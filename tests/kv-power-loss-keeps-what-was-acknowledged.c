@@ -5,7 +5,8 @@
  * prefix: with all that was written (the machine's memory was kept), or with what
  * was synced and a random part, sector by sector, of the rest, so that pages and
  * records are torn.  The store that is opened there is a tree that has what some
- * prefix of the changes made, and that is no shorter than what was acknowledged.
+ * prefix of the changes made, and that is no shorter than what was
+ * acknowledged; each value, a far one too, is whole.
  *
  * ROUNDS=n makes n runs of other changes, with every prefix.
  */
@@ -15,9 +16,11 @@
 
 #define KEYS 3000               /* more than the pool holds: pages are written to
                                    make room */
+#define HOT 20                  /* that are often put anew, and deleted */
 #define CHANGES 1500            /* of a run */
 #define BATCH 3                 /* the pool has 16 pages pinned for writing */
 #define LOG (64 * KiB)
+#define VALUE 1024              /* a page, and more than a value */
 #define SECOND 1000000          /* a note: what is durable */
 
 static struct record_tape *tape;
@@ -41,12 +44,16 @@ change_of (uint64_t run, unsigned n)
 {
   uint64_t random = run * 1000003 + n * 77;
   struct change c = { .put = n % 600 < 500, .n = n % 8 ? 1 : BATCH };
+  bool hot;
 
   next_random (&random);
   c.sync = next_random (&random) % 50 == 0;
-  c.length = 1 + next_random (&random) % 250;
+  c.length = KV_FILLED + next_random (&random) % 250;
+  hot = next_random (&random) % 4 == 0;
+  if (next_random (&random) % (hot ? 2 : 6) == 0)
+    c.length = 320 + next_random (&random) % 681; /* far */
   for (unsigned i = 0; i < c.n; i++)
-    c.key[i] = (unsigned) (next_random (&random) % KEYS);
+    c.key[i] = (unsigned) (next_random (&random) % (hot ? HOT : KEYS));
   return c;
 }
 
@@ -54,15 +61,16 @@ static int
 do_change (kv *store, uint64_t run, unsigned n)
 {
   struct change c = change_of (run, n);
-  char key[BATCH][20], value[256]; /* c.length + sizeof n at most */
+  unsigned char value[BATCH][VALUE];
+  char key[BATCH][20];
   kv_op ops[BATCH];
 
-  memset (value, (int) n, sizeof value);
-  memcpy (value, &n, sizeof n);
-  for (unsigned i = 0; i < c.n; i++)
-    ops[i] = (kv_op) { key[i], c.put ? value : NULL,
+  for (unsigned i = 0; i < c.n; i++) {
+    kv_fill (value[i], c.length, c.key[i], n);
+    ops[i] = (kv_op) { key[i], c.put ? value[i] : NULL,
                        (size_t) sprintf (key[i], "key %05u", c.key[i]),
-                       c.length + sizeof n };
+                       c.length };
+  }
   return kv_apply (store, ops, c.n, c.sync ? 0 : KV_NOSYNC);
 }
 
@@ -128,16 +136,13 @@ model_of (uint64_t run, unsigned from, unsigned to, unsigned model[KEYS])
 }
 
 static bool
-has (uint64_t run, const unsigned model[KEYS],
-     const struct kv_item found[KEYS])
+has (uint64_t run, const unsigned model[KEYS], const unsigned found[KEYS],
+     const size_t length[KEYS])
 {
   for (unsigned k = 0; k < KEYS; k++) {
-    unsigned n = 0;
+    unsigned n = found[k];
 
-    if (found[k].length > 0)
-      memcpy (&n, found[k].value, sizeof n);
-    if (n != model[k]
-        || (n > 0 && found[k].length != change_of (run, n).length + sizeof n))
+    if (n != model[k] || (n > 0 && length[k] != change_of (run, n).length))
       return false;
   }
   return true;
@@ -147,24 +152,23 @@ has (uint64_t run, const unsigned model[KEYS],
 static int
 changes_in (kv *store, uint64_t run, unsigned least)
 {
-  static unsigned char values[KEYS][400];
-  struct kv_item found[KEYS] = { { 0 } };
-  unsigned model[KEYS] = { 0 };
+  static size_t length[KEYS];
+  unsigned found[KEYS] = { 0 }, model[KEYS] = { 0 };
+  unsigned char value[VALUE];
 
   for (unsigned k = 0; k < KEYS; k++) {
-    size_t length = 0;
     char key[20];
-    int r = kv_get (store, key, (size_t) sprintf (key, "key %05u", k),
-                    values[k], sizeof values[k], &length);
+    int r = kv_get (store, key, (size_t) sprintf (key, "key %05u", k), value,
+                    sizeof value, &length[k]);
 
-    if (r != 0 && r != -ENOENT)
+    if (r == 0)
+      found[k] = (unsigned) kv_filled (value, length[k], k);
+    if (r == 0 ? found[k] == 0 : r != -ENOENT)
       return -1;
-    found[k].value = values[k];
-    found[k].length = (uint16_t) length;
   }
   model_of (run, 0, least, model);
   for (unsigned n = least; n <= CHANGES; n++) {
-    if (has (run, model, found))
+    if (has (run, model, found, length))
       return (int) n;
     model_of (run, n, n + 1, model);
   }

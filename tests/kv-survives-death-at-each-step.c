@@ -4,7 +4,8 @@
  * and of a recovery, at the first, second, ... time that it comes there.  Another
  * that has the store open finds the pages a tree, what was acknowledged, and all
  * or nothing of what was not, and goes on; so does who recovers the store from
- * its files.
+ * its files.  At the steps of a change it dies in each kind of them: of far
+ * values that are put in place of others, new, become short, or are deleted.
  */
 static void kv_point (const char *name);
 #define KV_POINT(name) kv_point (name)
@@ -20,6 +21,12 @@ static void kv_point (const char *name);
 #define KEYS 900                /* enough for two levels of small pages */
 #define BATCH 12
 #define TIMES 4                 /* that a point is died at */
+#define VALUE 1024              /* a page, and more than a value */
+#define LONGEST 1000            /* kv_value_max() */
+#define is_far_length(length) ((length) > 350)
+
+/* Of a change: what becomes of far values. */
+enum { ANY, IN_PLACE, FAR_NEW, FAR_SHORT, FAR_GONE, KINDS };
 
 static const char *const points[] = {
   "alone.changed", "append.begun", "append.written", "commit.logged",
@@ -30,13 +37,15 @@ static const char *const points[] = {
 };
 
 static const char *die_at;
-static int die_after;
+static int die_after, die_kind; /* only in changes of that kind */
+static bool its_kind[KINDS] = { true };
 static bool came[COUNT (points)];
 
 static void
 kv_point (const char *name)
 {
-  if (die_at && strcmp (name, die_at) == 0 && --die_after == 0)
+  if (die_at && its_kind[die_kind] && strcmp (name, die_at) == 0
+      && --die_after == 0)
     raise (SIGKILL);
 }
 
@@ -67,20 +76,62 @@ change_of (int n)
   return c;
 }
 
+/* Each third is far, those of some keys always. */
+static size_t
+length_of (int n, unsigned key)
+{
+  if (key % 8 == 0 || (unsigned) (n + (int) key) % 4 == 0)
+    return (unsigned) n % 3 ? 400 + (unsigned) n * 7 % 600 : LONGEST;
+  return KV_FILLED + 51;
+}
+
+/* The number of the put that the key's value is of; 0: it has none; -1: it is
+ * not whole. */
+static int
+number_of (kv *store, unsigned k, size_t *length)
+{
+  unsigned char value[VALUE];
+  char key[20];
+  int n, r;
+
+  *length = 0;
+  r = kv_get (store, key, (size_t) sprintf (key, "key %05u", k), value,
+              sizeof value, length);
+  if (r == -ENOENT)
+    return 0;
+  n = r == 0 ? (int) kv_filled (value, *length, k) : 0;
+  return n > 0 && *length == length_of (n, k) ? n : -1;
+}
+
 static int
 do_change (kv *store, int n)
 {
   struct change c = change_of (n);
-  char key[BATCH][20], value[60];
+  unsigned char value[BATCH][VALUE];
+  char key[BATCH][20];
   kv_op ops[BATCH];
+  int r;
 
-  memset (value, 'v', sizeof value);
-  memcpy (value, &n, sizeof n);
-  for (unsigned i = 0; i < c.n; i++)
-    ops[i] = (kv_op) { key[i], c.put ? value : NULL,
+  memset (its_kind + 1, 0, sizeof its_kind - 1);
+  for (unsigned i = 0; i < c.n; i++) {
+    size_t length = length_of (n, c.key[i]), had = 0;
+
+    kv_fill (value[i], length, c.key[i], (uint64_t) n);
+    ops[i] = (kv_op) { key[i], c.put ? value[i] : NULL,
                        (size_t) sprintf (key[i], "key %05u", c.key[i]),
-                       sizeof value };
-  return kv_apply (store, ops, c.n, n % 16 ? KV_NOSYNC : 0);
+                       length };
+    if (!die_at)
+      continue;
+    number_of (store, c.key[i], &had);
+    length = c.put ? length : 0;
+    if (is_far_length (length))
+      its_kind[is_far_length (had) ? IN_PLACE : FAR_NEW] = true;
+    else if (is_far_length (had))
+      its_kind[length ? FAR_SHORT : FAR_GONE] = true;
+  }
+  r = kv_apply (store, ops, c.n, n % 16 ? KV_NOSYNC : 0);
+  memset (its_kind + 1, 0, sizeof its_kind - 1);
+  return r;
 }
 
 /* The model after changes 1 to n: by key the number of the put, or 0. */
@@ -105,13 +156,10 @@ has (kv *store, int n)
 
   after (n, model);
   for (unsigned k = 0; k < KEYS; k++) {
-    char key[20];
-    int got = 0;
-    int r = kv_get (store, key, (size_t) sprintf (key, "key %05u", k), &got,
-                    sizeof got, NULL);
+    size_t length;
 
     keys += model[k] != 0;
-    if (r == -ENOENT ? model[k] != 0 : r != 0 || got != model[k])
+    if (number_of (store, k, &length) != model[k])
       return false;
   }
   return kv_check (store) == keys;
@@ -152,7 +200,7 @@ dies (void *arg)
 
 /* 1: it died there, and all was well; 0: it did not come there. */
 static int
-try (const char *point, int times, int *done)
+try (const char *point, int times, int kind, int *done)
 {
   oriel_pool *pool = small_pool ();
   kv *store = open_it (pool);
@@ -160,6 +208,7 @@ try (const char *point, int times, int *done)
 
   die_at = point;
   die_after = times;
+  die_kind = kind;
   /* These happen only where another died before, or nothing is in memory. */
   if (strncmp (point, "redo.", 5) == 0) {
     die_at = "commit.unpinning";
@@ -170,6 +219,7 @@ try (const char *point, int times, int *done)
     /* This one is done by who comes next. */
     die_at = point;
     die_after = 1;
+    die_kind = ANY;
     if (in_child (dies, done) != 128 + SIGKILL)
       bail_out ("no one died at %s", point);
     *done = *done + 1;
@@ -194,8 +244,8 @@ try (const char *point, int times, int *done)
     ++*done;
   good = has (store, *done);
   if (!good)
-    diag ("%s, time %d: after change %d: the store has something else", point,
-          times, *done);
+    diag ("%s, time %d, kind %d: after change %d the store has something "
+          "else", point, times, kind, *done);
   ++*done;
   good &= do_change (store, *done) == 0 && has (store, *done);
   must (kv_close (store), "kv_close");
@@ -204,33 +254,53 @@ try (const char *point, int times, int *done)
   pool = small_pool ();
   store = open_it (pool);
   if (!has (store, *done))
-    diag ("%s, time %d: the recovered store has something else", point, times);
+    diag ("%s, time %d, kind %d: the recovered store has something else",
+          point, times, kind);
   good &= has (store, *done);
   must (kv_close (store), "kv_close");
   must (oriel_pool_close (pool), "oriel_pool_close");
   return code != 128 + SIGKILL ? 0 : good ? 1 : -1;
 }
 
+/* Is it one of the steps of each change, or of doing it again?  The first is
+ * left out: no batch comes there, and no value in place of another. */
+static bool
+in_change (const char *point)
+{
+  return strncmp (point, "append.", 7) == 0
+         || strncmp (point, "commit.", 7) == 0
+         || strncmp (point, "redo.", 5) == 0;
+}
+
 int
 main (void)
 {
   int most = getenv ("ORIEL_QUICK") ? 2 : TIMES;
-  int done = 0;
+  int done = 0, kinds = 0, missed = 0;
 
   pool_dir ();                  /* before children make their own */
   told = shared_memory (sizeof *told);
   for (size_t p = 0; p < COUNT (points); p++) {
-    int bad = 0;
+    int bad = 0, any = in_change (points[p]) ? TIMES / 2 : most;
 
-    for (int times = 1; times <= most; times++) {
-      int r = try (points[p], times, &done);
+    for (int times = 1; times <= any; times++) {
+      int r = try (points[p], times, ANY, &done);
 
       bad += r < 0;
       came[p] |= r > 0;
+    }
+    for (int kind = ANY + 1; kind < KINDS && in_change (points[p]); kind++) {
+      int r = try (points[p], 1 + (kind + (int) p) % 3, kind, &done);
+
+      bad += r < 0;
+      kinds += r > 0;
+      missed += r == 0;
     }
     ok (came[p] && bad == 0, "death at %s is survived", points[p]);
     if (!came[p])
       diag ("no one came there");
   }
+  diag ("%d deaths in changes of far values", kinds);
+  is_int (missed, 0, "all kinds of changes came to all of their steps");
   return done_testing ();
 }

@@ -6,6 +6,7 @@
  * do and what was acknowledged.  Every acknowledged change is found, by others
  * while they run and at the end, in the pool and when the store is recovered from
  * its files; of what was not, all or nothing; and no one sees a batch half.
+ * Values are short or far by turns, so that pages are taken and given back.
  */
 #include "kv.h"
 
@@ -15,6 +16,7 @@
 #define KEYS 40                 /* of a slot, in single changes */
 #define PAIR 6                  /* keys of a slot's batch */
 #define LOG (256 * KiB)
+#define VALUE 4096
 
 struct slot {
   _Atomic uint64_t begun[KEYS], done[KEYS]; /* versions; deleted if 5 divides */
@@ -51,24 +53,49 @@ batch_key (char key[40], int slot, int i)
   return (size_t) sprintf (key, "b%d of %d", i, slot);
 }
 
-/* A version, and more to fill leaves. */
-struct value {
-  uint64_t version;
-  char fill[100];
-};
+/* Versions differ in length: far ones come after far ones, or short ones. */
+static size_t
+length_of (uint64_t version)
+{
+  switch (version % 8) {
+  case 0: case 3: return 1500 + version * 37 % 2500;
+  case 1: return 4072;          /* kv_value_max() */
+  default: return 108;
+  }
+}
+
+/* Values of others say so. */
+static uint64_t
+name_of (int slot, int k)
+{
+  return (uint64_t) (slot * 1000 + k);
+}
+
+/* It is whole, and as long as it was put; 0: it is not. */
+static uint64_t
+version_in (const void *value, size_t length, int slot, int k)
+{
+  uint64_t version = kv_filled (value, length, name_of (slot, k));
+
+  return length == length_of (version) ? version : 0;
+}
 
 /* The version that the store has; 0: none. */
 static uint64_t
 version_of (kv *store, int slot, int k)
 {
-  struct value v = { 0 };
+  unsigned char value[VALUE];
+  uint64_t version = 0;
   char key[40];
   size_t length = 0;
-  int r = kv_get (store, key, key_of (key, slot, k), &v, sizeof v, &length);
+  int r = kv_get (store, key, key_of (key, slot, k), value, sizeof value,
+                  &length);
 
-  if (r != -ENOENT && (r != 0 || length != sizeof v))
+  if (r == 0)
+    version = version_in (value, length, slot, k);
+  if (r != -ENOENT && version == 0)
     wrong ("kv_get", slot, k, (uint64_t) -r, 0);
-  return r == 0 ? v.version : 0;
+  return version;
 }
 
 /* With 5 a key is deleted, so versions that 5 divides are not there. */
@@ -98,15 +125,15 @@ static void
 look_at_batch (kv *store, int slot)
 {
   uint64_t done = atomic_load (&shared->slot[slot].batch_done), begun;
+  unsigned char value[PAIR][VALUE];
+  uint64_t version[PAIR];
   char key[PAIR][40];
-  struct value v[PAIR];
   size_t length[PAIR];
   kv_op ops[PAIR];
   int r;
 
   for (int i = 0; i < PAIR; i++)
-    ops[i] = (kv_op) { key[i], &v[i], batch_key (key[i], slot, i),
-                       sizeof v[i] };
+    ops[i] = (kv_op) { key[i], value[i], batch_key (key[i], slot, i), VALUE };
   r = kv_get_many (store, ops, PAIR, length);
   begun = atomic_load (&shared->slot[slot].batch_begun);
   if (r < 0) {
@@ -114,14 +141,14 @@ look_at_batch (kv *store, int slot)
     return;
   }
   for (int i = 0; i < PAIR; i++) {
-    uint64_t version = length[i] == KV_NONE ? 0 : v[i].version;
-
-    if (length[i] != length[0]
-        || (length[0] != KV_NONE && version != v[0].version))
-      wrong ("half a batch", slot, i, version,
-             length[0] == KV_NONE ? 0 : v[0].version);
-    else if (version < done || version > begun)
-      wrong ("a batch", slot, i, version, done);
+    version[i] = length[i] == KV_NONE ? 0
+                 : version_in (value[i], length[i], slot, KEYS + i);
+    if ((length[i] == KV_NONE) != (length[0] == KV_NONE)
+        || (length[i] != KV_NONE && version[i] == 0)
+        || version[i] != version[0])
+      wrong ("half a batch", slot, i, version[i], version[0]);
+    else if (version[i] < done || version[i] > begun)
+      wrong ("a batch", slot, i, version[i], done);
   }
 }
 
@@ -129,18 +156,17 @@ static void
 change_one (kv *store, int slot, int k)
 {
   struct slot *s = &shared->slot[slot];
-  struct value v;
+  unsigned char value[VALUE];
   char key[40];
   size_t n = key_of (key, slot, k);
   /* A change that died may have happened or not; the next has a new number. */
   uint64_t version = atomic_load (&s->begun[k]) + 1;
   int r;
 
-  memset (&v, (int) version, sizeof v);
-  v.version = version;
+  kv_fill (value, length_of (version), name_of (slot, k), version);
   atomic_store (&s->begun[k], version);
   r = version % 5 == 0 ? kv_delete (store, key, n, 0)
-                       : kv_put (store, key, n, &v, sizeof v, 0);
+                       : kv_put (store, key, n, value, length_of (version), 0);
   if (r != 0 && !(version % 5 == 0 && r == -ENOENT))
     wrong ("a change", slot, k, (uint64_t) -r, 0);
   atomic_store (&s->done[k], version);
@@ -151,13 +177,16 @@ change_batch (kv *store, int slot)
 {
   struct slot *s = &shared->slot[slot];
   uint64_t version = atomic_load (&s->batch_begun) + 1;
-  struct value v = { .version = version };
+  unsigned char value[PAIR][VALUE];
   char key[PAIR][40];
   kv_op ops[PAIR];
   int r;
 
-  for (int i = 0; i < PAIR; i++)
-    ops[i] = (kv_op) { key[i], &v, batch_key (key[i], slot, i), sizeof v };
+  for (int i = 0; i < PAIR; i++) {
+    kv_fill (value[i], length_of (version), name_of (slot, KEYS + i), version);
+    ops[i] = (kv_op) { key[i], value[i], batch_key (key[i], slot, i),
+                       length_of (version) };
+  }
   atomic_store (&s->batch_begun, version);
   r = kv_apply (store, ops, PAIR, 0);
   if (r != 0)

@@ -32,6 +32,58 @@ kv_must_open (oriel_pool *pool, const char *path, uint64_t log_size)
 }
 
 /* ------------------------------------------------------------------ */
+/* Values that say whose they are                                     */
+
+#define KV_FILLED 9             /* the shortest */
+
+/* The number, and bytes that come of it, of the key and of the length. */
+UTIL void
+kv_fill (void *value, size_t length, uint64_t key, uint64_t number)
+{
+  uint64_t state = (key * 0x1000003 + number) * 0x1000003 + length, word = 0;
+  unsigned char *bytes = value;
+
+  memcpy (bytes, &number, sizeof number);
+  for (size_t i = sizeof number; i < length; i++) {
+    if (i % sizeof word == 0)
+      word = next_random (&state);
+    bytes[i] = (unsigned char) (word >> i % sizeof word * 8);
+  }
+}
+
+/* The number, or 0 if it is not one whole value of the key. */
+UTIL uint64_t
+kv_filled (const void *value, size_t length, uint64_t key)
+{
+  unsigned char want[KV_PAGE_MAX];
+  uint64_t number;
+
+  if (length < KV_FILLED || length > sizeof want)
+    return 0;
+  memcpy (&number, value, sizeof number);
+  kv_fill (want, length, key, number);
+  return memcmp (value, want, length) == 0 ? number : 0;
+}
+
+UTIL size_t
+kv_key_of (char key[20], unsigned k)
+{
+  return (size_t) sprintf (key, "key %03u", k);
+}
+
+/* Put such a value; 16 KiB at most. */
+UTIL int
+kv_put_filled (kv *store, unsigned k, uint64_t number, size_t length)
+{
+  unsigned char value[KV_PAGE_MAX];
+  char key[20];
+  size_t n = kv_key_of (key, k);
+
+  kv_fill (value, length, k, number);
+  return kv_put (store, key, n, value, length, KV_NOSYNC);
+}
+
+/* ------------------------------------------------------------------ */
 /* Is it a tree, and is each page used once?                          */
 
 struct kv_tree_check {

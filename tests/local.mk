@@ -439,21 +439,25 @@ tests_sqlite_inside = \
 
 # Linked with examples/kv; left out without xxHash.
 tests_kv = \
+	tests/kv-cell-without-value-is-ebadmsg \
 	tests/kv-cursor-misses-nothing-that-stays \
 	tests/kv-damage-is-an-error \
 	tests/kv-dead-split-is-seen-whole \
 	tests/kv-failed-recovery-stays-failed \
 	tests/kv-failed-sync-closes-the-store \
+	tests/kv-far-values-are-seen-whole \
 	tests/kv-full-disk-is-an-error \
 	tests/kv-full-log-waits-for-a-checkpoint \
 	tests/kv-get-many-sees-no-batch-half \
 	tests/kv-log-has-one-history \
+	tests/kv-no-leaf-stays-empty \
 	tests/kv-matches-a-model \
 	tests/kv-pages-are-well-filled \
 	tests/kv-power-loss-keeps-what-was-acknowledged \
 	tests/kv-recovery-may-be-killed-in-a-small-pool \
 	tests/kv-redone-batch-is-seen-whole \
 	tests/kv-refuses-what-does-not-fit \
+	tests/kv-reused-page-is-not-mistaken \
 	tests/kv-survives-death-at-each-step \
 	tests/kv-survives-kills \
 	tests/kv-waiting-puts-are-woken \

@@ -185,8 +185,9 @@ take (kv_cursor *c, unsigned fixed, const void *key, size_t length, bool after)
     if (!kv_is_moment (c->store, c->moment))
       r = -EAGAIN;
   } while (r == -EAGAIN && fixed == 0);
+  KV_TRY (r);
   c->at = c->path.step[c->path.depth].at + (after && c->path.found);
-  return r;
+  return 0;
 }
 
 /* The leaf behind, or the one before. */

@@ -32,7 +32,7 @@
 
 /* The cells' places follow it, in the order of keys; the cells are at the end. */
 struct kv_head {
-  uint64_t sum;                 /* of the rest, in the file */
+  _Alignas (8) uint64_t sum;    /* of the rest, in the file */
   uint64_t lsn;                 /* where the record of its last change begins,
                                    plus 1 */
   uint16_t n;                   /* cells; bytes of a far value */

@@ -8,9 +8,9 @@
  * made by one at a time, who has the log: batches, and what makes leaves more or
  * fewer.  So inner pages change for no one but that one.
  *
- * So do pages that have far values, but for one value in place of another, which
- * is prepared alone, too.  No leaf is changed then: whether the page is still that
- * key's its own lsn says, as it changes when the page is freed.
+ * A far value in place of another is prepared alone, too: it changes that page and
+ * no leaf.  Whether the page is still that key's its own lsn says, as it changes
+ * when the page is freed.
  *
  * A page that has no room shares with its neighbour; if both are full, their
  * cells go to three pages.  So pages are two thirds full at least when keys come
@@ -201,7 +201,9 @@ balance (kv *store, struct kv_txn *t, const struct kv_path *path, unsigned d,
     s.cut[1] = s.items - 1;
     s.cut[2] = s.items;
   } else
-    while (!cut_evenly (store, &s, s.n == 1   ? most / 4 * 3
+    /* Beside an empty leaf one page has all, however full: a separator may have
+     * no room. */
+    while (!cut_evenly (store, &s, s.n == 1 && path->step[d].n > 0 ? most / 4 * 3
                                    : s.n == 2 ? most / 16 * 15 : most))
       if (++s.n > SHARES)
         return -EBADMSG;
@@ -268,15 +270,12 @@ change_leaf (kv *store, unsigned char *leaf, unsigned at, bool found,
 }
 
 /* A far value goes to its page. */
-static int
+static void
 fill (const kv *store, unsigned char *page, const kv_op *op)
 {
-  if (kv_head (page)->level != KV_VALUE)
-    return -EBADMSG;
   kv_page_init (page, store->size, KV_VALUE);
   kv_head (page)->n = (uint16_t) op->length;
   memcpy (&kv_head (page)->link, op->value, op->length);
-  return 0;
 }
 
 /* Find the leaf, and change a copy of it; with the log, also of others. */
@@ -286,15 +285,14 @@ change (kv *store, struct kv_txn *t, const kv_op *op)
   struct kv_item new = { op->key, op->value, (uint16_t) op->key_length,
                          (uint16_t) op->length, 0 };
   bool far = is_far (store, op);
-  uint32_t page;
+  uint32_t page, was;
 
   for (;;) {
     struct kv_item old = { 0 };
-    uint32_t was = 0;
     uint64_t moment;
     struct kv_path path;
     struct kv_view view;
-    unsigned char *data;
+    unsigned char *data, *value;
     unsigned at;
     int r;
 
@@ -302,24 +300,26 @@ change (kv *store, struct kv_txn *t, const kv_op *op)
     KV_TRY (kv_moment (store, &moment));
     KV_TRY (kv_find (store, t, op->key, op->key_length, false, &path, &view));
     at = path.step[path.depth].at;
-    if (path.found && kv_page_item (view.data, store->size, at, &old) && old.far)
-      was = kv_page_child (view.data, store->size, at + 1);
-    if (was && far) {
-      KV_TRY (kv_unlook (&view));
-      KV_TRY (kv_edit (store, t, was, &data));
-    } else
-      KV_TRY (kv_copy (store, t, &view, &data));
+    if (path.found)
+      kv_page_item (view.data, store->size, at, &old);
+    was = old.far ? kv_page_child (view.data, store->size, at + 1) : 0;
+    KV_TRY (old.far && far ? kv_unlook (&view)
+                           : kv_copy (store, t, &view, &data));
+    if (old.far)
+      KV_TRY (kv_edit (store, t, was, &value));
+    if (old.far && kv_head (value)->level != KV_VALUE)
+      return -EBADMSG;
     if (!kv_is_moment (store, moment))
       return -EAGAIN;
-    if (was && far)
-      return fill (store, data, op);
-    if (was)
+    if (old.far && far) {
+      fill (store, value, op);
+      return 0;
+    }
+    if (old.far)
       KV_TRY (kv_free (store, t, was));
-    if (far && !new.far) {
-      unsigned char *value;
-
+    if (far && !new.far) {      /* once, for however many leaves */
       KV_TRY (kv_alloc (store, t, KV_VALUE, &page, &value));
-      KV_TRY (fill (store, value, op));
+      fill (store, value, op);
       new = (struct kv_item) { op->key, (unsigned char *) &page,
                                new.key_length, sizeof page, KV_FAR };
     }

@@ -16,8 +16,9 @@
  * again (kv_log_redo()): it is bytes to put at places, so it does no harm where
  * that was done before.
  *
- * Who has the log has it for some microseconds, and never while it is made
- * durable; who waits for it has no latch.  What stays in one leaf is prepared
+ * Who has the log has it for some microseconds, or until a page is read that is to
+ * be freed or used anew, and never while it is made durable; who waits for it has no
+ * latch.  What stays in one leaf is prepared
  * without it, so writers meet only in 2 to 6.
  */
 #include <sched.h>

@@ -12,7 +12,8 @@
 
 #include "kv-impl.h"
 
-#define KV_HOOKS UINT64_C (0x6b762d78786833) /* "kv-xxh3" */
+/* Of what pages are like, too: it keeps those of other versions out of a pool. */
+#define KV_HOOKS UINT64_C (0x6b762d78786834) /* "kv-xxh4" */
 
 /* ------------------------------------------------------------------ */
 /* What Oriel asks of us                                              */

@@ -68,7 +68,8 @@ typedef struct kv_options {
  * the pool's pages' own size, 1024 to 16384 bytes; opt may be NULL.  Close it
  * before the pool, with no call on it under way.
  * Errors: -EINVAL the store has pages of another size than the pool, or the file
- * is something else; -EBADMSG it is damaged.
+ * is something else; -EBADMSG it is damaged, or of another version; -EBUSY the
+ * pool still has it from another version's processes.
  */
 int kv_open (oriel_pool *pool, const char *path, const kv_options *opt,
              kv **store);
@@ -79,8 +80,8 @@ int kv_close (kv *store);
  *
  * A value that with its key is more than a third of a page has a page of its own.
  * So a store whose values are a little less than a page keeps the popular ones in
- * memory, and not what lies beside them; leaves are small then, but values in the
- * order of keys are read one by one.
+ * memory, and not what lies beside them.  The price: values in the order of keys
+ * are read one by one, and one of half a page takes a whole one.
  */
 size_t kv_key_max (const kv *store);
 size_t kv_value_max (const kv *store);
@@ -110,9 +111,9 @@ typedef struct kv_op {
 
 /*
  * Do all of it, in order, as one change.  Errors: as kv_put(); -ENOENT with KV_MUST;
- * -E2BIG it touches more than KV_PAGES pages, or its record is more than half of the
- * log; -ENOBUFS more than the pool can have pinned for writing.  Nothing was done
- * then.
+ * -E2BIG it touches more than KV_PAGES pages, of which a value that has its own is
+ * one, or its record is more than half of the log; -ENOBUFS more than the pool can
+ * have pinned for writing.  Nothing was done then.
  */
 #define KV_PAGES 256
 int kv_apply (kv *store, const kv_op *ops, size_t n, unsigned flags);
@@ -132,7 +133,8 @@ int kv_checkpoint (kv *store);
 /*
  * A cursor stands between two keys: kv_next() gives the one behind it and passes
  * it, kv_prev() the one before.  It begins before the first.  What they give is
- * good until the next call with the cursor.  Errors: -ENOENT there is none.
+ * good until the next call with the cursor.  Errors: -ENOENT there is none.  After
+ * any other it may have passed some keys: seek again.
  */
 typedef struct kv_pair {
   const void *key, *value;
