@@ -83,7 +83,7 @@ PARTS = [
 ]
 
 TIMES_FULL = 12
-SECONDS = 1080                  # that the subset takes at most
+SECONDS = 1140                  # that the subset takes at most
 
 stopped = 0                     # the signal that ended it, or 0
 
