@@ -3,7 +3,8 @@
  * A cell of a far value that names a page which has none, or one that says
  * more bytes than a page has, is -EBADMSG to who gets it, alone, with others
  * or by a cursor, and to who puts another in its place or deletes it; nothing
- * is done then, and all other keys are as they were.
+ * is done then, and all other keys are as they were.  A store that has as many pages
+ * as numbers is -EFBIG to who wants one more.
  */
 #include "kv.h"
 
@@ -153,6 +154,29 @@ try (const char *what, uint64_t page, size_t at, uint32_t to, size_t n,
   is_int (kv_check (store), KEYS, "and all is well");
 }
 
+/* As many pages as their numbers can tell apart; none is free. */
+static void
+try_full (void)
+{
+  uint64_t all = UINT64_C (1) << 32, had, end = store->shared->log_end;
+  const size_t at = offsetof (struct kv_meta, pages);
+  uint32_t none = 0, first;
+
+  diag ("the store has all pages");
+  change_page (KV_META, at, &all, sizeof all, &had);
+  change_page (KV_META, offsetof (struct kv_head, link), &none, sizeof none,
+               &first);
+  is_int (kv_put_filled (store, KEYS, 1, FAR), -EFBIG,
+          "a value that wants a page more is refused");
+  is_int (kv_put_filled (store, 0, 1, FAR), 0, "one in place of another is not");
+  is_int (kv_delete (store, "key 060", 7, 0), -ENOENT, "nothing of it is there");
+  change_page (KV_META, offsetof (struct kv_head, link), &first, sizeof first,
+               &none);
+  change_page (KV_META, at, &had, sizeof had, &all);
+  ok (store->shared->log_end > end, "and what could be done is in the log");
+  is_int (kv_check (store), KEYS, "all is well then");
+}
+
 int
 main (void)
 {
@@ -187,6 +211,7 @@ main (void)
        4, true);
   try ("its cell has half a number", bad.leaf,
        bad.cell + offsetof (struct kv_cell, length), 2, 2, true);
+  try_full ();
   must (kv_close (store), "kv_close");
   must (oriel_pool_close (pool), "oriel_pool_close");
   return done_testing ();

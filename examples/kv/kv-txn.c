@@ -18,8 +18,8 @@
  *
  * Who has the log has it for some microseconds, or until a page is read that is to
  * be freed or used anew, and never while it is made durable; who waits for it has no
- * latch.  What stays in one leaf is prepared
- * without it, so writers meet only in 2 to 6.
+ * latch.  What stays in one leaf is prepared without it, so writers meet only in 2
+ * to 6.
  */
 #include <sched.h>
 
