@@ -53,7 +53,8 @@ struct our_session {
 static void
 ours_must (int r, const char *what)
 {
-  must (r >= 0, what, *oriel_error () ? oriel_error () : strerror (-r));
+  if (r < 0)
+    must (false, what, *oriel_error () ? oriel_error () : strerror (-r));
 }
 
 static void *

@@ -347,6 +347,22 @@ proc_number (const char *file, const char *name)
   return number;
 }
 
+/* Until board->go or board->stop changes: asleep, as whoever looks now and then takes
+ * a processor away from those that are measured. */
+static void
+await_stage (struct report *r)
+{
+  while (sem_wait (&r->stage) < 0)
+    need (errno == EINTR, "sem_wait");
+}
+
+static void
+begin_stage (int processes)
+{
+  for (int i = 0; i < processes; i++)
+    sem_post (&board->report[i].stage);
+}
+
 static void
 process (const struct setup *s, int number)
 {
@@ -355,7 +371,6 @@ process (const struct setup *s, int number)
   struct zipf zipf = zipf_of (s->work->data->records);
   pthread_t id[MAX_THREADS];
   uint64_t cpu, in, out;
-  int go;
 
   for (int i = 0; i < s->work->threads; i++)
     worker[i].setup = s;
@@ -369,21 +384,18 @@ process (const struct setup *s, int number)
     s->engine->end (session);
   }
   atomic_store (&r->state, 1);
-  while ((go = atomic_load (&board->go)) == 0)
-    usleep (200);
+  await_stage (r);
   for (int i = 0; i < s->work->threads; i++) {
     worker[i].store = worker[0].store;
     worker[i].zipf = zipf;
     worker[i].number = number * s->work->threads + i;
     need (pthread_create (&id[i], NULL, work, &worker[i]) == 0, "a thread");
   }
-  while (atomic_load (&board->go) < 2)
-    usleep (500);
+  await_stage (r);
   cpu = cpu_ns ();
   in = proc_number ("io", "read_bytes");
   out = proc_number ("io", "write_bytes");
-  while (!atomic_load (&board->stop))
-    usleep (500);
+  await_stage (r);
   r->cpu_ns = cpu_ns () - cpu;
   for (int i = 0; i < s->work->threads; i++) {
     pthread_join (id[i], NULL);
@@ -462,6 +474,8 @@ run_work (const struct setup *s, struct outcome *outcome)
   int n = 0;
 
   memset (board->report, 0, sizeof board->report);
+  for (int i = 0; i < s->work->processes; i++)
+    need (sem_init (&board->report[i].stage, 1, 0) == 0, "sem_init");
   atomic_store (&board->go, 0);
   atomic_store (&board->stop, 0);
   if (!s->place.warm)
@@ -481,12 +495,15 @@ run_work (const struct setup *s, struct outcome *outcome)
     n++;
   }
   atomic_store (&board->go, 1);
+  begin_stage (n);
   usleep (good ? (useconds_t) (s->warm * 1e6) : 0);
   atomic_store (&board->go, 2);
   began = sql_now ();
+  begin_stage (n);
   usleep (good ? (useconds_t) (s->seconds * 1e6) : 0);
   atomic_store (&board->stop, 1);
   began = sql_now () - began;
+  begin_stage (n);
   for (int i = 0; i < n; i++)
     good &= await_end (pid[i]);
   if (good)

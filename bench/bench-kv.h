@@ -11,6 +11,7 @@
 #define BENCH_KV_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "bench.h"
@@ -85,6 +86,7 @@ struct work {
 /* Of one process. */
 struct report {
   _Atomic int state;            /* 0, 1 ready, 2 done */
+  sem_t stage;                  /* go or stop has changed */
   struct hist hist;
   uint64_t cpu_ns;
   uint64_t read_bytes, write_bytes; /* of the block device */
