@@ -485,7 +485,8 @@ struct oriel_page {
  * A page whose writer was killed becomes again, for all who pin it or have it
  * pinned, what it was when the dead one pinned it.
  *
- * Waits for I/O and for latches of living owners, never for room:
+ * Waits for I/O, also others' that keeps room from it, and for latches of living
+ * owners, never for someone to unpin; but no longer than half a minute for room:
  * -ENOBUFS  every frame is pinned, or every slot of the window shows a pinned
  *           page, or the thread has ORIEL_THREAD_PINS pins, or all processes
  *           together have a 32nd of the pool's pages pinned for writing (at

@@ -8,61 +8,15 @@
 #include <string.h>
 
 #include "error.h"
-#include "flush.h"
+#include "evict.h"
 #include "heat.h"
 #include "hooks.h"
 #include "load-async.h"
+#include "load-room.h"
 #include "load-run.h"
 #include "lost.h"
 #include "point.h"
-#include "sys.h"
 #include "table.h"
-
-/* Rounds without any success before the pool is called full: other threads may
- * hold what they swept for a moment. */
-#define ROOM_ROUNDS 24
-
-/* Something for the stash.  -ENOBUFS or the error of a write. */
-static int
-make_room (struct orl_thread *me)
-{
-  struct oriel_pool *pool = me->pool;
-  struct orl_dirty_list dirty = { .may = orl_flush_may_frame };
-  /* Each round that writes cleans a page at least: more than this are needed
-   * only while others make theirs dirty again, and that may never end. */
-  uint64_t tries = orl_frames (&pool->shm) + ROOM_ROUNDS;
-  int error = -ENOBUFS;
-
-  for (unsigned round = 0; round < ROOM_ROUNDS && tries > 0; tries--)
-    {
-      int r;
-
-      if (orl_evict (me, orl_batch (pool), &dirty) > 0)
-        return 0;
-      r = orl_flush_list (me, &dirty);
-      /* What was just written, before the hand goes on to what is dirty. */
-      if (r > 0 && orl_evict_list (me, orl_batch (pool), &dirty) > 0)
-        return 0;
-      if (r > 0)
-        continue;
-      /* None that we may write: are there clean ones behind them? */
-      if (orl_evict (me, orl_batch (pool), NULL) > 0)
-        return 0;
-      if (r < 0)
-        error = r;
-      if (orl_async_settle (me))
-        continue;
-      if (round == ROOM_ROUNDS / 2)
-        pool->repair (pool, me->owner, ORL_ALL_DEAD);
-      orl_backoff (4 * round++);
-    }
-  if (error == -ENOBUFS)
-    orl_fail (error,
-              "%s: all %llu frames are pinned or dirty for files that this "
-              "process has not open; unpin pages or create a larger pool",
-              pool->path, (unsigned long long) orl_frames (&pool->shm));
-  return error;
-}
 
 /* Something for the stash that is cold, for so many pages or, as one barrier
  * serves all, for some that come later. */
@@ -118,31 +72,9 @@ have_frame (struct orl_thread *me)
   return me->nstash > 0;
 }
 
-/* Take frames of forgotten pages whose entries lie in the way of the page's.  all:
- * look at more of them until some are not pinned.  False: none are. */
-static bool
-clear_way (struct orl_thread *me, uint64_t key, uint64_t page, bool all)
-{
-  struct orl_dirty_list stale;
-  uint32_t seen = 0;
-  bool some = false;
-
-  do
-    {
-      stale.n = orl_table_stale (&me->pool->shm, key, page, seen, stale.frame,
-                                 ORL_BATCH);
-      seen += stale.n;
-      if (stale.n > ORL_BATCH - me->nstash)
-        orl_thread_unstash (me);
-      some = orl_evict_list (me, stale.n, &stale) > 0;
-    }
-  while (all && !some && stale.n > 0);
-  return some;
-}
-
-/* Steps 1 to 3 for one more page.  -EEXIST, -ENOBUFS; -EAGAIN: the frame is none
- * of the pool's any more, or the table had no room and has now; -EBUSY: it has
- * none, and no forgotten page could be taken out. */
+/* Steps 1 to 3 for one more page.  -EEXIST; -EAGAIN: the frame is none of the
+ * pool's any more; -ENOBUFS: the ledger is full, with the text; -ENOSPC: the page
+ * table is. */
 static int
 add (struct orl_thread *me, struct orl_run *run, uint64_t key, bool ahead)
 {
@@ -172,12 +104,10 @@ add (struct orl_thread *me, struct orl_run *run, uint64_t key, bool ahead)
     {
       orl_ledger_clear (me->ledger, entry);
       me->stash[me->nstash++] = frame;
-      if (r != -ENOBUFS)
-        return r;
-      return clear_way (me, key, page, true) ? -EAGAIN : -EBUSY;
+      return r == -ENOBUFS ? -ENOSPC : r;
     }
   if (r > 0)
-    clear_way (me, key, page, false);
+    orl_room_clear (me, key, page, false);
   if (ahead || run->n > 0)
     atomic_store_explicit (&shm->frames[frame].ahead, ORL_AHEAD,
                            memory_order_relaxed);
@@ -191,7 +121,7 @@ orl_run_gather (struct orl_thread *me, struct oriel_file *file, uint64_t key,
                 uint64_t page, uint32_t want, bool ahead, struct orl_run *run)
 {
   int r = orl_pool_gone (me->pool);
-  unsigned round = 0;
+  struct orl_wait wait = { 0 };
 
   if (r == 0 && !orl_hooks_match (file))
     r = orl_hooks_check (file);
@@ -201,20 +131,19 @@ orl_run_gather (struct orl_thread *me, struct oriel_file *file, uint64_t key,
   run->n = 0;
   do
     {
-      if (!have_frame (me) && !ahead && (r = make_room (me)) < 0)
+      r = 0;
+      if (!have_frame (me))
+        r = !ahead ? orl_room_make (me) : make_cold (me, want) ? 0 : -ENOBUFS;
+      if (r < 0)
         return r;
-      if (!have_frame (me) && !make_cold (me, want))
-        return -ENOBUFS;
-      r = add (me, run, key, ahead);
-      /* Others may just be taking out what is in the way. */
-      if (r == -EBUSY && !ahead && round < ROOM_ROUNDS)
-        {
-          orl_backoff (4 * round++);
-          r = -EAGAIN;
-        }
+      r = have_frame (me) ? add (me, run, key, ahead) : -EAGAIN;
+      if (r == -ENOSPC
+          && (ahead ? orl_room_clear (me, key, page, true)
+                    : orl_room_in_table (me, &wait, key, page)))
+        r = -EAGAIN;
     }
   while (r == -EAGAIN);
-  if (r == -EBUSY)
+  if (r == -ENOSPC)
     return orl_fail (-ENOBUFS,
                      "%s: the page table has no room for page %llu, as too many "
                      "forgotten pages are pinned; unpin some",

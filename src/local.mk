@@ -76,6 +76,8 @@ core_sources = \
 	src/ledger.h \
 	src/load-async.c \
 	src/load-async.h \
+	src/load-room.c \
+	src/load-room.h \
 	src/load-run.c \
 	src/load-run.h \
 	src/load-wait.c \

@@ -21,6 +21,7 @@
 #include "error.h"
 #include "latch.h"
 #include "lock.h"
+#include "load-room.h"
 #include "lost.h"
 #include "pin-hit.h"
 #include "point.h"
@@ -47,15 +48,38 @@ no_slot (struct oriel_file *file, int r)
   return 0;
 }
 
+/* The page in a slot, which others may have to give back first. */
+static int
+show (struct orl_thread *me, struct oriel_file *file, const struct orl_hold *h,
+      unsigned flags, void **at)
+{
+  struct orl_window *w = me->pool->window;
+  struct orl_wait wait = { 0 };
+  int r;
+
+  while ((r = orl_window_show_many (w, me->ledger, &h->frame, 1, at)) == -ENOBUFS)
+    if (flags & ORIEL_NOWAIT)
+      {
+        if (orl_room_comes (me))
+          return orl_decline (-EAGAIN, "every slot shows a page that is pinned, "
+                                       "some while they are read or written");
+        break;
+      }
+    else if (!orl_room_in_window (me, &wait))
+      break;
+  return no_slot (file, r);
+}
+
 int
 orl_hold_show (struct orl_thread *me, struct oriel_file *file,
                const struct orl_hold *h, void **at)
 {
-  *at = orl_window_find (me->pool->window, h->frame);
+  struct orl_window *w = me->pool->window;
+
+  *at = orl_window_find (w, h->frame);
   if (*at)
     return 0;
-  return no_slot (file, orl_window_show (me->pool->window, me->ledger,
-                                         h->frame, at));
+  return w->grants ? no_slot (file, -ENOMEM) : show (me, file, h, 0, at);
 }
 
 /* A shared ledger with room, claimed if there is none; under pool->lock. */
@@ -199,16 +223,13 @@ place (struct orl_thread *me, struct oriel_file *file,
   struct orl_window *w = me->pool->window;
   bool may_copy
       = !(*flags & (ORIEL_WRITE | ORIEL_OPTIMISTIC)) && !w->grants;
-  int r = 0;
 
   *at = NULL;
   if (may_copy && !orl_window_worth (w, h->frame))
     *at = copy (me, h, flags);
-  if (!*at)
-    r = orl_window_show_many (w, me->ledger, &h->frame, 1, at);
-  if (r < 0 && may_copy)
+  if (!*at && may_copy && orl_window_show (w, me->ledger, h->frame, at) < 0)
     *at = copy (me, h, flags);
-  return *at ? 0 : no_slot (file, r);
+  return *at ? 0 : show (me, file, h, *flags, at);
 }
 
 int

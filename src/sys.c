@@ -541,6 +541,15 @@ struct orl_sys orl_sys = {
   .rename_noreplace = sys_rename_noreplace,
 };
 
+uint64_t
+orl_now_ns (void)
+{
+  struct timespec ts;
+
+  clock_gettime (CLOCK_MONOTONIC, &ts);
+  return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
+}
+
 /* What is waited for takes well under a microsecond when its owner runs, and a
  * time slice when it does not: so a short spin, some yields, then sleeps. */
 void

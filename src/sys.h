@@ -133,6 +133,9 @@ orl_cancel_back (int was)
   pthread_setcancelstate (was, &(int){ 0 });
 }
 
+/* CLOCK_MONOTONIC. */
+uint64_t orl_now_ns (void);
+
 /* Wait a little, more with each round: spin, yield, then sleep up to 1 ms. */
 void orl_backoff (unsigned round);
 

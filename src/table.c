@@ -118,9 +118,20 @@ orl_table_insert (const struct orl_shm *shm, uint32_t owner, uint32_t frame,
   return r;
 }
 
+static bool
+is_near (uint64_t state, enum orl_near which)
+{
+  enum orl_frame_state s = orl_state (state);
+
+  if (which == ORL_NEAR_STALE)
+    return s == ORL_VALID && (state & ORL_STALE);
+  return s == ORL_EVICTING
+         || ((state & ORL_STALE) && (s == ORL_LOADING || s == ORL_WRITING));
+}
+
 uint32_t
-orl_table_stale (const struct orl_shm *shm, uint64_t file, uint64_t page,
-                 uint32_t skip, uint32_t *frame, uint32_t n)
+orl_table_near (const struct orl_shm *shm, uint64_t file, uint64_t page,
+                enum orl_near which, uint32_t skip, uint32_t *frame, uint32_t n)
 {
   struct orl_spot s = orl_spot (shm, file, page);
   uint32_t found = 0;
@@ -136,7 +147,7 @@ orl_table_stale (const struct orl_shm *shm, uint64_t file, uint64_t page,
                                ? atomic_load (&shm->frames[its].state)
                                : 0;
 
-          if (orl_state (state) != ORL_VALID || !(state & ORL_STALE))
+          if (!is_near (state, which))
             continue;
           if (skip > 0)
             skip--;

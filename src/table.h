@@ -131,7 +131,7 @@ uint32_t orl_table_find (const struct orl_shm *shm, uint64_t file,
                          uint64_t page, uint64_t *state);
 
 /* Give a RESERVED frame of the caller's the key, make it LOADING and findable.
- * 1: done, but many entries lie before it, as after -ENOBUFS: orl_table_stale()
+ * 1: done, but many entries lie before it, as after -ENOBUFS: orl_table_near()
  * tells which need not.
  * -EEXIST: another frame, *other, has the page; nothing was done.
  * -ENOBUFS: no room in the partition. */
@@ -139,11 +139,15 @@ int orl_table_insert (const struct orl_shm *shm, uint32_t owner,
                       uint32_t frame, uint64_t file, uint64_t page,
                       uint32_t *other);
 
-/* Of the frames whose entries lie where the page's is looked for, those that are
- * VALID and STALE: up to n behind the first skip of them; how many. */
-uint32_t orl_table_stale (const struct orl_shm *shm, uint64_t file,
-                          uint64_t page, uint32_t skip, uint32_t *frame,
-                          uint32_t n);
+/* Frames whose entries need not stay: of forgotten pages, VALID and STALE; or of
+ * such as someone is at, who takes them out or lets them be VALID again. */
+enum orl_near { ORL_NEAR_STALE, ORL_NEAR_LEAVING };
+
+/* Those of the frames whose entries lie where the page's is looked for: up to n
+ * behind the first skip of them; how many. */
+uint32_t orl_table_near (const struct orl_shm *shm, uint64_t file,
+                         uint64_t page, enum orl_near which, uint32_t skip,
+                         uint32_t *frame, uint32_t n);
 
 /* Is the frame's entry there?  The frame's key does not change meanwhile. */
 bool orl_table_holds (const struct orl_shm *shm, uint32_t frame);

@@ -126,14 +126,13 @@ write_mark (const struct orl_store *file, uint64_t id, const char *path)
 static uint64_t
 new_id (const struct orl_shm *shm)
 {
-  struct timespec now, up;
+  struct timespec now;
   uint64_t id;
 
   clock_gettime (CLOCK_REALTIME, &now);
-  clock_gettime (CLOCK_MONOTONIC, &up);
   id = mix (mix (mix (shm->token, (uint64_t) now.tv_sec),
                  (uint64_t) now.tv_nsec),
-            (uint64_t) up.tv_sec * 1000000000u + (uint64_t) up.tv_nsec);
+            orl_now_ns ());
   return id == 0 || id == UNKNOWN ? 1 : id;
 }
 

@@ -19,7 +19,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -150,19 +149,19 @@ void
 orl_trace_note (struct orl_thread *me, uint32_t file, uint64_t page)
 {
   struct orl_trace *t = buffer (me);
-  struct timespec ts;
+  uint64_t now;
 
   if (!t)
     {
       atomic_store (&me->pool->trace_error, -ENOMEM);
       return;
     }
-  clock_gettime (CLOCK_MONOTONIC, &ts);
+  now = orl_now_ns ();
   pthread_mutex_lock (&t->lock);
   /* A trace that has just ended wants no more; the next begins empty. */
   if (atomic_load (&me->pool->tracing))
     t->record[t->block.records++] = (struct orl_trace_record){
-      .ns = (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec,
+      .ns = now,
       .page = (uint64_t) file << ORL_TRACE_PAGE_BITS
               | (page & ((UINT64_C (1) << ORL_TRACE_PAGE_BITS) - 1)),
     };

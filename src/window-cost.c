@@ -29,7 +29,6 @@
  */
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "sys.h"
 #include "window.h"
@@ -49,15 +48,6 @@ extents (const struct orl_window *w)
   return ((orl_frames (w->shm) - 1) >> w->extent_shift) + 1;
 }
 
-static uint64_t
-now_ns (void)
-{
-  struct timespec ts;
-
-  clock_gettime (CLOCK_MONOTONIC, &ts);
-  return (uint64_t) ts.tv_sec * 1000000000u + (uint64_t) ts.tv_nsec;
-}
-
 /* Show an extent in the last slot and touch it.  (The kernel is asked to touch,
  * so that a pool file that is cut is no signal; and not to touch a hole, which
  * that would fill without anyone being told.)  False: it cannot. */
@@ -67,12 +57,12 @@ try_swap (struct orl_window *w, uint32_t extent, uint64_t *least)
   uint32_t slot = w->nslots - 1;
   off_t at = (off_t) (w->shm->geo.data + ((uint64_t) extent << w->slot_shift));
   bool there = w->shm->geo.block > 4096 || orl_sys.data (w->shm->fd, at) == at;
-  uint64_t from = now_ns ();
+  uint64_t from = orl_now_ns ();
   bool can = there && w->backend->show (w, slot, extent, 1) == 0
              && orl_sys.madvise (w->base + ((uint64_t) slot << w->slot_shift),
                                  (size_t) w->shm->geo.block, ORL_POPULATE_READ)
                     == 0;
-  uint64_t took = now_ns () - from;
+  uint64_t took = orl_now_ns () - from;
 
   if (took < *least)
     *least = took;
@@ -82,9 +72,9 @@ try_swap (struct orl_window *w, uint32_t extent, uint64_t *least)
 static bool
 try_copy (struct orl_window *w, uint32_t frame, void *to, uint64_t *least)
 {
-  uint64_t from = now_ns ();
+  uint64_t from = orl_now_ns ();
   bool can = orl_window_copy_out (w, frame, 0, to, (size_t) 1 << w->page_shift);
-  uint64_t took = now_ns () - from;
+  uint64_t took = orl_now_ns () - from;
 
   if (took < *least)
     *least = took;

@@ -249,15 +249,6 @@ write_some (struct orl_thread *me, struct orl_writeback *wb, uint64_t most,
 }
 
 static uint64_t
-now_ns (void)
-{
-  struct timespec ts;
-
-  clock_gettime (CLOCK_MONOTONIC, &ts);
-  return (uint64_t) ts.tv_sec * SECOND + (uint64_t) ts.tv_nsec;
-}
-
-static uint64_t
 permille_of (uint64_t n, uint32_t permille)
 {
   return n / 1000 * permille + n % 1000 * permille / 1000;
@@ -273,7 +264,7 @@ how_many (struct orl_writeback *wb, const struct orl_shm *shm)
   bool idle = clock == wb->clock && dirty <= wb->dirty;
   uint64_t low = permille_of (orl_frames (shm), wb->low);
   uint64_t n = dirty > low ? dirty - low : idle ? ORL_BATCH : 0;
-  uint64_t now = now_ns ();
+  uint64_t now = orl_now_ns ();
   uint64_t passed = now - wb->then;
 
   wb->clock = clock;
@@ -484,7 +475,7 @@ orl_writeback_open (struct oriel_pool *pool, const oriel_options *opt)
   if (wb->high > 0 && wb->low > wb->high)
     wb->low = wb->high;
   wb->rate = opt->writeback_rate;
-  wb->then = now_ns ();
+  wb->then = orl_now_ns ();
   pthread_mutex_init (&wb->lock, NULL);
   pthread_mutex_init (&wb->wake_lock, NULL);
   pthread_condattr_init (&attr);

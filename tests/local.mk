@@ -748,6 +748,7 @@ tests_points = \
 	tests/repair-cut-short-loses-nothing \
 	tests/repair-leaves-nothing-to-heal \
 	tests/resized-pool-has-memory-for-each-frame \
+	tests/room-that-comes-back-is-waited-for \
 	tests/stopped-repairer-blocks-no-one \
 	tests/tool-watches-a-stopped-repair \
 	$(NULL)
