@@ -11,8 +11,13 @@
 #include "vfs.h"
 
 #define LARGE "pool=test&pool_size=16M"
-#define PROCESSES 2
-#define THREADS 4
+#if defined __SANITIZE_THREAD__ /* as in every-call-at-once.c */
+# define PROCESSES 1
+# define THREADS 8
+#else
+# define PROCESSES 2
+# define THREADS 4
+#endif
 #define ACCOUNTS 100
 #define TOTAL (ACCOUNTS * 1000LL)
 
@@ -26,7 +31,7 @@ static const char *path[2];
 
 /* One process has a window of slots, one sees all of the pool, and so has room
  * to keep pages that are fetched often. */
-static const char *const windows[PROCESSES]
+static const char *const windows[]
     = { LARGE "&window=1M&slot=16K", LARGE };
 static const char *parameters;
 
@@ -151,7 +156,7 @@ process (void *arg)
   uint64_t seed[THREADS];
   pthread_t thread[THREADS];
 
-  parameters = windows[*(uint64_t *) arg % PROCESSES];
+  parameters = windows[*(uint64_t *) arg % COUNT (windows)];
   for (int i = 0; i < THREADS; i++) {
     seed[i] = *(uint64_t *) arg * THREADS + (uint64_t) i;
     thread[i] = start_thread (work, &seed[i]);
