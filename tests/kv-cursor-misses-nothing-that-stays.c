@@ -50,7 +50,7 @@ walk (bool back, uint64_t *random)
 
   must (kv_cursor_open (store, &cursor), "kv_cursor_open");
   must (kv_seek (cursor, back ? NULL : "", 0), "kv_seek");
-  while ((back ? kv_prev : kv_next) (cursor, &pair) == 0) {
+  while (kv_step (cursor, back, &pair) == 0) {
     char its[20];
     int order;
 

@@ -170,7 +170,7 @@ walk (kv *store, unsigned k, bool back, unsigned most)
   must (kv_cursor_open (store, &cursor), "kv_cursor_open");
   r = kv_seek (cursor, key, key_of (key, k));
   for (unsigned n = 0; r == 0 && n < most; n++) {
-    r = (back ? kv_prev : kv_next) (cursor, &pair);
+    r = kv_step (cursor, back, &pair);
     if (r < 0)
       break;
     its = number_of (&pair);

@@ -96,6 +96,7 @@ writer (void *arg)
 {
   oriel_pool *pool = begin ("a.kv");
 
+  store->crowded = INT_MAX;     /* so it sleeps, and does not yield */
   for (int i = 1; i <= ROUNDS; i++) {
     must (put ((long) (intptr_t) arg, i), "kv_put");
     for (shared->puts++; shared->puts < i * WRITERS;) /* no one else comes */
@@ -113,6 +114,8 @@ restless (void *arg)
   int r = 0;
 
   begin ("a.kv");
+  if ((intptr_t) arg % 2 == 0)
+    store->crowded = INT_MAX;
   shared->began[(intptr_t) arg] = 1;
   for (int i = 1; r == 0; i++) {
     double before = seconds_now ();

@@ -461,6 +461,7 @@ tests_kv = \
 	tests/kv-survives-death-at-each-step \
 	tests/kv-survives-kills \
 	tests/kv-waiting-puts-are-woken \
+	tests/kv-waits-yield-first \
 	tests/kv-writers-in-other-leaves-do-not-wait \
 	$(NULL)
 

@@ -229,8 +229,7 @@ kv_cursor_open (kv *store, kv_cursor **cursor)
   if (!c)
     return -ENOMEM;
   c->store = store;
-  r = kv_seek (c, "", 0);
-  if (r < 0)
+  if ((r = kv_seek (c, "", 0)) < 0)
     free (c);
   else
     *cursor = c;
@@ -251,8 +250,8 @@ kv_seek (kv_cursor *c, const void *key, size_t length)
   return take (c, 0, key, length, !key);
 }
 
-static int
-step (kv_cursor *c, bool back, kv_pair *pair)
+int
+kv_step (kv_cursor *c, bool back, kv_pair *pair)
 {
   struct kv_item item;
   size_t has;
@@ -275,16 +274,4 @@ step (kv_cursor *c, bool back, kv_pair *pair)
   *pair = (kv_pair) { item.key, item.far ? c->value : item.value,
                       item.key_length, has };
   return 0;
-}
-
-int
-kv_next (kv_cursor *c, kv_pair *pair)
-{
-  return step (c, false, pair);
-}
-
-int
-kv_prev (kv_cursor *c, kv_pair *pair)
-{
-  return step (c, true, pair);
 }

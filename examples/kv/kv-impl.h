@@ -34,11 +34,7 @@
 
 /* An error is given on to the caller: it returns from the function it is in. */
 #define KV_TRY(call) \
-  do { \
-    int r_ = (call); \
-    if (r_ < 0) \
-      return r_; \
-  } while (0)
+  do { int r_ = (call); if (r_ < 0) return r_; } while (0)
 
 struct kv_meta {
   struct kv_head head;          /* link: the first free page */
@@ -105,6 +101,7 @@ struct kv {
   size_t size;                  /* of a page */
   uint64_t self;
   int log;                      /* descriptor */
+  _Atomic int crowded;          /* yields to be left out */
   /* for who has the log */
   struct kv_change change[KV_PAGES];
   unsigned char copy[KV_PAGES][KV_PAGE_MAX];
@@ -134,6 +131,9 @@ struct kv_path {
 };
 
 /* kv-txn.c */
+/* Let others have the processor, who soon give it back.  False, and nothing done: of
+ * late someone kept it, so to sleep is better. */
+bool kv_yield (kv *store);
 /* 1: its owner had died; -EAGAIN: we have waited, for some ms at most, as long as
  * the futex was value and no one woke it. */
 int kv_lock_soon (kv *store, struct kv_lock *lock, unsigned spins,

@@ -23,8 +23,6 @@
  * recovery is to begin where the log was when that began, and what is before it
  * may be overwritten.
  */
-#include <sched.h>
-
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -35,7 +33,7 @@
 #define CHUNK (16 * BLOCK)      /* its length is a multiple of this */
 #define GRAIN 32                /* bytes of a page that are logged at least */
 #define STRIDE 256              /* and that are looked at first */
-#define IDLE 32                 /* yields in vain, until a sync waits no more */
+#define IDLE 32u                /* yields in vain, until one waits otherwise */
 #define MAGIC UINT64_C (0x342d676f6c2d766b) /* "kv-log-4" */
 
 struct log_head {
@@ -217,7 +215,10 @@ kv_log_redo (kv *store)
 #define TURN_LATE 2
 #define TURN_NEXT(turn) (((turn) + 3) / 2 % 2)
 
-/* Whoever gets the lock makes all durable that was written until then, so the
+/* Who comes while a sync is under way yields a few times before it sleeps: where a
+ * disk is quick, to sleep and be woken takes longer than what is left of the sync.
+ *
+ * Whoever gets the lock makes all durable that was written until then, so the
  * others need not.  Those whom the last sync woke are about to write more: they are
  * waited for, as long as one comes now and then.
  *
@@ -230,21 +231,24 @@ kv_log_sync (void *arg, uint64_t end)
 {
   kv *store = arg;
   struct kv_shared *s = store->shared;
-  uint32_t turn, waits;
+  uint32_t turn, waits, yields = 0;
 
   s->waits++;
   while (turn = s->turn[0], oriel_file_durable_lsn (store->file) < end
                                 && s->state != KV_BROKEN) {
     int which = turn % 2 && end <= s->syncing ? TURN_LATE : TURN_NEXT (turn);
-    int died = kv_lock_soon (store, &s->sync, 1, &s->turn[which], turn);
+    int died;
 
+    if (s->sync.owner && yields++ < IDLE && kv_yield (store))
+      continue;
+    died = kv_lock_soon (store, &s->sync, 1, &s->turn[which], turn);
     if (died < 0)
       continue;
-    for (int i = 0; i < IDLE && (int32_t) (s->wanted - s->waits) > 0;) {
-      waits = s->waits;
-      sched_yield ();
-      i = s->waits == waits ? i + 1 : 0;
-    }
+    for (unsigned i = 0;
+         i < IDLE && (int32_t) (s->wanted - (waits = s->waits)) > 0
+             && kv_yield (store);
+         i = s->waits == waits ? i + 1 : 0)
+      ;
     waits = s->waits - s->synced; /* they have written before */
     s->synced += waits;
     turn = (s->turn[0] + 1) | 1;

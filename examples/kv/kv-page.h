@@ -61,8 +61,7 @@ struct kv_cell {
 
 /* A cell that was found; or that is to be put. */
 struct kv_item {
-  const unsigned char *key;
-  const unsigned char *value;
+  const unsigned char *key, *value;
   uint16_t key_length, length;
   uint16_t far;                 /* KV_FAR or 0 */
 };
@@ -169,8 +168,7 @@ kv_page_search (const void *page, size_t size, const void *key,
     if (!kv_page_item (page, size, middle, &item))
       return -EBADMSG;
     c = kv_compare (&item, &its);
-    *found = c == 0;
-    if (c == 0)
+    if ((*found = c == 0))
       return (int) middle;
     if (c < 0)
       from = middle + 1;

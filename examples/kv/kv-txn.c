@@ -22,14 +22,32 @@
  * to 6.
  */
 #include <sched.h>
+#include <time.h>
 
 #include "kv-impl.h"
 
 #define SPINS 200               /* about as long as a commit takes */
 #define PATIENCE 5              /* ms, until the owner is asked for */
+#define SLOW 500000             /* ns that a yield takes if others have much to do */
+#define CROWDED 300             /* yields that are left out then */
 
 /* ------------------------------------------------------------------ */
 /* Locks                                                              */
+
+bool
+kv_yield (kv *store)
+{
+  struct timespec was, is;
+
+  if (store->crowded > 0 && store->crowded-- > 0)
+    return false;
+  clock_gettime (CLOCK_MONOTONIC, &was);
+  sched_yield ();
+  clock_gettime (CLOCK_MONOTONIC, &is);
+  if ((is.tv_nsec - was.tv_nsec + 1000000000) % 1000000000 > SLOW)
+    store->crowded = CROWDED;
+  return true;
+}
 
 int
 kv_lock_soon (kv *store, struct kv_lock *lock, unsigned spins,
@@ -42,8 +60,8 @@ kv_lock_soon (kv *store, struct kv_lock *lock, unsigned spins,
     if (atomic_load_explicit (&lock->owner, memory_order_relaxed) == 0
         && atomic_compare_exchange_strong (&lock->owner, &owner, store->self))
       return 0;
-    if (i % 32 == 31)
-      sched_yield ();
+    if (i % 32 == 31 && !kv_yield (store))
+      break;
   }
   lock->sleepers = 1;
   owner = lock->owner;
@@ -127,12 +145,10 @@ kv_moment (kv *store, uint64_t *moment)
   struct kv_shared *s = store->shared;
 
   for (unsigned i = 0; (*moment = s->changes) & 1; i++) {
-    if (i < 20)
-      sched_yield ();
-    else {
-      KV_TRY (kv_take_log (store)); /* who changed them may be dead */
-      kv_unlock (&s->log);
-    }
+    if (i < 20 && kv_yield (store))
+      continue;
+    KV_TRY (kv_take_log (store)); /* who changed them may be dead */
+    kv_unlock (&s->log);
   }
   return s->state == KV_BROKEN ? -EIO : 0;
 }

@@ -47,8 +47,6 @@
 
 #include <oriel.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 typedef struct kv kv;               /* for all threads of a process */
 typedef struct kv_cursor kv_cursor; /* for one thread */
@@ -146,7 +144,8 @@ void kv_cursor_close (kv_cursor *cursor);
 /* Before the first key that is not less than key; key_length 0: before all;
  * key NULL: behind all. */
 int kv_seek (kv_cursor *cursor, const void *key, size_t key_length);
-int kv_next (kv_cursor *cursor, kv_pair *pair);
-int kv_prev (kv_cursor *cursor, kv_pair *pair);
+int kv_step (kv_cursor *cursor, bool back, kv_pair *pair);
+#define kv_next(cursor, pair) kv_step (cursor, false, pair)
+#define kv_prev(cursor, pair) kv_step (cursor, true, pair)
 
 #endif /* KV_H */
